@@ -1,0 +1,1 @@
+"""Scripts declared once: schedules, needs, limits; run by an engine behind a port."""

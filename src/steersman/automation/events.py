@@ -1,0 +1,71 @@
+"""What automation says into the ledger. Streams: `run/<run_id>`, `automation/<name>`."""
+
+from __future__ import annotations
+
+import msgspec
+
+RUN_STARTED = "automation.run.started"
+RUN_FINISHED = "automation.run.finished"
+RUN_SKIPPED = "automation.run.skipped"
+MANIFEST_LOADED = "automation.manifest.loaded"
+
+
+class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """A process was started. `cause` is schedule, manual, needs or retry; `lateness_s` against `scheduled_at`."""
+
+    run_id: str
+    automation: str
+    cause: str
+    attempt: int
+    pid: int
+    boot_id: str
+    scheduled_at: int | None
+    lateness_s: float | None
+    command: str
+    log: str
+    at: int
+
+
+class RunFinished(msgspec.Struct, frozen=True, kw_only=True):
+    """A run ended. `status` is succeeded, failed, timed_out, cancelled or orphaned.
+
+    Attributes:
+        exit_code: as the shell counts it; negative is the signal that ended it; None if it never started.
+        result: what the last `::result {json}` line carried.
+        log_truncated_bytes: output beyond the cap that was counted but not kept.
+        will_retry: another attempt follows.
+    """
+
+    run_id: str
+    automation: str
+    status: str
+    attempt: int
+    exit_code: int | None
+    wall_s: float
+    cpu_s: float
+    peak_rss_bytes: int
+    log: str
+    log_bytes: int
+    log_truncated_bytes: int
+    artifacts: tuple[str, ...]
+    result: dict[str, object] | None
+    error: str
+    will_retry: bool
+    at: int
+
+
+class RunSkipped(msgspec.Struct, frozen=True, kw_only=True):
+    """A start that did not happen: overlap, a need that failed, disabled."""
+
+    automation: str
+    reason: str
+    scheduled_at: int | None
+    at: int
+
+
+class ManifestLoaded(msgspec.Struct, frozen=True, kw_only=True):
+    """The manifest in force: names and a digest of the declarations."""
+
+    automations: tuple[str, ...]
+    digest: str
+    at: int

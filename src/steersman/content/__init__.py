@@ -1,0 +1,1 @@
+"""Drafts in, checked posts out: first-pass QA and crash-safe publication."""

@@ -1,0 +1,1 @@
+"""KPIs from the ledger's rollups, and what they say about the next decision."""

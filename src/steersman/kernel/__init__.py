@@ -1,0 +1,1 @@
+"""What every part may lean on: errors, identifiers, fixed-point money, clocks, TOML with line numbers. No I/O."""

@@ -1,0 +1,20 @@
+"""Spans as people write them: `90s`, `5m`, `1h30m`, `2d`."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+
+
+def seconds(text: str) -> float:
+    """Return the seconds of `text`, e.g. `1h30m` -> 5400.0.
+
+    Raises:
+        ValueError: not a sequence of number and unit (ms, s, m, h, d).
+    """
+    parts = _PART.findall(text.replace(" ", ""))
+    if not parts or "".join(a + b for a, b in parts) != text.replace(" ", ""):
+        raise ValueError(f"{text!r} is not a span: write e.g. 500ms, 90s, 5m, 1h30m or 2d")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)

@@ -1,0 +1,1 @@
+"""The words of trading: instruments, signals, orders, fills, the book. Values and pure folds only."""
