@@ -38,7 +38,7 @@ def round_to_nano(value: Decimal) -> Nano:
 
 
 def from_nano(value: int) -> Decimal:
-    """Return the exact Decimal of `value` billionths, without trailing zeros and never in exponent form."""
+    """Return the exact Decimal of `value` billionths, without trailing zeros; 100 stays 100, not 1E+2."""
     number = Decimal(value).scaleb(-9).normalize()
     return number if number == 0 or number.as_tuple().exponent <= 0 else number.quantize(Decimal(1))  # type: ignore[operator]
 

@@ -6,7 +6,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import TypeVar, get_args
+from typing import TypeVar, cast, get_args, get_origin
 
 import msgspec
 
@@ -65,6 +65,10 @@ class TomlFile:
             Misconfigured: names file, line, field, what was found and what is allowed.
         """
         value = raw if raw is not None else self.get(*path)
+        if get_origin(kind) is dict and isinstance(value, Mapping):
+            # One member at a time: msgspec's own path says `[...]` for a mapping's key, and the key is what matters.
+            member = get_args(kind)[1]
+            return cast(T, {key: self.section((*path, key), member, raw=inner) for key, inner in value.items()})
         try:
             return msgspec.convert({} if value is None else value, kind, strict=True, dec_hook=_decode_extra)
         except msgspec.ValidationError as exc:

@@ -1,0 +1,69 @@
+"""One opened workspace: what the command line, the console and the demo work with."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from steersman.bootstrap.access import SharedLedger
+from steersman.bootstrap.workspace import CATALOGUE, Workspace, load_workspace
+from steersman.kernel.clock import Clock, SystemClock
+from steersman.ledger import Ledger
+from steersman.ledger.projections import Database, Projector, open_reader
+from steersman.policy import HaltState, Snapshot
+from steersman.policy.store import PolicyStore
+
+
+class Desk:
+    """A workspace with its ledger open. Projections are caught up when `db` is first asked for."""
+
+    def __init__(self, workspace: Workspace, ledger: Ledger, clock: Clock) -> None:
+        self.workspace = workspace
+        self.ledger = ledger
+        self.clock = clock
+
+    @cached_property
+    def store(self) -> PolicyStore:
+        return PolicyStore(self.ledger, CATALOGUE)
+
+    @property
+    def policy(self) -> Snapshot:
+        """The policy in force, as recorded in the ledger (not as written in steersman.toml)."""
+        return self.store.current()
+
+    @property
+    def halts(self) -> HaltState:
+        return self.store.current_halts()
+
+    @cached_property
+    def projector(self) -> Projector:
+        from steersman.bootstrap.projections import projections  # noqa: PLC0415 - appending needs no read model
+
+        return Projector(self.ledger, self.workspace.projections, projections(self.workspace))
+
+    @cached_property
+    def db(self) -> Database:
+        """The read models, caught up with the ledger as of the first use; `refresh()` catches up again."""
+        self.projector.catch_up()
+        return open_reader(self.workspace.projections)
+
+    def refresh(self) -> None:
+        """Bring the read models up to the head."""
+        self.projector.catch_up()
+
+    def close(self) -> None:
+        if "projector" in self.__dict__:
+            self.projector.close()
+        self.ledger.close()
+
+
+def open_desk(directory: Path, *, clock: Clock | None = None) -> Desk:
+    """Open the workspace at or above `directory`.
+
+    Raises:
+        Misconfigured: there is none, or its steersman.toml is wrong.
+    """
+    clock = clock or SystemClock()
+    workspace = load_workspace(directory)
+    ledger = SharedLedger(workspace.ledger, workspace.socket, clock=clock)
+    return Desk(workspace, ledger, clock)

@@ -1,0 +1,29 @@
+"""Adapters, found by entry point: adding one is a folder and a line in its own package's metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any
+
+from steersman.kernel.errors import Misconfigured
+
+
+def names(kind: str) -> list[str]:
+    """Return the adapters installed for a port: `ledgers`, `venues`, `feeds`, `engines` or `channels`."""
+    return sorted(point.name for point in entry_points(group=f"steersman.{kind}"))
+
+
+def factory(kind: str, name: str) -> Callable[..., Any]:
+    """Return the `create` function of the adapter `name`.
+
+    Raises:
+        Misconfigured: no such adapter is installed; names those that are.
+    """
+    for point in entry_points(group=f"steersman.{kind}", name=name):
+        loaded: Callable[..., Any] = point.load()
+        return loaded
+    raise Misconfigured(
+        f"there is no adapter {name!r} for {kind}",
+        fix=f"use one of: {', '.join(names(kind))}, or install the package that brings it",
+    )

@@ -1,0 +1,5 @@
+"""`python -m steersman.cli`."""
+
+from steersman.cli.main import main
+
+main()

@@ -1,0 +1,104 @@
+"""Find the noun, import its file, hand it the rest. `--help` imports nothing, so it costs nothing."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from steersman import __version__
+from steersman.kernel.errors import Misconfigured, SteersmanError
+
+NOUNS: Final[dict[str, tuple[str, str]]] = {
+    "init": ("workspace", "make a workspace: a commented steersman.toml and its folders"),
+    "demo": ("demo", "run the sample desk: bars, signals, scripts, drafts, one page with the numbers"),
+    "up": ("up", "start the core and the desk and keep them running"),
+    "status": ("status", "what runs, what waits, what is halted"),
+    "doctor": ("doctor", "explain what is missing; prove crash safety with --crash N"),
+    "bench": ("bench", "measure against the targets"),
+    "halt": ("halt", "stop orders: all, a venue, a strategy or an instrument"),
+    "resume": ("resume", "re-arm what was halted; only a person can"),
+    "signal": ("signal", "submit and list signals"),
+    "order": ("order", "list and show orders"),
+    "journal": ("journal", "every decision and round trip, with its reasons"),
+    "auto": ("auto", "automations: list, run, logs, graph"),
+    "content": ("content", "check drafts and publish them"),
+    "kpi": ("kpi", "the numbers, from the ledger"),
+    "policy": ("policy", "limits in force: list, show, history"),
+    "inbox": ("inbox", "what waits for a person"),
+    "ledger": ("ledger", "tail, verify, query and export the event store"),
+}
+GROUPS: Final = {
+    "start": ("init", "demo", "up", "status", "doctor", "bench"),
+    "trade": ("signal", "order", "journal", "halt", "resume", "inbox"),
+    "run": ("auto", "content"),
+    "know": ("kpi", "policy", "ledger"),
+}
+
+
+def usage() -> str:
+    """Return the page `steersman --help` prints."""
+    lines = [
+        f"steersman {__version__}: one loop for trading, scripts and publishing",
+        "",
+        "usage: steersman NOUN [ARGUMENTS] [--json] [--dir WORKSPACE]",
+        "",
+    ]
+    for group, nouns in GROUPS.items():
+        lines.append(f"{group}:")
+        lines += [f"  {noun:<9} {NOUNS[noun][1]}" for noun in nouns]
+    lines += ["", "`steersman NOUN --help` explains one. Exit codes: 0 done, 1 said no, 2 wrong usage."]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        sys.exit(0 if arguments else 2)
+    if arguments[0] in ("-V", "--version"):
+        print(f"steersman {__version__}")
+        sys.exit(0)
+    sys.exit(run(arguments[0], arguments[1:]))
+
+
+def run(noun: str, arguments: Sequence[str]) -> int:
+    """Run one noun and return its exit code; our own errors are printed with their fix."""
+    try:
+        _dispatch(noun, arguments)
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+    except SteersmanError as exc:
+        _complain(exc, as_json="--json" in arguments)
+        return 2 if isinstance(exc, Misconfigured) else 1
+    except BrokenPipeError:
+        # The reader of our output (head, less) went away: nothing is wrong.
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _dispatch(noun: str, arguments: Sequence[str]) -> None:
+    if noun not in NOUNS:
+        import difflib  # noqa: PLC0415 - only a typo needs it
+
+        near = difflib.get_close_matches(noun, NOUNS, n=1)
+        hint = f"did you mean `steersman {near[0]}`?" if near else "`steersman --help` lists the nouns"
+        raise Misconfigured(f"there is no command {noun!r}", fix=hint)
+    module = importlib.import_module(f"steersman.cli.{NOUNS[noun][0]}")
+    app = getattr(module, f"{noun}_app", None) or module.app
+    app(args=list(arguments), prog_name=f"steersman {noun}")
+
+
+def _complain(error: SteersmanError, *, as_json: bool) -> None:
+    if as_json:
+        import json  # noqa: PLC0415 - only a failing --json call needs it
+
+        body = {"error": type(error).__name__, "message": error.message, "fix": error.fix}
+        print(json.dumps(body))
+    print(f"steersman: {error}", file=sys.stderr)
