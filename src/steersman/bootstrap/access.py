@@ -93,7 +93,7 @@ class SharedLedger:
 
 def _answers(socket_path: Path) -> bool:
     """Say whether somebody listens there; a socket file outlives the process that made it."""
-    import socket  # noqa: PLC0415 - the core process composes without it
+    import socket  # the core process composes without it
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)

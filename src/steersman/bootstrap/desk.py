@@ -37,7 +37,7 @@ class Desk:
 
     @cached_property
     def projector(self) -> Projector:
-        from steersman.bootstrap.projections import projections  # noqa: PLC0415 - appending needs no read model
+        from steersman.bootstrap.projections import projections  # appending needs no read model
 
         return Projector(self.ledger, self.workspace.projections, projections(self.workspace))
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from steersman.automation import settings as automation
 from steersman.content import settings as content
 from steersman.feedback import settings as feedback
-from steersman.kernel.errors import Misconfigured
 from steersman.kernel.toml_file import TomlFile
 from steersman.policy.parameter import Catalogue
 from steersman.trading import settings as trading

@@ -41,7 +41,7 @@ def opened(directory: Path = HERE) -> Iterator[Desk]:
     Raises:
         Misconfigured: no steersman.toml there, or it is wrong (names file, line and field).
     """
-    from steersman.bootstrap.desk import open_desk  # noqa: PLC0415 - start-up time: only commands that read need it
+    from steersman.bootstrap.desk import open_desk  # start-up time: only commands that read need it
 
     desk = open_desk(directory)
     try:

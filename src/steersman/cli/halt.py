@@ -20,7 +20,7 @@ def halt(
     as_json: AsJson = False,
 ) -> None:
     """Stop orders in SCOPE; open orders there are cancelled by the core."""
-    from steersman.policy.store import halt_event  # noqa: PLC0415 - `--help` needs no ledger
+    from steersman.policy.store import halt_event  # `--help` needs no ledger
 
     with opened(directory) as desk:
         event = halt_event(scope, reason=reason, actor="person:cli", now_ns=desk.clock.now_ns())

@@ -85,7 +85,7 @@ def run(noun: str, arguments: Sequence[str]) -> int:
 
 def _dispatch(noun: str, arguments: Sequence[str]) -> None:
     if noun not in NOUNS:
-        import difflib  # noqa: PLC0415 - only a typo needs it
+        import difflib  # only a typo needs it
 
         near = difflib.get_close_matches(noun, NOUNS, n=1)
         hint = f"did you mean `steersman {near[0]}`?" if near else "`steersman --help` lists the nouns"
@@ -97,7 +97,7 @@ def _dispatch(noun: str, arguments: Sequence[str]) -> None:
 
 def _complain(error: SteersmanError, *, as_json: bool) -> None:
     if as_json:
-        import json  # noqa: PLC0415 - only a failing --json call needs it
+        import json  # only a failing --json call needs it
 
         body = {"error": type(error).__name__, "message": error.message, "fix": error.fix}
         print(json.dumps(body))

@@ -34,10 +34,10 @@ def _row(parameter: Parameter, snapshot: Snapshot, written: dict[str, str]) -> d
 @app.command("list")
 def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """List every parameter with its value in force."""
-    from steersman.bootstrap.workspace import CATALOGUE  # noqa: PLC0415 - `--help` needs no domain
+    from steersman.bootstrap.workspace import CATALOGUE  # `--help` needs no domain
 
     with opened(directory) as desk:
-        from steersman.policy.store import history  # noqa: PLC0415 - as above
+        from steersman.policy.store import history  # as above
 
         snapshot, versions = desk.policy, history(desk.ledger)
         written = versions[-1][1].values if versions else {}
@@ -70,8 +70,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Explain one parameter: value, bounds, who may change it, and how it changed."""
-    from steersman.bootstrap.workspace import CATALOGUE  # noqa: PLC0415 - `--help` needs no domain
-    from steersman.policy.store import history  # noqa: PLC0415 - as above
+    from steersman.bootstrap.workspace import CATALOGUE  # `--help` needs no domain
+    from steersman.policy.store import history  # as above
 
     parameter = CATALOGUE.get(name)
     if parameter is None:
@@ -93,10 +93,8 @@ def show(
                 continue
             out.print(f"{key:>10}  {value}", markup=False)
         for change in row["changes"]:  # type: ignore[attr-defined]  # built as a list just above
-            out.print(
-                f"  v{change['version']} {change['at']}  {change['parameter']}: {change['before']} -> {change['after']}",
-                markup=False,
-            )
+            moved = f"{change['parameter']}: {change['before']} -> {change['after']}"
+            out.print(f"  v{change['version']} {change['at']}  {moved}", markup=False)
 
     emit(as_json, row, render)
 
@@ -104,7 +102,7 @@ def show(
 @app.command("history")
 def history_(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """List every version that was ever in force, and what it changed."""
-    from steersman.policy.store import history  # noqa: PLC0415 - `--help` needs no domain
+    from steersman.policy.store import history  # `--help` needs no domain
 
     with opened(directory) as desk:
         rows = [
@@ -138,7 +136,7 @@ def history_(directory: Dir = HERE, as_json: AsJson = False) -> None:
 
 
 def _unknown(name: str, catalogue: Catalogue) -> Misconfigured:
-    import difflib  # noqa: PLC0415 - only a typo needs it
+    import difflib  # only a typo needs it
 
     near = difflib.get_close_matches(name, catalogue.names(), n=1)
     return Misconfigured(

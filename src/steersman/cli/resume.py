@@ -23,7 +23,7 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Lift the halt on SCOPE (all: every halt)."""
-    from steersman.policy.store import resume_event  # noqa: PLC0415 - `--help` needs no ledger
+    from steersman.policy.store import resume_event  # `--help` needs no ledger
 
     with opened(directory) as desk:
         halted = desk.halts.reasons

@@ -8,8 +8,16 @@ from collections.abc import Mapping
 import msgspec
 
 from steersman.ledger import Event, Ledger, NewEvent, new_event
-from steersman.policy.events import ACTIVATED, HALT_LIFTED, HALT_SET, HALT_STREAM, POLICY_STREAM
-from steersman.policy.events import HaltLifted, HaltSet, PolicyActivated
+from steersman.policy.events import (
+    ACTIVATED,
+    HALT_LIFTED,
+    HALT_SET,
+    HALT_STREAM,
+    POLICY_STREAM,
+    HaltLifted,
+    HaltSet,
+    PolicyActivated,
+)
 from steersman.policy.halts import HaltState, parse_scope
 from steersman.policy.parameter import Catalogue
 from steersman.policy.snapshot import Snapshot
