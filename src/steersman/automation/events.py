@@ -61,6 +61,7 @@ class RunSkipped(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     scheduled_at: int | None
     at: int
+    run_id: str = ""
 
 
 class ManifestLoaded(msgspec.Struct, frozen=True, kw_only=True):

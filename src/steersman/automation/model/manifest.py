@@ -1,0 +1,157 @@
+"""The manifest: what may run, when, and after what."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+import msgspec
+
+Overlap = Literal["skip", "queue", "cancel"]
+Backoff = Literal["none", "fixed", "exponential"]
+
+
+class Automation(msgspec.Struct, frozen=True, kw_only=True):
+    """One script or command, declared.
+
+    Attributes:
+        run: command line, relative to the workspace; `steersman ...` is this installation's own command.
+        schedule: five cron fields, read in `tz`; None: starts by hand, by an event, or after what it needs.
+        needs: automations that must succeed first, in the same cycle.
+        on: event types that start it.
+        timeout_s: seconds until its whole process group is ended.
+        retries: further attempts after the first.
+        backoff_s: wait before the first retry; `backoff` says how it grows.
+        log_limit_bytes: output kept on disk per attempt; the rest is counted.
+        keep_runs: folders (logs, artifacts) kept; older ones are deleted. Events stay.
+    """
+
+    name: str
+    run: str
+    schedule: str | None = None
+    tz: str = "UTC"
+    needs: tuple[str, ...] = ()
+    on: tuple[str, ...] = ()
+    timeout_s: float = 3600.0
+    retries: int = 0
+    backoff: Backoff = "exponential"
+    backoff_s: float = 5.0
+    overlap: Overlap = "skip"
+    enabled: bool = True
+    env: dict[str, str] = {}
+    log_limit_bytes: int = 1 << 20
+    keep_runs: int = 50
+
+
+class UnknownNeed(ValueError):
+    """`automation` needs a name that nobody declared."""
+
+    def __init__(self, automation: str, need: str) -> None:
+        super().__init__(f"{automation} needs {need!r}, which is not declared")
+        self.automation = automation
+        self.need = need
+
+
+class Cycle(ValueError):
+    """Automations need each other in a circle; `path` names it in full, first name repeated last."""
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        super().__init__(" -> ".join(path))
+        self.path = path
+
+
+class Manifest:
+    """Declared automations with their order; immutable.
+
+    `order` lists every name after all it needs, ties in the order of declaration.
+    """
+
+    def __init__(self, automations: Iterable[Automation] = ()) -> None:
+        """Sort `automations`.
+
+        Raises:
+            UnknownNeed: a need that is not declared.
+            Cycle: needs that close a circle.
+        """
+        by_name = {a.name: a for a in automations}
+        for automation in by_name.values():
+            for need in automation.needs:
+                if need not in by_name:
+                    raise UnknownNeed(automation.name, need)
+        self._by_name: Mapping[str, Automation] = MappingProxyType(by_name)
+        self.order: tuple[str, ...] = _sorted(by_name)
+
+    def __iter__(self) -> Iterator[Automation]:
+        return (self._by_name[name] for name in self.order)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def __getitem__(self, name: str) -> Automation:
+        return self._by_name[name]
+
+    def get(self, name: str) -> Automation | None:
+        return self._by_name.get(name)
+
+    def dependants(self, name: str) -> tuple[str, ...]:
+        """Return who needs `name` directly, in order."""
+        return tuple(n for n in self.order if name in self._by_name[n].needs)
+
+    def digest(self) -> str:
+        """Return sha256 over the declarations: equal manifests, equal digest."""
+        raw = msgspec.json.encode([self._by_name[n] for n in sorted(self._by_name)], order="deterministic")
+        return hashlib.sha256(raw).hexdigest()
+
+
+def plan_cycle(manifest: Manifest, roots: Iterable[str], *, needs: bool = True, dependants: bool = False) -> list[str]:
+    """Return who runs in the cycle that `roots` start, each after all it needs.
+
+    Args:
+        roots: names that were triggered (by schedule, event or hand).
+        needs: bring in, transitively, what the roots need.
+        dependants: bring in who has no trigger of its own (no schedule, no event) and whose needs are all in the
+            cycle: such an automation runs whenever what it needs has run.
+    """
+    members = set(roots)
+    if needs:
+        members |= _closure(manifest, members)
+    if dependants:
+        for name in manifest.order:
+            automation = manifest[name]
+            follows = automation.needs and not automation.schedule and not automation.on and automation.enabled
+            if follows and members.issuperset(automation.needs):
+                members.add(name)
+    return [name for name in manifest.order if name in members]
+
+
+def _closure(manifest: Manifest, names: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(manifest[name].needs)
+    return found
+
+
+def _sorted(by_name: Mapping[str, Automation]) -> tuple[str, ...]:
+    done: dict[str, None] = {}
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in done:
+            return
+        if name in path:
+            raise Cycle((*path[path.index(name) :], name))
+        for need in by_name[name].needs:
+            visit(need, (*path, name))
+        done[name] = None
+
+    for name in by_name:
+        visit(name, ())
+    return tuple(done)

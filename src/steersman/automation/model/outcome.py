@@ -1,0 +1,77 @@
+"""What was asked for and what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+from steersman.kernel.clock import utc
+
+Status = Literal["succeeded", "failed", "timed_out", "cancelled", "orphaned", "skipped"]
+Cause = Literal["schedule", "manual", "needs", "event"]
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One run that shall happen once, however often it is asked for: `run_id` is its identity.
+
+    Attributes:
+        cycle: what started together shares it; a need must have succeeded in the same cycle.
+        needs: run ids that must have succeeded first.
+        scheduled_at: ns since 1970 UTC of the start that was due; None when nothing was.
+    """
+
+    run_id: str
+    automation: str
+    cycle: str
+    cause: Cause
+    scheduled_at: int | None = None
+    needs: dict[str, str] = {}
+
+
+class RunOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended, all attempts taken together.
+
+    Attributes:
+        reason: why it did not succeed, in words; empty when it did.
+        attempts: processes started; 0 when it was skipped.
+        exit_code: of the last attempt, as the shell counts; negative is a signal; None if nothing was started.
+        wall_s, cpu_s: of the last attempt; CPU of the process and the descendants it waited for.
+        peak_rss_bytes: largest resident size of one process of the last attempt.
+        log: of the last attempt, relative to the workspace; empty when skipped.
+    """
+
+    run_id: str
+    automation: str
+    status: Status
+    reason: str = ""
+    attempts: int = 0
+    exit_code: int | None = None
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    peak_rss_bytes: int = 0
+    log: str = ""
+    artifacts: tuple[str, ...] = ()
+    result: dict[str, object] | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "succeeded"
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to show while a cycle runs; `outcome` comes with `finished` and `skipped`."""
+
+    run_id: str
+    automation: str
+    state: Literal["started", "retrying", "finished", "skipped"]
+    attempt: int = 0
+    note: str = ""
+    outcome: RunOutcome | None = None
+
+
+def run_id(automation: str, at_ns: int, key: str) -> str:
+    """Return a readable id that sorts by time: `prices-20261124T170500Z-1f3a9c`; same arguments, same id."""
+    digest = hashlib.sha256(f"{automation}\0{at_ns}\0{key}".encode()).hexdigest()[:6]
+    return f"{automation}-{utc(at_ns):%Y%m%dT%H%M%SZ}-{digest}"

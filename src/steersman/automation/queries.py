@@ -1,0 +1,185 @@
+"""What the console and the command line ask about runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from steersman.automation.model.manifest import Manifest
+from steersman.automation.model.schedule import next_start, why_not
+from steersman.ledger.projections import Database
+
+_COLUMNS = (
+    "run_id, attempt, automation, cause, status, scheduled_at, lateness_s, started_at, finished_at, exit_code, wall_s,"
+    " cpu_s, peak_rss_bytes, log, log_bytes, log_truncated_bytes, artifacts, result, error, command, pos"
+)
+WINDOW = 100
+"""Runs that a summary looks back over."""
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One process of a run; figures are None while it runs. Instants in ns since 1970 UTC."""
+
+    run_id: str
+    attempt: int
+    automation: str
+    cause: str
+    status: str
+    scheduled_at: int | None
+    lateness_s: float | None
+    started_at: int
+    finished_at: int | None
+    exit_code: int | None
+    wall_s: float | None
+    cpu_s: float | None
+    peak_rss_bytes: int | None
+    log: str
+    log_bytes: int | None
+    log_truncated_bytes: int | None
+    artifacts: tuple[str, ...]
+    result: dict[str, Any] | None
+    error: str
+    command: str
+    pos: int
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """A run with the figures of its latest attempt; `status` may also be `running` or `retrying`."""
+
+    run_id: str
+    automation: str
+    status: str
+    attempts: int
+    started_at: int
+    last: Attempt
+
+
+class Skip(msgspec.Struct, frozen=True, kw_only=True):
+    """A start that did not happen, and why."""
+
+    automation: str
+    reason: str
+    scheduled_at: int | None
+    at: int
+    run_id: str
+    pos: int
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """One automation at a glance.
+
+    Attributes:
+        last_status: of the latest run, None before the first.
+        runs: ended runs looked at, the latest `WINDOW` at most.
+        success_ratio: 0..1 of those, None before the first.
+        p50_wall_s: median wall seconds of those that succeeded.
+        next_start: ns since 1970 UTC; None with the reason in `why_not`.
+    """
+
+    automation: str
+    run: str
+    schedule: str | None
+    tz: str
+    needs: tuple[str, ...]
+    enabled: bool
+    last_status: str | None
+    last_run_id: str | None
+    last_started_at: int | None
+    runs: int
+    success_ratio: float | None
+    p50_wall_s: float | None
+    next_start: int | None
+    why_not: str
+
+
+def recent_runs(db: Database, *, limit: int = 50, automation: str | None = None) -> list[Run]:
+    """Return the latest runs, newest first."""
+    where, parameters = ("WHERE r.automation = ?", [automation]) if automation else ("", [])
+    rows = db.execute(
+        f"""SELECT r.status, r.attempt, r.started_at, {_qualified()} FROM automation_run r
+            JOIN automation_attempt a ON a.run_id = r.run_id AND a.attempt = r.attempt
+            {where} ORDER BY r.started_at DESC, r.run_id DESC LIMIT ?""",
+        (*parameters, limit),
+    )
+    return [_run(row) for row in rows]
+
+
+def find_run(db: Database, run_id: str) -> Run | None:
+    """Return the run called `run_id`, if there is one."""
+    rows = db.execute(
+        f"""SELECT r.status, r.attempt, r.started_at, {_qualified()} FROM automation_run r
+            JOIN automation_attempt a ON a.run_id = r.run_id AND a.attempt = r.attempt WHERE r.run_id = ?""",
+        (run_id,),
+    )
+    return _run(rows[0]) if rows else None
+
+
+def attempts(db: Database, run_id: str) -> list[Attempt]:
+    """Return every attempt of a run, first to last."""
+    rows = db.execute(f"SELECT {_COLUMNS} FROM automation_attempt WHERE run_id = ? ORDER BY attempt", (run_id,))
+    return [_attempt(row) for row in rows]
+
+
+def recent_skips(db: Database, *, limit: int = 50, automation: str | None = None) -> list[Skip]:
+    """Return the latest starts that did not happen, newest first."""
+    where, parameters = ("WHERE automation = ?", [automation]) if automation else ("", [])
+    rows = db.execute(
+        f"""SELECT automation, reason, scheduled_at, at, run_id, pos FROM automation_skip
+            {where} ORDER BY pos DESC LIMIT ?""",
+        (*parameters, limit),
+    )
+    return [Skip(automation=r[0], reason=r[1], scheduled_at=r[2], at=r[3], run_id=r[4], pos=r[5]) for r in rows]
+
+
+def counts(db: Database) -> dict[str, int]:
+    """Return how many runs there are per latest status, and `skipped`; a status nobody has is absent."""
+    found = {str(s): int(n) for s, n in db.execute("SELECT status, count(*) FROM automation_run GROUP BY status")}
+    skipped = int(db.execute("SELECT count(*) FROM automation_skip")[0][0])
+    return {**found, "skipped": skipped} if skipped else found
+
+
+def summaries(db: Database, manifest: Manifest, *, now_ns: int) -> list[Summary]:
+    """Return one summary per declared automation, in the order they depend on each other."""
+    return [_summary(db, manifest, name, now_ns) for name in manifest.order]
+
+
+def _summary(db: Database, manifest: Manifest, name: str, now_ns: int) -> Summary:
+    automation = manifest[name]
+    runs = recent_runs(db, limit=WINDOW, automation=name)
+    ended = [r for r in runs if r.status not in ("running", "retrying")]
+    walls = sorted(r.last.wall_s for r in ended if r.status == "succeeded" and r.last.wall_s is not None)
+    return Summary(
+        automation=name,
+        run=automation.run,
+        schedule=automation.schedule,
+        tz=automation.tz,
+        needs=automation.needs,
+        enabled=automation.enabled,
+        last_status=runs[0].status if runs else None,
+        last_run_id=runs[0].run_id if runs else None,
+        last_started_at=runs[0].started_at if runs else None,
+        runs=len(ended),
+        success_ratio=len(walls) / len(ended) if ended else None,
+        p50_wall_s=walls[(len(walls) - 1) // 2] if walls else None,
+        next_start=next_start(automation, now_ns),
+        why_not=why_not(automation),
+    )
+
+
+def _qualified() -> str:
+    return ", ".join(f"a.{column.strip()}" for column in _COLUMNS.split(","))
+
+
+def _run(row: tuple[Any, ...]) -> Run:
+    last = _attempt(row[3:])
+    return Run(
+        run_id=last.run_id, automation=last.automation, status=row[0], attempts=row[1], started_at=row[2], last=last
+    )
+
+
+def _attempt(row: tuple[Any, ...]) -> Attempt:
+    values = dict(zip((c.strip() for c in _COLUMNS.split(",")), row, strict=True))
+    values["artifacts"] = msgspec.json.decode(values["artifacts"], type=tuple[str, ...])
+    values["result"] = None if values["result"] is None else msgspec.json.decode(values["result"])
+    return Attempt(**values)

@@ -1,0 +1,178 @@
+"""`[automation.NAME]` of steersman.toml: what may be written, and what is refused with its line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from steersman.automation.model.manifest import Automation, Backoff, Cycle, Manifest, Overlap, UnknownNeed
+from steersman.automation.model.schedule import check_cron
+from steersman.kernel.durations import seconds
+from steersman.kernel.errors import Misconfigured
+from steersman.kernel.toml_file import TomlFile
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_EVENT_TYPE = re.compile(r"[a-z]+(\.[a-z_]+)*(\.\*)?")
+OWN_COMMAND = "steersman"
+SECTION = "automation"
+
+
+class AutomationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One table `[automation.NAME]`; spans as `90s`, `5m`, `1h30m`. Meaning: `Automation` in model/manifest.py."""
+
+    run: str
+    schedule: str | None = None
+    tz: str | None = None
+    needs: tuple[str, ...] = ()
+    on: tuple[str, ...] = ()
+    timeout: str = "1h"
+    retries: int = 0
+    backoff: Backoff = "exponential"
+    backoff_start: str = "5s"
+    overlap: Overlap = "skip"
+    enabled: bool = True
+    env: dict[str, str] = {}
+    log_limit_kb: int = 1024
+    keep_runs: int = 50
+
+
+def validate(file: TomlFile, automations: Mapping[str, AutomationSettings], root: Path, *, tz: str = "UTC") -> Manifest:
+    """Return the manifest that `automations` declare.
+
+    Args:
+        file: where they stand; for the line numbers of refusals.
+        root: the workspace, where scripts are looked for.
+        tz: the desk's time zone, for automations that name none.
+
+    Raises:
+        Misconfigured: names file, line, field, what was found and what is allowed.
+    """
+    checked = [_check(file, name, settings, root, tz) for name, settings in automations.items()]
+    try:
+        return Manifest(checked)
+    except UnknownNeed as exc:
+        near = difflib.get_close_matches(exc.need, automations, n=1)
+        raise file.error(
+            (SECTION, exc.automation, "needs"),
+            f"needs {exc.need!r}, which is not declared; declared: {', '.join(automations)}",
+            fix=f"did you mean {near[0]!r}?" if near else f"add [{SECTION}.{exc.need}] or take it out of needs",
+        ) from exc
+    except Cycle as exc:
+        raise file.error(
+            (SECTION, exc.path[0], "needs"),
+            f"automations that wait for each other can never start: {' -> '.join(exc.path)}",
+            fix="take one of these needs out",
+        ) from exc
+
+
+def _check(file: TomlFile, name: str, settings: AutomationSettings, root: Path, tz: str) -> Automation:
+    """Return one automation, checked on its own."""
+    here = (SECTION, name)
+    if not _NAME.fullmatch(name):
+        raise file.error(
+            here, "a name is a small letter, then small letters, digits, - or _ (40 at most)", fix="rename it"
+        )
+    _check_start(file, here, settings)
+    _check_command(file, here, settings.run, root)
+    _check_env(file, here, settings.env)
+    for field, number, low, high in (
+        ("retries", settings.retries, 0, 20),
+        ("log_limit_kb", settings.log_limit_kb, 1, 1_048_576),
+        ("keep_runs", settings.keep_runs, 1, 100_000),
+    ):
+        if not low <= number <= high:
+            raise file.error((*here, field), f"found {number}, allowed: {low} to {high}", fix=f"change {field}")
+    return Automation(
+        name=name,
+        run=settings.run,
+        schedule=settings.schedule,
+        tz=settings.tz or tz,
+        needs=settings.needs,
+        on=settings.on,
+        timeout_s=_span(file, (*here, "timeout"), settings.timeout),
+        retries=settings.retries,
+        backoff=settings.backoff,
+        backoff_s=_span(file, (*here, "backoff_start"), settings.backoff_start),
+        overlap=settings.overlap,
+        enabled=settings.enabled,
+        env=settings.env,
+        log_limit_bytes=settings.log_limit_kb * 1024,
+        keep_runs=settings.keep_runs,
+    )
+
+
+def _check_start(file: TomlFile, here: tuple[str, ...], settings: AutomationSettings) -> None:
+    if settings.schedule is not None and (problem := check_cron(settings.schedule)):
+        raise file.error(
+            (*here, "schedule"),
+            f"{problem}; found {settings.schedule!r}",
+            fix='write e.g. "*/15 * * * mon-fri" (minute hour day month weekday)',
+        )
+    if settings.tz is not None:
+        try:
+            ZoneInfo(settings.tz)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+            raise file.error(
+                (*here, "tz"), f"no such time zone: {settings.tz!r}", fix='write e.g. "America/New_York" or "UTC"'
+            ) from exc
+    for kind in settings.on:
+        if not _EVENT_TYPE.fullmatch(kind) or kind.split(".")[0] == SECTION:
+            raise file.error(
+                (*here, "on"),
+                f"{kind!r} cannot start an automation; allowed: event types outside automation, e.g. policy.halt.set",
+                fix="use `needs` to run after another automation",
+            )
+
+
+def _check_command(file: TomlFile, here: tuple[str, ...], run: str, root: Path) -> None:
+    try:
+        words = shlex.split(run)
+    except ValueError as exc:
+        raise file.error((*here, "run"), f"not a command line ({exc}); found {run!r}", fix="close the quote") from exc
+    if not words:
+        raise file.error((*here, "run"), "is empty", fix="name a script or a command")
+    program = words[0]
+    if program == OWN_COMMAND:
+        return
+    if "/" in program or program.endswith((".py", ".sh")):
+        if not (root / program).is_file():
+            raise _missing_script(file, here, program, root)
+    elif shutil.which(program) is None:
+        raise file.error((*here, "run"), f"no command {program!r} on this machine", fix=f"install {program} or rename")
+
+
+def _missing_script(file: TomlFile, here: tuple[str, ...], program: str, root: Path) -> Misconfigured:
+    folder = (root / program).parent
+    near = difflib.get_close_matches(
+        Path(program).name, [p.name for p in folder.iterdir()] if folder.is_dir() else [], n=1
+    )
+    return file.error(
+        (*here, "run"),
+        f"there is no file {program} in the workspace",
+        fix=f"did you mean {(Path(program).parent / near[0]).as_posix()}?" if near else f"create {program}",
+    )
+
+
+def _check_env(file: TomlFile, here: tuple[str, ...], env: Mapping[str, str]) -> None:
+    for key, value in env.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key) or key.startswith("STEERSMAN_") or "\0" in value:
+            raise file.error(
+                (*here, "env"), f"{key!r} cannot be set", fix="use letters, digits and _; STEERSMAN_* are set for you"
+            )
+
+
+def _span(file: TomlFile, path: tuple[str, ...], text: str) -> float:
+    try:
+        value = seconds(text)
+    except ValueError as exc:
+        raise file.error(path, str(exc), fix="write e.g. 90s, 5m or 1h30m") from exc
+    if not 0 < value <= 7 * 86_400:
+        raise file.error(path, f"found {text}, allowed: more than 0, up to 7d", fix=f"change {path[-1]}")
+    return value
