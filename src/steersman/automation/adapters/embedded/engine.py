@@ -1,0 +1,103 @@
+"""Durable runs on DBOS: a run that was asked for is carried out, whatever happens to this process meanwhile.
+
+DBOS remembers which runs were asked for and resumes the unfinished ones; the ledger remembers how far each came. Our
+own scheduler starts them: DBOS adds up to ten seconds of jitter to a schedule and a queue adds its polling interval.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import msgspec
+from dbos import DBOS, DBOSConfig, SetWorkflowID
+
+from steersman.automation.engine import BaseEngine
+from steersman.automation.model.outcome import RunRequest
+from steersman.automation.runner.lock import FileLock
+from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Conflict
+from steersman.ledger import Ledger
+
+APPLICATION = "steersman"
+# Part of what DBOS resumes by: raise it only when `_run` takes another argument, for runs of the old kind stay behind.
+VERSION = "automation-1"
+KEEP_FINISHED = 500
+_PRUNE_EVERY = 200
+
+_serving: EmbeddedEngine | None = None
+
+
+@DBOS.workflow(name="steersman.automation.run")
+def _run(request: str) -> str:
+    """Carry out one run; called again by DBOS for a run that a crash cut short."""
+    if _serving is None:  # pragma: no cover - DBOS is only launched while an engine serves
+        raise RuntimeError("no engine serves this process")
+    return msgspec.json.encode(_serving.carry_out(request)).decode()
+
+
+class EmbeddedEngine(BaseEngine):
+    """One per workspace and per process: DBOS is a singleton, and two would resume each other's runs."""
+
+    name = "embedded"
+    resumes = True
+
+    def carry_out(self, request: str) -> object:
+        """Execute a request as DBOS stores it, and now and then forget old ones."""
+        outcome = self.execute(msgspec.json.decode(request, type=RunRequest))
+        if next(self._count) % _PRUNE_EVERY == 0:
+            self._prune()
+        return outcome
+
+    def _open(self) -> None:
+        global _serving  # noqa: PLW0603 - DBOS calls a module-level function; it has to find its engine
+        if _serving is not None:
+            raise Conflict("this process already runs an embedded engine", fix="close it first")
+        self._count = itertools.count(1)
+        self._claim = FileLock(self._state / "dbos.lock")
+        if not self._claim.acquire(str(self._state)):
+            raise Conflict(
+                "another process runs the embedded engine of this workspace",
+                fix="use that one (`steersman up` is running), or stop it first",
+            )
+        _serving = self
+
+    def _resume(self) -> None:
+        config: DBOSConfig = {
+            "name": APPLICATION,
+            "system_database_url": f"sqlite:///{self._state / 'dbos.db'}",
+            "application_version": VERSION,
+            "enable_otlp": False,
+            "log_level": "ERROR",
+        }
+        DBOS(config=config)
+        DBOS.launch()
+        self._prune()
+
+    def _launch(self, request: RunRequest) -> None:
+        with SetWorkflowID(request.run_id):
+            DBOS.start_workflow(_run, msgspec.json.encode(request).decode())
+
+    def _prune(self) -> None:
+        old = DBOS.list_workflows(
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            sort_desc=True,
+            offset=KEEP_FINISHED,
+            limit=1000,
+            load_input=False,
+            load_output=False,
+        )
+        if old:
+            DBOS.delete_workflows([w.workflow_id for w in old])
+
+    def _shut(self) -> None:
+        global _serving  # noqa: PLW0603 - see _open
+        if _serving is self:
+            DBOS.destroy()
+            _serving = None
+            self._claim.release()
+
+
+def create(*, root: Path, ledger: Ledger, clock: Clock, actor: str = "desk") -> EmbeddedEngine:
+    """Return an engine for the workspace at `root` that appends to `ledger` as `actor`."""
+    return EmbeddedEngine(root=root, ledger=ledger, clock=clock, actor=actor)

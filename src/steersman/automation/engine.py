@@ -1,0 +1,204 @@
+"""What engines share: cycles of runs, schedules, triggers, waiting, closing. An adapter adds how a run is launched."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from steersman.automation.conductor import Conductor
+from steersman.automation.model.manifest import Manifest, plan_cycle
+from steersman.automation.model.outcome import Cause, Progress, RunOutcome, RunRequest, run_id
+from steersman.automation.ports import OnProgress
+from steersman.automation.runner.process import GRACE_S
+from steersman.automation.scheduler import Scheduler
+from steersman.automation.triggers import Triggers
+from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Misconfigured
+from steersman.kernel.ids import uuid7
+from steersman.ledger import Event, Ledger
+
+MAX_PROCESSES = 8
+CLOSE_S = 30.0
+
+
+class BaseEngine(ABC):
+    """Plans cycles and follows schedules; knows nothing about durability."""
+
+    name = "base"
+    resumes = False
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        ledger: Ledger,
+        clock: Clock,
+        actor: str = "desk",
+        max_processes: int = MAX_PROCESSES,
+        grace_s: float = GRACE_S,
+    ) -> None:
+        self._root = root
+        self._state = root / ".steersman"
+        self._ledger = ledger
+        self._clock = clock
+        self.conductor = Conductor(
+            root=root,
+            state=self._state,
+            ledger=ledger,
+            clock=clock,
+            actor=actor,
+            resumes=self.resumes,
+            max_processes=max_processes,
+            grace_s=grace_s,
+        )
+        self._scheduler: Scheduler | None = None
+        self._triggers: Triggers | None = None
+        self._listeners: dict[str, OnProgress] = {}
+        self._running: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    # -- the port ------------------------------------------------------------------------------------------------
+
+    def start(self, manifest: Manifest, *, schedules: bool = True) -> None:
+        self.conductor.manifest = manifest
+        self._open()
+        # Before anything is resumed: a resumed run must find its orphaned attempt ended and recorded.
+        self.conductor.reconcile()
+        self.conductor.recorder.manifest_loaded(manifest)
+        self._resume()
+        if schedules:
+            self._scheduler = Scheduler(manifest, self._clock, partial(self._begin, "schedule"))
+            self._scheduler.start()
+            self._triggers = Triggers(manifest, self._ledger, self._on_event)
+            self._triggers.start()
+
+    def run_now(
+        self, name: str, *, with_needs: bool = True, on_progress: OnProgress | None = None
+    ) -> dict[str, RunOutcome]:
+        self._check([name])
+        names = plan_cycle(self.conductor.manifest, [name], needs=with_needs)
+        return self.run_cycle(names, on_progress=on_progress)
+
+    def run_cycle(self, names: Iterable[str], *, on_progress: OnProgress | None = None) -> dict[str, RunOutcome]:
+        wanted = list(names)
+        self._check(wanted)
+        now = self._clock.now_ns()
+        ordered = plan_cycle(self.conductor.manifest, wanted, needs=False)
+        requests = self._requests(ordered, set(wanted), cycle=str(uuid7(now)), cause="manual", at=now)
+        if on_progress is not None:
+            self._listeners.update({r.run_id: on_progress for r in requests})
+        try:
+            for request in requests:
+                self._submit(request)
+            return {r.automation: self._wait(r) for r in requests}
+        finally:
+            for request in requests:
+                self._listeners.pop(request.run_id, None)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        if self._scheduler is not None:
+            self._scheduler.stop()
+        if self._triggers is not None:
+            self._triggers.stop()
+        self.conductor.stop()
+        for finished in list(self._running.values()):
+            finished.wait(CLOSE_S)
+        self._shut()
+        self.conductor.release()
+
+    # -- what an adapter adds ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Get ready to launch."""
+
+    @abstractmethod
+    def _resume(self) -> None:
+        """Execute again what was cut short, if this engine can."""
+
+    @abstractmethod
+    def _launch(self, request: RunRequest) -> None:
+        """See that `execute(request)` is called once in a thread of its own; return without waiting."""
+
+    @abstractmethod
+    def _shut(self) -> None:
+        """Let go; nothing runs any more."""
+
+    def execute(self, request: RunRequest) -> RunOutcome:
+        """Carry out one run; adapters call it from the run's thread."""
+        finished = self._running.setdefault(request.run_id, threading.Event())
+        try:
+            return self.conductor.execute(request, partial(self._tell, request.run_id))
+        finally:
+            finished.set()
+            self._running.pop(request.run_id, None)
+
+    # -- cycles --------------------------------------------------------------------------------------------------
+
+    def _begin(self, cause: Cause, roots: list[str], at: int, key: str = "schedule") -> None:
+        """Start the cycle of `roots`, with what they need and who only follows them."""
+        names = plan_cycle(self.conductor.manifest, roots, dependants=True)
+        for request in self._requests(names, set(roots), cycle=f"{key}/{at}", cause=cause, at=at):
+            self._submit(request)
+
+    def _on_event(self, names: list[str], event: Event) -> None:
+        self._begin("event", names, event.recorded_at, key=str(event.id))
+
+    def _requests(self, names: list[str], roots: set[str], *, cycle: str, cause: Cause, at: int) -> list[RunRequest]:
+        # The id of a scheduled run depends on name and instant only, so one start is one run, whoever asks again.
+        ids = {name: run_id(name, at, cycle) for name in names}
+        manifest = self.conductor.manifest
+        return [
+            RunRequest(
+                run_id=ids[name],
+                automation=name,
+                cycle=cycle,
+                cause=cause if name in roots else "needs",
+                scheduled_at=at if cause == "schedule" and name in roots else None,
+                needs={need: ids[need] for need in manifest[name].needs if need in ids},
+            )
+            for name in names
+        ]
+
+    def _submit(self, request: RunRequest) -> None:
+        if self.conductor.outcome(request.run_id) is not None:
+            return  # asked for again after it ended: one start is one run
+        self.conductor.expect(request.run_id)
+        self._running[request.run_id] = threading.Event()
+        self._launch(request)
+
+    def _wait(self, request: RunRequest) -> RunOutcome:
+        finished = self._running.get(request.run_id)
+        if finished is not None:
+            finished.wait()
+        return self.conductor.outcome(request.run_id) or RunOutcome(
+            run_id=request.run_id,
+            automation=request.automation,
+            status="cancelled",
+            reason="the engine closed before it could run",
+        )
+
+    def _tell(self, run_id: str, progress: Progress) -> None:
+        listener = self._listeners.get(run_id)
+        if listener is not None:
+            listener(progress)
+
+    def _check(self, names: Iterable[str]) -> None:
+        manifest = self.conductor.manifest
+        for name in names:
+            if name not in manifest:
+                near = difflib.get_close_matches(name, manifest.order, n=1)
+                declared = ", ".join(manifest.order) or "none"
+                raise Misconfigured(
+                    f"there is no automation {name!r}; declared: {declared}",
+                    fix=f"did you mean {near[0]}?" if near else f"add [automation.{name}] to steersman.toml",
+                )

@@ -1,0 +1,156 @@
+"""Runs in the ledger: written once however often they are reported, and read back after a crash."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+
+from steersman.automation.events import (
+    MANIFEST_LOADED,
+    RUN_FINISHED,
+    RUN_SKIPPED,
+    RUN_STARTED,
+    ManifestLoaded,
+    RunFinished,
+    RunSkipped,
+    RunStarted,
+)
+from steersman.automation.model.manifest import Manifest
+from steersman.automation.model.outcome import RunOutcome, RunRequest, Status
+from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Unavailable
+from steersman.kernel.ids import stable_uuid
+from steersman.ledger import Ledger, NewEvent, new_event
+
+_MANIFEST_STREAM = "automation/manifest"
+_PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class Recorder:
+    """Appends the events of runs. Ids are functions of run, attempt and kind: a repeat writes nothing."""
+
+    def __init__(
+        self, ledger: Ledger, clock: Clock, *, actor: str, wait: Callable[[float], object] | None = None
+    ) -> None:
+        """Record as `actor`; `wait` sleeps that many seconds while the ledger cannot take an event."""
+        self._ledger = ledger
+        self._clock = clock
+        self._actor = actor
+        self._wait = wait or threading.Event().wait
+
+    def started(self, request: RunRequest, event: RunStarted) -> None:
+        self._append(RUN_STARTED, event, request.run_id, event.attempt, correlation=_correlation(request.cycle))
+
+    def finished(self, event: RunFinished, *, cycle: str | None = None) -> None:
+        """Record an end. Without `cycle` (an orphan found on disk) the start's correlation is looked up."""
+        start = self._ledger.get(_id(event.run_id, event.attempt, RUN_STARTED))
+        inherited = start.correlation_id if start is not None else None
+        correlation = _correlation(cycle) if cycle is not None else inherited
+        self._append(RUN_FINISHED, event, event.run_id, event.attempt, correlation=correlation)
+
+    def skipped(self, request: RunRequest, reason: str) -> RunOutcome:
+        """Record a start that does not happen and return it as an outcome."""
+        event = RunSkipped(
+            automation=request.automation,
+            reason=reason,
+            scheduled_at=request.scheduled_at,
+            at=self._clock.now_ns(),
+            run_id=request.run_id,
+        )
+        stream = f"automation/{request.automation}"
+        self._append(RUN_SKIPPED, event, request.run_id, 0, correlation=_correlation(request.cycle), stream=stream)
+        return _skip_outcome(event)
+
+    def manifest_loaded(self, manifest: Manifest) -> None:
+        """Record the manifest in force, once per change."""
+        last = None
+        for event in self._ledger.read(stream=_MANIFEST_STREAM):
+            last = event
+        digest = manifest.digest()
+        if last is not None and msgspec.json.decode(last.data, type=ManifestLoaded).digest == digest:
+            return
+        now = self._clock.now_ns()
+        loaded = ManifestLoaded(automations=manifest.order, digest=digest, at=now)
+        self._ledger.append(
+            [new_event(MANIFEST_LOADED, stream=_MANIFEST_STREAM, data=loaded, actor=self._actor, now_ns=now)]
+        )
+
+    def was_started(self, run_id: str, attempt: int) -> RunStarted | None:
+        """Return the recorded start of an attempt, if there is one."""
+        event = self._ledger.get(_id(run_id, attempt, RUN_STARTED))
+        return None if event is None else msgspec.json.decode(event.data, type=RunStarted)
+
+    def was_finished(self, run_id: str, attempt: int) -> RunFinished | None:
+        """Return the recorded end of an attempt, if there is one."""
+        event = self._ledger.get(_id(run_id, attempt, RUN_FINISHED))
+        return None if event is None else msgspec.json.decode(event.data, type=RunFinished)
+
+    def final(self, run_id: str) -> RunOutcome | None:
+        """Return how a run ended, None while it has not."""
+        skip = self._ledger.get(_id(run_id, 0, RUN_SKIPPED))
+        if skip is not None:
+            return _skip_outcome(msgspec.json.decode(skip.data, type=RunSkipped))
+        attempt = 1
+        while (end := self.was_finished(run_id, attempt)) is not None:
+            if not end.will_retry:
+                return outcome_of(end)
+            attempt += 1
+        return None
+
+    def _append(
+        self, kind: str, event: msgspec.Struct, run_id: str, attempt: int, *, correlation: UUID | None, stream: str = ""
+    ) -> None:
+        new = new_event(
+            kind,
+            stream=stream or f"run/{run_id}",
+            data=event,
+            actor=self._actor,
+            now_ns=self._clock.now_ns(),
+            id=_id(run_id, attempt, kind),
+            correlation_id=correlation,
+        )
+        self._append_patiently(new)
+
+    def _append_patiently(self, new: NewEvent) -> None:
+        """Append, waiting for a core that restarts; the same id makes trying again safe."""
+        for pause_s in _PAUSES_S:
+            try:
+                self._ledger.append([new])
+            except Unavailable:
+                self._wait(pause_s)
+            else:
+                return
+        self._ledger.append([new])
+
+
+def outcome_of(end: RunFinished) -> RunOutcome:
+    """Return what a last attempt says about its run."""
+    return RunOutcome(
+        run_id=end.run_id,
+        automation=end.automation,
+        status=msgspec.convert(end.status, Status),
+        reason=end.error,
+        attempts=end.attempt,
+        exit_code=end.exit_code,
+        wall_s=end.wall_s,
+        cpu_s=end.cpu_s,
+        peak_rss_bytes=end.peak_rss_bytes,
+        log=end.log,
+        artifacts=end.artifacts,
+        result=end.result,
+    )
+
+
+def _skip_outcome(event: RunSkipped) -> RunOutcome:
+    return RunOutcome(run_id=event.run_id, automation=event.automation, status="skipped", reason=event.reason)
+
+
+def _correlation(cycle: str) -> UUID:
+    return stable_uuid("automation.cycle", cycle)
+
+
+def _id(run_id: str, attempt: int, kind: str) -> UUID:
+    return stable_uuid("automation", run_id, str(attempt), kind)

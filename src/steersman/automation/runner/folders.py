@@ -1,0 +1,49 @@
+"""Where runs keep their files: `.steersman/runs/<automation>/<run_id>/{attempt-N.log,artifacts/}`; how many stay."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+MAX_ARTIFACTS_LISTED = 200
+CANCEL = "cancel"
+
+
+class Folders:
+    """The files of all runs of one workspace."""
+
+    def __init__(self, root: Path, state: Path) -> None:
+        self._root = root
+        self.runs = state / "runs"
+
+    def of(self, automation: str, run_id: str) -> Path:
+        return self.runs / automation / run_id
+
+    def open(self, automation: str, run_id: str) -> Path:
+        """Make the folders of a run and return the one for its artifacts."""
+        artifacts = self.of(automation, run_id) / "artifacts"
+        artifacts.mkdir(parents=True, exist_ok=True)
+        return artifacts
+
+    def log(self, automation: str, run_id: str, attempt: int) -> Path:
+        return self.of(automation, run_id) / f"attempt-{attempt}.log"
+
+    def cancel_file(self, automation: str, run_id: str) -> Path:
+        """Return the file whose existence asks the run to end, from whichever process."""
+        return self.of(automation, run_id) / CANCEL
+
+    def artifacts(self, automation: str, run_id: str) -> tuple[str, ...]:
+        """Return the artifacts a run left, relative to the workspace, sorted; the first 200 of them."""
+        folder = self.of(automation, run_id) / "artifacts"
+        files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+        return tuple(self.relative(p) for p in files[:MAX_ARTIFACTS_LISTED])
+
+    def relative(self, path: Path) -> str:
+        """Return `path` as events name it: relative to the workspace, with `/`."""
+        return path.relative_to(self._root).as_posix()
+
+    def prune(self, automation: str, keep: int) -> None:
+        """Delete the folders of all but the latest `keep` runs; ids sort by time."""
+        folder = self.runs / automation
+        for old in sorted(p for p in folder.iterdir() if p.is_dir())[:-keep]:
+            shutil.rmtree(old, ignore_errors=True)
