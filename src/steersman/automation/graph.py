@@ -63,10 +63,11 @@ def svg(manifest: Manifest, status: Mapping[str, str] | None = None) -> str:
     }
     width = max((x for x, _ in place.values()), default=0) + _WIDTH + _MARGIN
     height = max((y for _, y in place.values()), default=0) + _HEIGHT + _MARGIN
-    parts = [
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-        f' role="img" aria-label="Automations and what they need" font-family="inherit">'
-    ]
+        ' role="img" aria-label="Automations and what they need" font-family="inherit">'
+    )
+    parts = [head]
     parts += [_edge(place[need], place[a.name]) for a in manifest for need in a.needs]
     parts += [_node(manifest[name], place[name], (status or {}).get(name, "never ran")) for name in place]
     return "".join([*parts, "</svg>"])
@@ -86,7 +87,8 @@ def _node(automation: Automation, at: tuple[int, int], status: str) -> str:
     x, y = at
     name, start = escape(automation.name), escape(_short(when(automation)))
     return (
-        f'<g class="node status-{escape(status.replace(" ", "-"))}"><title>{name}: {escape(when(automation))}; {escape(status)}</title>'
+        f'<g class="node status-{escape(status.replace(" ", "-"))}">'
+        f"<title>{name}: {escape(when(automation))}; {escape(status)}</title>"
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="6" fill="none" stroke="currentColor"/>'
         f'<text x="{x + 12}" y="{y + 21}" font-size="13" font-weight="600" fill="currentColor">{name}</text>'
         f'<text x="{x + 12}" y="{y + 40}" font-size="11" fill="currentColor" fill-opacity="0.7">{start}</text>'
