@@ -1,0 +1,71 @@
+"""Draw what one dollar in each stock became: prices.png among this run's artifacts. Needs data/*.csv of pull_prices."""
+
+import csv
+import json
+import os
+import sys
+from datetime import date
+from pathlib import Path
+
+try:
+    import matplotlib as mpl
+except ImportError:
+    sys.exit("matplotlib is not installed; run: pip install 'steersman[demo]'")
+mpl.use("Agg")  # no screen needed
+from matplotlib import dates, ticker
+from matplotlib import pyplot as plt
+
+WORKSPACE = Path(os.environ.get("STEERSMAN_WORKSPACE", "."))
+ARTIFACTS = Path(os.environ.get("STEERSMAN_ARTIFACTS", "."))
+INK, FAINT = "#1f2933", "#d9dee4"
+COLOURS = {"AAPL": "#0b7285", "GOOG": "#c2410c", "IBM": "#5f3dc4", "MSFT": "#2b8a3e"}
+
+
+def closes(path: Path) -> tuple[list[date], list[float]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return [date.fromisoformat(r["date"]) for r in rows], [float(r["close"]) for r in rows]
+
+
+def main() -> None:
+    files = {symbol: WORKSPACE / "data" / f"{symbol}.csv" for symbol in COLOURS}
+    missing = [path.name for path in files.values() if not path.is_file()]
+    if missing:
+        sys.exit(f"no data/{', data/'.join(missing)}: run pull_prices first")
+    series = {symbol: closes(path) for symbol, path in files.items()}
+    # GOOG was listed in August 2004: all series start there, so that they compare.
+    start = max(days[0] for days, _ in series.values())
+    figure, axes = plt.subplots(figsize=(9.6, 5.4), dpi=110)
+    for symbol, (days, prices) in series.items():
+        first = next(i for i, day in enumerate(days) if day >= start)
+        growth = [p / prices[first] for p in prices[first:]]
+        axes.plot(days[first:], growth, color=COLOURS[symbol], linewidth=1.3)
+        axes.annotate(
+            f"{symbol} ×{growth[-1]:.1f}",
+            (days[-1], growth[-1]),
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=COLOURS[symbol],
+            va="center",
+            fontsize=10,
+        )
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(ticker.LogLocator(base=10, subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"${value:g}"))
+    axes.yaxis.set_minor_formatter(ticker.NullFormatter())
+    axes.xaxis.set_major_formatter(dates.DateFormatter("%Y"))
+    axes.grid(axis="y", color=FAINT, linewidth=0.8)
+    axes.tick_params(colors=INK, length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(FAINT)
+    axes.margins(x=0)
+    axes.set_title(f"One dollar invested on {start:%d %B %Y}", loc="left", color=INK, fontsize=13, pad=14)
+    figure.tight_layout()
+    figure.savefig(ARTIFACTS / "prices.png")
+    last = {symbol: round(prices[-1], 2) for symbol, (_, prices) in series.items()}
+    print(f"prices.png: {len(series)} series from {start}")
+    print("::result", json.dumps({"chart": "prices.png", "from": start.isoformat(), "last_close": last}))
+
+
+if __name__ == "__main__":
+    main()
