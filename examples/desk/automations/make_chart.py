@@ -55,7 +55,7 @@ def main() -> None:
     axes.yaxis.set_minor_formatter(ticker.NullFormatter())
     axes.xaxis.set_major_formatter(dates.DateFormatter("%Y"))
     axes.grid(axis="y", color=FAINT, linewidth=0.8)
-    axes.tick_params(colors=INK, length=0)
+    axes.tick_params(which="both", colors=INK, length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(FAINT)
     axes.margins(x=0)

@@ -32,6 +32,13 @@ from steersman.ledger import Ledger
 _REMEMBERED = 1000
 _POLL_S = 0.1
 _LOST_NEED_S = 10.0
+_VERBS: dict[Status, str] = {
+    "failed": "failed",
+    "timed_out": "timed out",
+    "cancelled": "was cancelled",
+    "orphaned": "was orphaned",
+    "skipped": "was skipped",
+}
 
 
 class Interrupted(BaseException):
@@ -171,7 +178,7 @@ class Conductor:
             if outcome is None:
                 return f"needs {name}, which was never started in this cycle"
             if not outcome.ok:
-                verb = "was skipped" if outcome.status == "skipped" else outcome.status.replace("_", " ")
+                verb = _VERBS[outcome.status]
                 return f"needs {name}, which {verb}" + (f": {outcome.reason}" if outcome.reason else "")
         return ""
 

@@ -20,6 +20,8 @@ from steersman.kernel.clock import Clock
 Ending = Literal["exited", "timed_out", "cancelled"]
 GRACE_S = 5.0
 _DRAIN_S = 0.5
+_SAMPLE_S = 0.25
+_MARK_ERROR_BYTES = 2 << 20
 _CHUNK = 1 << 16
 
 
@@ -122,8 +124,8 @@ class _Watch:
 
     def until_exit(self) -> None:
         """Return once the process itself has ended, by itself or because of us."""
-        pause = 0.02
-        next_sample = self._clock.elapsed_ns() + int(pause * 1e9)
+        pause = 0.005
+        next_sample = self._clock.elapsed_ns()
         while True:
             now = self._clock.elapsed_ns()
             until = min(next_sample, self._kill_at or self._deadline)
@@ -138,7 +140,7 @@ class _Watch:
             now = self._clock.elapsed_ns()
             if now >= next_sample:
                 self._sample()
-                pause = min(pause * 2, 1.0)
+                pause = min(pause * 1.5, _SAMPLE_S)
                 next_sample = now + int(pause * 1e9)
             self._enforce(now)
 
