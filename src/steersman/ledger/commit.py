@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+import msgspec
+
 from steersman.kernel.errors import Conflict, Rejected
 from steersman.ledger.chain import link
 from steersman.ledger.event import NewEvent
@@ -17,6 +19,7 @@ from steersman.ledger.row import Row
 
 MAX_DATA_BYTES: Final = 4 << 20
 _MAX_NAME_BYTES: Final = 1024
+_any_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Stored(Protocol):
@@ -24,13 +27,16 @@ class Stored(Protocol):
 
     def find(self, event_id: bytes) -> Row | None: ...
     def version(self, stream: str) -> int: ...
+    def recent_version(self, stream: str) -> int:
+        """Return the version if it is known without looking, else 0."""
+        ...
 
 
 def check(events: Sequence[NewEvent], expect: int) -> None:
     """Refuse what no ledger may hold; in the caller's thread, so that the batch never meets it.
 
     Raises:
-        Rejected: no events, an empty or overlong name, text that is not Unicode, or data that is empty or too large.
+        Rejected: no events, an empty or overlong name, text that is not Unicode, or data that is too large or not JSON.
         ValueError: `expect` is neither ANY nor a version.
     """
     if not events:
@@ -43,6 +49,12 @@ def check(events: Sequence[NewEvent], expect: int) -> None:
                 f"{event.type}: data has {len(event.data)} bytes; 1 to {MAX_DATA_BYTES} are allowed",
                 fix="put the payload in a file and its sha256 in the event",
             )
+        try:
+            _any_json(event.data)
+            if not event.data.isascii():
+                event.data.decode()
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise Rejected(f"{event.type}: data is not JSON: {exc}", fix="encode it with new_event") from exc
         if not 0 < event.schema < 1 << 31:
             raise Rejected(f"{event.type}: schema {event.schema} is not a number from 1", fix="number shapes from 1")
         for name in (event.type, event.stream, event.actor):
@@ -67,9 +79,16 @@ def _check_name(name: str) -> None:
 class Batch:
     """The rows that a run of appends adds after `head`; `rows` is what to insert."""
 
-    def __init__(self, stored: Stored, head: Head) -> None:
+    def __init__(self, stored: Stored, head: Head, *, guess: bool = False) -> None:
+        """Start at `head`.
+
+        With `guess`, ids are taken to be new and streams nobody wrote to lately to be empty, without looking: nearly
+        always true, and the UNIQUE constraints refuse the whole batch when it is not. Then plan it again without.
+        An append with an expected version always looks.
+        """
         self.rows: list[Row] = []
         self._stored = stored
+        self._guess = guess
         self._pos = head.pos
         self._hash = head.hash
         self._versions: dict[str, int] = {}
@@ -92,7 +111,7 @@ class Batch:
             Conflict: the version is not the expected one, or an id is taken by an event that says something else.
         """
         ids = [event.id.bytes for event in events]
-        known = self._known(events, ids)
+        known = self._known(events, ids, look=expect != ANY or not self._guess)
         # A repeat of the whole append is a retry: what it expected was true the first time.
         if expect != ANY and len(known) < len(set(ids)):
             self._check_version(events[0].stream, expect)
@@ -106,12 +125,12 @@ class Batch:
             positions.append(row[0])
         return Appended(positions=tuple(positions), repeated=len(positions) - written)
 
-    def _known(self, events: Sequence[NewEvent], ids: list[bytes]) -> dict[bytes, Row]:
+    def _known(self, events: Sequence[NewEvent], ids: list[bytes], *, look: bool) -> dict[bytes, Row]:
         """Return the rows, stored or in this batch, that have one of `ids`."""
         known: dict[bytes, Row] = {}
         here: dict[bytes, NewEvent] = {}
         for event, id_ in zip(events, ids, strict=True):
-            row = self._new.get(id_) or self._stored.find(id_)
+            row = self._new.get(id_) or (self._stored.find(id_) if look else None)
             if row is not None:
                 known[id_] = row
             if (row is not None and not _same(row, event)) or not _same_event(here.setdefault(id_, event), event):
@@ -122,7 +141,10 @@ class Batch:
         return known
 
     def _check_version(self, stream: str, expect: int) -> None:
-        found = self._version(stream)
+        if stream not in self._versions:
+            self._versions[stream] = self._stored.version(stream)
+        # Counted from a wrong guess it may be wrong too; but then the batch is refused as a whole and planned again.
+        found = self._versions[stream]
         if found != expect:
             raise Conflict(
                 f"stream {stream!r} is at version {found}, not {expect}: somebody wrote first",
@@ -132,7 +154,8 @@ class Batch:
     def _version(self, stream: str) -> int:
         found = self._versions.get(stream)
         if found is None:
-            found = self._versions[stream] = self._stored.version(stream)
+            known = self._stored.recent_version if self._guess else self._stored.version
+            found = self._versions[stream] = known(stream)
         return found
 
     def _add(self, event: NewEvent, id_: bytes, now_ns: int) -> Row:

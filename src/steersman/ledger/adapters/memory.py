@@ -40,6 +40,8 @@ class MemoryLedger:
         """Return the version of `stream` (commit.Stored)."""
         return self._versions.get(stream, 0)
 
+    recent_version = version
+
     def append(self, events: Sequence[NewEvent], *, expect: int = ANY) -> Appended:
         check(events, expect)
         with self._lock:
