@@ -6,7 +6,7 @@ import msgspec
 
 from steersman.automation.events import RUN_FINISHED, RUN_SKIPPED, RUN_STARTED, RunFinished, RunSkipped, RunStarted
 from steersman.ledger.event import Event
-from steersman.ledger.projections import Database
+from steersman.ledger.projections import Database, Projection
 
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS automation_attempt(
@@ -34,7 +34,7 @@ class Runs:
 
     name = "automation"
     version = 1
-    types = (RUN_STARTED, RUN_FINISHED, RUN_SKIPPED)
+    types: tuple[str, ...] = (RUN_STARTED, RUN_FINISHED, RUN_SKIPPED)
 
     def create(self, db: Database) -> None:
         for statement in _TABLES:
@@ -116,4 +116,4 @@ def _finished(db: Database, run: RunFinished, pos: int) -> None:
     )
 
 
-PROJECTIONS = (Runs,)
+PROJECTIONS: tuple[Projection, ...] = (Runs(),)

@@ -21,7 +21,7 @@ from steersman.automation.events import (
 from steersman.automation.model.manifest import Manifest
 from steersman.automation.model.outcome import RunOutcome, RunRequest, Status
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Unavailable
+from steersman.kernel.errors import Conflict, Unavailable
 from steersman.kernel.ids import stable_uuid
 from steersman.ledger import Ledger, NewEvent, new_event
 
@@ -112,7 +112,12 @@ class Recorder:
             id=_id(run_id, attempt, kind),
             correlation_id=correlation,
         )
-        self._append_patiently(new)
+        try:
+            self._append_patiently(new)
+        except Conflict:
+            # Two engines that start together may both record the same orphan: the first telling stands.
+            if self._ledger.get(new.id) is None:
+                raise
 
     def _append_patiently(self, new: NewEvent) -> None:
         """Append, waiting for a core that restarts; the same id makes trying again safe."""
