@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import difflib
+import os
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Final, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from steersman.automation import settings as automation
 from steersman.content import settings as content
 from steersman.feedback import settings as feedback
+from steersman.kernel.errors import Misconfigured
 from steersman.kernel.toml_file import TomlFile
+from steersman.policy.document import read_policy
 from steersman.policy.parameter import Catalogue
 from steersman.trading import settings as trading
 from steersman.trading.limits import PARAMETERS
 
-FILE = "steersman.toml"
-CATALOGUE = Catalogue(PARAMETERS)
+FILE: Final = "steersman.toml"
+CATALOGUE: Final = Catalogue(PARAMETERS)
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_SECTIONS: Final = (
+    "desk",
+    "console",
+    "policy",
+    automation.SECTION,
+    feedback.SECTION,
+    *trading.SECTIONS,
+    *content.SECTIONS,
+)
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class DeskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[desk]`: whose operation this is. `tz` is how times are shown; events are in UTC."""
+    """`[desk]`: whose operation this is. `tz` is how times are shown; events are in UTC. `capital` in `currency`."""
 
     name: str = "My desk"
     tz: str = "UTC"
@@ -44,9 +63,13 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     trading: trading.TradingSettings
     automations: dict[str, automation.AutomationSettings]
     content: content.ContentSettings
-    channels: dict[str, content.ChannelSettings]
     kpis: feedback.KpiSettings
     policy: dict[str, str]
+
+    @property
+    def capital(self) -> Decimal:
+        """What the account starts with, in the desk's currency."""
+        return Decimal(self.desk.capital)
 
     @property
     def state(self) -> Path:
@@ -68,3 +91,110 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def anchor(self) -> Path:
         return self.state / "head.anchor"
+
+
+def find_root(directory: Path) -> Path:
+    """Return the nearest folder at or above `directory` that holds a steersman.toml.
+
+    Raises:
+        Misconfigured: there is none.
+    """
+    here = directory.absolute()
+    for folder in (here, *here.parents):
+        if (folder / FILE).is_file():
+            return folder
+    raise Misconfigured(
+        f"no {FILE} in {here} or above it", fix="`steersman init DIR` makes a workspace; --dir names another one"
+    )
+
+
+def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) -> Workspace:
+    """Read and check the workspace at or above `directory`.
+
+    `STEERSMAN_DESK_<FIELD>` and `STEERSMAN_CONSOLE_<FIELD>` in `environ` win over the file.
+
+    Raises:
+        Misconfigured: none there, or something in it is wrong; names file, line, field, found, allowed and the fix.
+    """
+    root = find_root(directory)
+    path = root / FILE
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise Misconfigured(f"{FILE}: byte {exc.start} is not UTF-8", fix=f"save {path} as UTF-8") from exc
+    except OSError as exc:
+        raise Misconfigured(f"{path} cannot be read: {exc.strerror}", fix="check its permissions") from exc
+    file = TomlFile(text, name=FILE)
+    _refuse_unknown_sections(file)
+    desk = _desk(file, environ)
+    traded = trading.read(file, root)
+    automations = file.section((automation.SECTION,), dict[str, automation.AutomationSettings])
+    automation.validate(file, automations, root, tz=desk.tz)
+    kpis = file.section((feedback.SECTION,), feedback.KpiSettings)
+    feedback.validate(file, kpis)
+    known = {"strategy": set(traded.strategies), "instrument": set(traded.instruments), "venue": set(traded.venues)}
+    return Workspace(
+        root=root,
+        file=file,
+        desk=desk,
+        console=_console(file, environ),
+        trading=traded,
+        automations=automations,
+        content=content.read(file, root),
+        kpis=kpis,
+        policy=read_policy(file, CATALOGUE, known=known),
+    )
+
+
+def _refuse_unknown_sections(file: TomlFile) -> None:
+    for name in file.data:
+        if name not in _SECTIONS:
+            near = difflib.get_close_matches(name, _SECTIONS, n=1)
+            raise file.error(
+                (name,),
+                f"unknown section; allowed: {', '.join(sorted(_SECTIONS))}",
+                fix=f"did you mean [{near[0]}]?" if near else f"remove [{name}]",
+            )
+
+
+def _desk(file: TomlFile, environ: Mapping[str, str]) -> DeskSettings:
+    desk = _overridden(file.section(("desk",), DeskSettings), "DESK", environ)
+    try:
+        ZoneInfo(desk.tz)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        raise file.error(("desk", "tz"), f"found {desk.tz!r}, no such time zone", fix='write e.g. "UTC"') from exc
+    try:
+        capital = Decimal(desk.capital)
+    except InvalidOperation:
+        capital = Decimal(0)
+    if not capital.is_finite() or capital <= 0:
+        raise file.error(
+            ("desk", "capital"), f"found {desk.capital!r}, allowed: a number above 0", fix='write e.g. "100000"'
+        )
+    return desk
+
+
+def _console(file: TomlFile, environ: Mapping[str, str]) -> ConsoleSettings:
+    console = _overridden(file.section(("console",), ConsoleSettings), "CONSOLE", environ)
+    if console.host not in LOOPBACK:
+        raise file.error(
+            ("console", "host"),
+            f"found {console.host!r}, allowed: {', '.join(LOOPBACK)} (there is no sign-in for strangers yet)",
+            fix='write host = "127.0.0.1", and reach it from elsewhere through an SSH tunnel',
+        )
+    if not 0 <= console.port <= 65_535:
+        raise file.error(("console", "port"), f"found {console.port}, allowed: 0 to 65535", fix="write port = 8787")
+    return console
+
+
+def _overridden(settings: S, section: str, environ: Mapping[str, str]) -> S:
+    """Return `settings` with fields replaced from STEERSMAN_<SECTION>_<FIELD>."""
+    changes: dict[str, object] = {}
+    for field in msgspec.structs.fields(settings):
+        name = f"STEERSMAN_{section}_{field.name.upper()}"
+        if name in environ:
+            try:
+                changes[field.name] = msgspec.convert(environ[name], field.type, strict=False)
+            except msgspec.ValidationError as exc:
+                raise Misconfigured(f"{name}={environ[name]!r}: {exc}", fix=f"unset {name} or correct it") from exc
+    return msgspec.structs.replace(settings, **changes)
