@@ -23,6 +23,13 @@ def open_writer(path: Path, *, clock: Clock | None = None) -> Ledger:
     return ledger
 
 
+def core_answers(socket: Path) -> bool:
+    """Say whether a core process listens at `socket`."""
+    from steersman.ledger.adapters.socket import answers  # the client is only needed once a core may be there
+
+    return socket.exists() and answers(socket)
+
+
 class SharedLedger:
     """Reads directly; the way to append is found when it is first needed.
 
@@ -41,7 +48,7 @@ class SharedLedger:
 
     def _writer(self) -> Ledger:
         if self._writing is None:
-            if self._socket.exists() and _answers(self._socket):
+            if core_answers(self._socket):
                 self._writing = factory("ledgers", "socket")(self._socket, self._path)
             else:
                 self._writing = open_writer(self._path, clock=self._clock)
@@ -50,7 +57,7 @@ class SharedLedger:
     @property
     def core_runs(self) -> bool:
         """Whether a core process answers on its socket now."""
-        return self._socket.exists() and _answers(self._socket)
+        return core_answers(self._socket)
 
     def append(self, events: Sequence[NewEvent], *, expect: int = ANY) -> Appended:
         return self._writer().append(events, expect=expect)
@@ -89,16 +96,3 @@ class SharedLedger:
         if self._writing is not None:
             self._writing.close()
         self._reading.close()
-
-
-def _answers(socket_path: Path) -> bool:
-    """Say whether somebody listens there; a socket file outlives the process that made it."""
-    import socket  # the core process composes without it
-
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(str(socket_path))
-        except OSError:
-            return False
-    return True

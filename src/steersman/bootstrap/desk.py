@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from steersman.bootstrap.access import SharedLedger
+from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.workspace import CATALOGUE, Workspace, load_workspace
 from steersman.kernel.clock import Clock, SystemClock
 from steersman.ledger import Ledger
@@ -57,13 +58,20 @@ class Desk:
         self.ledger.close()
 
 
-def open_desk(directory: Path, *, clock: Clock | None = None) -> Desk:
+def open_desk(directory: Path, *, clock: Clock | None = None, through_core: bool = False) -> Desk:
     """Open the workspace at or above `directory`.
+
+    With `through_core`, appends only ever go through the core: a long-lived process must not become the writer in the
+    moment in which the core restarts.
 
     Raises:
         Misconfigured: there is none, or its steersman.toml is wrong.
     """
     clock = clock or SystemClock()
     workspace = load_workspace(directory)
-    ledger = SharedLedger(workspace.ledger, workspace.socket, clock=clock)
+    ledger: Ledger = (
+        factory("ledgers", "socket")(workspace.socket, workspace.ledger)
+        if through_core
+        else SharedLedger(workspace.ledger, workspace.socket, clock=clock)
+    )
     return Desk(workspace, ledger, clock)

@@ -92,6 +92,15 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     def anchor(self) -> Path:
         return self.state / "head.anchor"
 
+    @property
+    def presence(self) -> Path:
+        """Where the desk process says that it serves the console."""
+        return self.state / "desk.json"
+
+    @property
+    def console_token(self) -> Path:
+        return self.state / "console.token"
+
 
 def find_root(directory: Path) -> Path:
     """Return the nearest folder at or above `directory` that holds a steersman.toml.

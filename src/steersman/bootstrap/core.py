@@ -1,0 +1,196 @@
+"""The core: owns the ledger's writer and the trading hot path; knows no page, no script and no model.
+
+`python -m steersman.bootstrap.core --dir WORKSPACE` is the process that `steersman up` keeps running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from steersman import __version__
+from steersman.bootstrap.events import (
+    CLOCK_JUMPED,
+    CORE_STARTED,
+    FEED_WAITING,
+    ClockJumped,
+    FeedWaiting,
+    ProcessStarted,
+)
+from steersman.bootstrap.plugins import factory
+from steersman.bootstrap.workspace import CATALOGUE, FILE, Workspace, load_workspace
+from steersman.kernel.clock import Clock, SystemClock
+from steersman.kernel.errors import Misconfigured, SteersmanError
+from steersman.ledger import new_event
+from steersman.ledger.adapters.socket import serve
+from steersman.ledger.adapters.sqlite import BALLAST_BYTES
+from steersman.ledger.anchor import anchor
+from steersman.policy.store import PolicyStore, activate
+from steersman.trading.ports import Feed, Venue
+from steersman.trading.trader import Trader, TradeProgress, TradeSummary
+
+STREAM = "process/core"
+_LOOK_AGAIN_S = 1.0
+_ANCHOR_EVERY_S = 3600.0
+_WATCH_S = 5.0
+_JUMP_S = 2.0
+OnProgress = Callable[[TradeProgress], None]
+
+
+class Core:
+    """The one writer of a workspace's ledger, its socket, and the traders of its feeds."""
+
+    def __init__(self, workspace: Workspace, clock: Clock | None = None) -> None:
+        """Open the ledger as its writer, put steersman.toml's policy in force and serve the socket.
+
+        Raises:
+            Conflict: another process is the writer.
+        """
+        self.workspace = workspace
+        self.clock = clock or SystemClock()
+        workspace.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.ledger = factory("ledgers", "sqlite")(workspace.ledger, clock=self.clock, ballast_bytes=BALLAST_BYTES)
+        try:
+            activate(
+                self.ledger,
+                workspace.policy,
+                actor="person:file",
+                reason=f"as written in {FILE}",
+                source=FILE,
+                now_ns=self.clock.now_ns(),
+            )
+            self.policy = PolicyStore(self.ledger, CATALOGUE)
+            self._server = serve(self.ledger, workspace.socket)
+        except BaseException:
+            self.ledger.close()
+            raise
+        self.say(
+            CORE_STARTED, ProcessStarted(name="core", pid=os.getpid(), version=__version__, at=self.clock.now_ns())
+        )
+
+    def say(self, kind: str, data: ProcessStarted | ClockJumped | FeedWaiting) -> None:
+        """Append an event about this process."""
+        self.ledger.append([new_event(kind, stream=STREAM, data=data, actor="core", now_ns=self.clock.now_ns())])
+
+    def trade(
+        self,
+        stop: threading.Event,
+        *,
+        pace_s: float | None = None,
+        on_progress: OnProgress | None = None,
+        waits: bool = False,
+    ) -> list[TradeSummary]:
+        """Run every feed of the workspace to its end, or until `stop`.
+
+        Args:
+            pace_s: seconds per session; None goes as fast as it can.
+            waits: look again for a source that is not there yet (a script may be about to write it) instead of raising.
+
+        Raises:
+            Misconfigured: a feed cannot be read, and not `waits`.
+            Unavailable: the ledger does not take events (disk full); nothing was sent that it does not hold.
+        """
+        found = []
+        for name in self.workspace.trading.feeds:
+            told = ""
+            while not stop.is_set():
+                try:
+                    found.append(self._trader(name, on_progress).run(stop, pace_s=pace_s))
+                    break
+                except Misconfigured as exc:
+                    if not waits:
+                        raise
+                    if exc.message != told:
+                        told = exc.message
+                        print(f"core: feed {name} waits: {exc}", file=sys.stderr, flush=True)
+                        self.say(FEED_WAITING, FeedWaiting(feed=name, reason=told, at=self.clock.now_ns()))
+                    stop.wait(_LOOK_AGAIN_S)
+        return found
+
+    def watch(self, stop: threading.Event) -> None:
+        """Anchor the head once an hour and record jumps of the clock, until `stop`."""
+        wall, elapsed = self.clock.now_ns(), self.clock.elapsed_ns()
+        anchored = elapsed
+        while not stop.wait(_WATCH_S):
+            now, passed = self.clock.now_ns(), self.clock.elapsed_ns()
+            by_s = ((now - wall) - (passed - elapsed)) / 1e9
+            wall, elapsed = now, passed
+            if abs(by_s) > _JUMP_S:
+                self.say(CLOCK_JUMPED, ClockJumped(by_s=by_s, at=now))
+            if passed - anchored > _ANCHOR_EVERY_S * 1e9:
+                anchored = passed
+                self.anchor()
+
+    def anchor(self) -> None:
+        """Write the head outside the ledger, so that a cut tail shows."""
+        if self.ledger.head().pos:
+            anchor(self.ledger, self.workspace.anchor, self.clock)
+
+    def close(self) -> None:
+        """Anchor, stop serving, let the ledger go."""
+        try:
+            self.anchor()
+        finally:
+            self._server.close()
+            self.ledger.close()
+
+    def _trader(self, feed: str, on_progress: OnProgress | None) -> Trader:
+        trading = self.workspace.trading
+        venues: dict[str, Venue] = {
+            name: factory("venues", settings.kind)(settings=settings, instruments=trading.instruments)
+            for name, settings in trading.venues.items()
+        }
+        settings = trading.feeds[feed]
+        source: Feed = factory("feeds", settings.kind)(
+            settings=settings, instruments=trading.instruments, root=self.workspace.root
+        )
+        return Trader(
+            settings=trading,
+            root=self.workspace.root,
+            capital=self.workspace.capital,
+            currency=self.workspace.desk.currency,
+            ledger=self.ledger,
+            policy=self.policy,
+            venues=venues,
+            feed=source,
+            feed_name=feed,
+            on_progress=on_progress,
+        )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the core until SIGTERM or SIGINT; return the exit code."""
+    parser = argparse.ArgumentParser(prog="steersman-core", description="The process that trades. Use `steersman up`.")
+    parser.add_argument("--dir", type=Path, default=Path())
+    parser.add_argument("--pace", type=float, default=None, help="seconds per session of a replayed feed")
+    options = parser.parse_args(argv)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        core = Core(load_workspace(options.dir))
+    except SteersmanError as exc:
+        print(f"core: {exc}", file=sys.stderr, flush=True)
+        return 2 if isinstance(exc, Misconfigured) else 1
+    watcher = threading.Thread(target=core.watch, args=(stop,), name="core-watch", daemon=True)
+    watcher.start()
+    try:
+        core.trade(stop, pace_s=options.pace, waits=True)
+        stop.wait()
+    except SteersmanError as exc:
+        print(f"core: {exc}", file=sys.stderr, flush=True)
+        return 1
+    finally:
+        stop.set()
+        watcher.join()
+        core.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""The desk at a glance: what runs, what waits, what is halted."""
+
+from __future__ import annotations
+
+import msgspec
+
+from steersman.automation import queries as automation
+from steersman.bootstrap import presence
+from steersman.bootstrap.access import core_answers
+from steersman.bootstrap.desk import Desk
+from steersman.content import queries as content
+from steersman.trading import queries as trading
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What `steersman status` shows.
+
+    Attributes:
+        console: URL, None when nobody serves it.
+        policy_differs: steersman.toml says something else than what is in force; a restart of the core takes it.
+        feeds: name -> in words how far it is.
+        waiting: holds that nobody answered.
+    """
+
+    name: str
+    core: bool
+    console: str | None
+    halted: dict[str, str]
+    policy_version: int
+    policy_differs: bool
+    feeds: dict[str, str]
+    strategies_disabled: dict[str, str]
+    equity: str | None
+    verdicts: dict[str, int]
+    waiting: int
+    runs: dict[str, int]
+    drafts: int
+    blocked: int
+    published: int
+    events: int
+
+
+def look(desk: Desk) -> Status:
+    """Read the status of an opened desk."""
+    from steersman.policy.store import history  # only this compares the file with what is in force
+
+    db, workspace = desk.db, desk.workspace
+    served = presence.find(workspace.presence)
+    versions = history(desk.ledger)
+    account = trading.account(db)
+    counted = content.counts(db)
+    return Status(
+        name=workspace.desk.name,
+        core=core_answers(workspace.socket),
+        console=served.url if served else None,
+        halted=dict(desk.halts.reasons),
+        policy_version=desk.policy.version,
+        policy_differs=bool(versions) and versions[-1][1].values != workspace.policy,
+        feeds={feed.feed: _feed(feed) for feed in trading.feed_status(db)},
+        strategies_disabled={s.strategy: s.reason for s in trading.strategies_status(db) if s.disabled},
+        equity=None if account is None else f"{account.equity:,.2f} {workspace.desk.currency}",
+        verdicts=trading.verdict_counts(db),
+        waiting=len(trading.holds(db, now_ns=_feed_now(desk), open_only=True)),
+        runs=automation.counts(db),
+        drafts=counted.drafts,
+        blocked=counted.blocked,
+        published=counted.published,
+        events=desk.ledger.head().pos,
+    )
+
+
+def _feed_now(desk: Desk) -> int:
+    """Return the feed's time: a replayed hold expires on the replay's clock, not on ours."""
+    account = trading.account(desk.db)
+    return desk.clock.now_ns() if account is None else account.at
+
+
+def _feed(feed: trading.FeedStatus) -> str:
+    refused = f", {feed.rejected:,} refused" if feed.rejected else ""
+    return f"{'finished' if feed.finished else 'running'}: {feed.accepted:,} bars{refused}"

@@ -1,0 +1,45 @@
+"""`steersman status`: is anything wrong, what waits, what ran."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from steersman.cli.context import HERE, AsJson, Dir, opened, single
+from steersman.cli.output import emit, show_table
+
+if TYPE_CHECKING:
+    from steersman.bootstrap.status import Status
+
+app = single("What runs, what waits, what is halted.")
+
+
+@app.command()
+def status(directory: Dir = HERE, as_json: AsJson = False) -> None:
+    """Show the desk at a glance."""
+    from steersman.bootstrap.status import look  # `--help` needs no domain
+
+    with opened(directory) as desk:
+        found = look(desk)
+    emit(as_json, found, lambda: _render(found))
+
+
+def _render(found: Status) -> None:
+    verdicts = ", ".join(f"{n:,} {name}" for name, n in found.verdicts.items()) or "none"
+    runs = ", ".join(f"{n:,} {name}" for name, n in found.runs.items()) or "none"
+    differs = "; steersman.toml differs: restart the core to take it" if found.policy_differs else ""
+    disabled = "; ".join(f"{name}: {why}" for name, why in found.strategies_disabled.items())
+    rows = [
+        ["core", "runs" if found.core else "does not run (steersman up)"],
+        ["console", found.console or "does not run (steersman up)"],
+        ["halted", "; ".join(f"{scope}: {why}" for scope, why in found.halted.items()) or "nothing"],
+        ["policy", f"version {found.policy_version}{differs}" if found.policy_version else "none in force yet"],
+        ["equity", found.equity or "nothing traded yet"],
+        *([f"feed {name}", text] for name, text in found.feeds.items()),
+        *([["disabled", disabled]] if disabled else []),
+        ["verdicts", verdicts],
+        ["waiting", f"{found.waiting} (steersman inbox list)" if found.waiting else "nothing waits for you"],
+        ["runs", runs],
+        ["drafts", f"{found.drafts}: {found.blocked} blocked, {found.published} published"],
+        ["ledger", f"{found.events:,} events"],
+    ]
+    show_table(found.name, [("", "left"), ("", "left")], rows, empty="")

@@ -1,0 +1,83 @@
+"""The desk process: automations and the console. Appends through the core, so it can die without stopping a trade.
+
+`python -m steersman.console.process --dir WORKSPACE` is the process that `steersman up` keeps running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from steersman import __version__
+from steersman.automation import validate
+from steersman.bootstrap import presence
+from steersman.bootstrap.desk import Desk, open_desk
+from steersman.bootstrap.events import DESK_STARTED, ProcessStarted
+from steersman.bootstrap.plugins import factory
+from steersman.console.server import serve
+from steersman.console.token import read_or_create
+from steersman.kernel.errors import Misconfigured, SteersmanError
+from steersman.ledger import new_event
+
+STREAM = "process/desk"
+
+
+def run(desk: Desk, *, port: int | None, stop: threading.Event) -> None:
+    """Start the engine, serve the console until `stop`, then end what runs.
+
+    Raises:
+        Misconfigured: the port is taken; names it and the fix.
+        Conflict: another process runs this workspace's engine.
+    """
+    workspace = desk.workspace
+    manifest = validate(workspace.file, workspace.automations, workspace.root, tz=workspace.desk.tz)
+    engine = factory("engines", "embedded")(root=workspace.root, ledger=desk.ledger, clock=desk.clock)
+
+    def ready(url: str) -> None:
+        engine.start(manifest)
+        now = desk.clock.now_ns()
+        started = ProcessStarted(name="desk", pid=os.getpid(), version=__version__, at=now)
+        desk.ledger.append([new_event(DESK_STARTED, stream=STREAM, data=started, actor="desk", now_ns=now)])
+        presence.announce(workspace.presence, url)
+
+    try:
+        serve(
+            desk,
+            host=workspace.console.host,
+            port=workspace.console.port if port is None else port,
+            token=read_or_create(workspace.console_token),
+            stop=stop,
+            on_ready=ready,
+        )
+    finally:
+        presence.withdraw(workspace.presence)
+        engine.close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the desk until SIGTERM or SIGINT; return the exit code."""
+    parser = argparse.ArgumentParser(prog="steersman-desk", description="Automations and console. Use `steersman up`.")
+    parser.add_argument("--dir", type=Path, default=Path())
+    parser.add_argument("--port", type=int, default=None)
+    options = parser.parse_args(argv)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        desk = open_desk(options.dir, through_core=True)
+        try:
+            run(desk, port=options.port, stop=stop)
+        finally:
+            desk.close()
+    except SteersmanError as exc:
+        print(f"desk: {exc}", file=sys.stderr, flush=True)
+        return 2 if isinstance(exc, Misconfigured) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
