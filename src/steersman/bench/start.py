@@ -15,8 +15,8 @@ from typing import Final
 
 import msgspec
 import psutil
-
 from steersman.bench.row import Row
+
 from steersman.kernel.clock import SystemClock
 from steersman.kernel.errors import Unavailable
 
@@ -57,7 +57,9 @@ def _up(scratch: Path) -> list[Row]:
             rss.append(sum(p.memory_info().rss for p in family) / 1e6)
     return [
         _row("steersman up, to ready", cpu, "CPU-s", 3.0, note="supervisor, core and desk together"),
-        _row("steersman up, resident at ready", rss, "MB", None, note="sum over processes; shared pages count each time"),
+        _row(
+            "steersman up, resident at ready", rss, "MB", None, note="sum over processes; shared pages count each time"
+        ),
     ]
 
 
@@ -65,7 +67,9 @@ def _up(scratch: Path) -> list[Row]:
 def _serving(desk: Path) -> Iterator[psutil.Process]:
     """Start `steersman up` on `desk` and yield its process once it serves; stop it after."""
     process = subprocess.Popen(
-        [*_COMMAND, "up", "--json", "--port", "0", "--dir", str(desk)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [*_COMMAND, "up", "--json", "--port", "0", "--dir", str(desk)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     try:
         if process.stdout is None or not process.stdout.readline():

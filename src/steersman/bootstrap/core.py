@@ -32,7 +32,7 @@ from steersman.ledger.adapters.sqlite import BALLAST_BYTES
 from steersman.ledger.anchor import anchor
 from steersman.policy.store import PolicyStore, activate
 from steersman.trading.ports import Feed, Venue
-from steersman.trading.trader import Trader, TradeProgress, TradeSummary
+from steersman.trading.trader import TradeProgress, Trader, TradeSummary
 
 STREAM = "process/core"
 _LOOK_AGAIN_S = 1.0

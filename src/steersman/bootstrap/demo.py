@@ -48,7 +48,7 @@ class LedgerFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DemoResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened, counted from the read models. `bars` and `drafts` are those taken in; KPIs without data are null."""
+    """What happened, counted from the read models; `bars` are the usable ones; KPIs without data are null."""
 
     bars: int
     signals: int

@@ -96,7 +96,9 @@ def _files(workspace: Workspace) -> Iterator[Diagnosis]:
                 fix=f"chmod go-rwx {path}",
             )
     for name, feed in workspace.trading.feeds.items():
-        missing = [i for i in workspace.trading.instruments if not (workspace.root / feed.files.format(instrument=i)).is_file()]
+        missing = [
+            i for i in workspace.trading.instruments if not (workspace.root / feed.files.format(instrument=i)).is_file()
+        ]
         yield Diagnosis(
             name=f"feed {name}",
             level="warn" if missing else "ok",
@@ -105,7 +107,10 @@ def _files(workspace: Workspace) -> Iterator[Diagnosis]:
         )
     if not workspace.trading.feeds:
         yield Diagnosis(
-            name="feed", level="warn", found="none is declared: nothing is traded", fix="add [feed.NAME] to steersman.toml"
+            name="feed",
+            level="warn",
+            found="none is declared: nothing is traded",
+            fix="add [feed.NAME] to steersman.toml",
         )
     for package, needed_by in (("harper_py", "content check"), ("dbos", "automations")):
         there = importlib.util.find_spec(package) is not None
@@ -123,7 +128,9 @@ def _ledger(desk: Desk) -> Iterator[Diagnosis]:
     yield Diagnosis(
         name="ledger",
         level="ok" if checked.ok else "fail",
-        found=f"{head.pos:,} events; the last {checked.checked:,} follow from each other" if checked.ok else checked.problem,
+        found=f"{head.pos:,} events; the last {checked.checked:,} follow from each other"
+        if checked.ok
+        else checked.problem,
         fix="" if checked.ok else "stop the desk, keep the file, restore a backup: steersman ledger verify",
     )
     problem = check_anchors(desk.ledger, desk.workspace.anchor)
@@ -166,7 +173,10 @@ def _halts(desk: Desk) -> Iterator[Diagnosis]:
 def _processes(desk: Desk) -> Iterator[Diagnosis]:
     runs = core_answers(desk.workspace.socket)
     yield Diagnosis(
-        name="core", level="ok" if runs else "warn", found="runs" if runs else "does not run", fix="" if runs else "steersman up"
+        name="core",
+        level="ok" if runs else "warn",
+        found="runs" if runs else "does not run",
+        fix="" if runs else "steersman up",
     )
     served = presence.find(desk.workspace.presence)
     if served is not None:
@@ -191,5 +201,3 @@ def _taken(host: str, port: int) -> bool:
         except OSError:
             return True
     return False
-
-

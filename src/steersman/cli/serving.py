@@ -26,7 +26,10 @@ def children(workspace: Workspace, *, port: int | None, pace_s: float | None) ->
 
     def core_ready(alive: Callable[[], bool]) -> None:
         wait_until(
-            lambda: core_answers(workspace.socket), alive, what="the core", fix="read its message above; steersman doctor"
+            lambda: core_answers(workspace.socket),
+            alive,
+            what="the core",
+            fix="read its message above; steersman doctor",
         )
 
     def desk_ready(alive: Callable[[], bool]) -> None:

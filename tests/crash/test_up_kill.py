@@ -1,0 +1,134 @@
+"""`steersman up` with its processes killed: the desk may go, the core comes back where it was, nothing is doubled."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from steersman.bootstrap.desk import open_desk
+from steersman.kernel.clock import SystemClock
+from steersman.trading.digest import decisions_digest
+from steersman.trading.links import check_links
+
+pytestmark = pytest.mark.crash
+_SHORT = 'start = "2011-01-03"\nend = "2011-12-30"'
+
+
+def steersman(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "steersman.cli", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    pause, clock = threading.Event(), SystemClock()
+    give_up = clock.elapsed_ns() + int(seconds * 1e9)
+    while not condition():
+        assert clock.elapsed_ns() < give_up, "it never happened"
+        pause.wait(0.02)
+
+
+def a_desk(folder: Path) -> Path:
+    """Make a sample desk over one year, with its prices pulled."""
+    assert steersman("init", "--sample", str(folder)).returncode == 0
+    file = folder / "steersman.toml"
+    file.write_text(file.read_text().replace('start = "2009-01-02"', _SHORT), encoding="utf-8")
+    assert steersman("auto", "run", "pull_prices", "--dir", str(folder)).returncode == 0
+    return folder
+
+
+@contextmanager
+def up(folder: Path, *arguments: str) -> Iterator[tuple[psutil.Process, str]]:
+    """Run `steersman up` and yield its process and URL."""
+    command = [sys.executable, "-m", "steersman.cli", "up", "--json", "--port", "0", "--dir", str(folder), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line, "it ended before it served"
+        yield psutil.Process(process.pid), str(json.loads(line)["url"])
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        process.stdout.close()
+
+
+def child(process: psutil.Process, module: str) -> psutil.Process:
+    return next(c for c in process.children() if module in " ".join(c.cmdline()))
+
+
+def facts(folder: Path) -> dict[str, Any]:
+    desk = open_desk(folder)
+    try:
+        links = check_links(desk.ledger)
+        kinds = [e.type for e in desk.ledger.read()]
+        return {
+            "digest": decisions_digest(desk.ledger),
+            "problems": links.problems,
+            "fills": links.fills,
+            "chain": desk.ledger.verify().ok,
+            "finished": kinds.count("trading.feed.finished"),
+            "started": kinds.count("trading.feed.started"),
+            "marks": kinds.count("trading.account.marked"),
+        }
+    finally:
+        desk.close()
+
+
+def test_a_core_killed_while_it_trades_goes_on_where_it_was(tmp_path: Path) -> None:
+    undisturbed, killed = a_desk(tmp_path / "one"), a_desk(tmp_path / "two")
+    with up(undisturbed):
+        until(lambda: facts(undisturbed)["finished"] == 1)
+    kills = 0
+    with up(killed, "--pace", "0.005") as (process, _):
+        for at in (20, 90, 160):
+            until(lambda at=at: facts(killed)["marks"] >= at)  # type: ignore[misc]  # binds the loop's value
+            os.kill(child(process, "steersman.bootstrap.core").pid, signal.SIGKILL)
+            kills += 1
+            until(lambda n=kills: facts(killed)["started"] > n)  # type: ignore[misc]  # as above
+        until(lambda: facts(killed)["finished"] == 1)
+    expected, found = facts(undisturbed), facts(killed)
+    assert found["digest"] == expected["digest"]
+    assert (found["fills"], found["marks"]) == (expected["fills"], expected["marks"])
+    assert found["fills"] > 0
+    assert (found["problems"], found["chain"]) == ([], True)
+
+
+def test_trading_goes_on_while_the_desk_is_dead(tmp_path: Path) -> None:
+    folder = a_desk(tmp_path / "desk")
+    with up(folder, "--pace", "0.01") as (process, _):
+        before = facts(folder)["marks"]
+        os.kill(child(process, "steersman.console.process").pid, signal.SIGKILL)
+        until(lambda: facts(folder)["marks"] > before + 20)
+        until(lambda: any("steersman.console.process" in " ".join(c.cmdline()) for c in process.children()))
+
+
+def test_a_second_core_on_the_same_workspace_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    folder = a_desk(tmp_path / "desk")
+    with up(folder) as (process, _):
+        second = steersman("up", "--port", "0", "--dir", str(folder))
+        assert second.returncode == 1
+        assert "writes this ledger already" in second.stderr
+        assert process.is_running()
+
+
+def test_a_port_in_use_is_named_with_the_way_out(tmp_path: Path) -> None:
+    folder = a_desk(tmp_path / "one")
+    other = a_desk(tmp_path / "two")
+    with up(folder) as (_, url):
+        port = url.rsplit(":", 1)[1].strip("/")
+        second = steersman("up", "--port", port, "--dir", str(other))
+    assert second.returncode == 2
+    assert port in second.stderr
+    assert "--port" in second.stderr
