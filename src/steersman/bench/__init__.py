@@ -1,0 +1,1 @@
+"""Measurements against limits and peers; `steersman bench` runs them. Each module has `run() -> list[Row]`."""
