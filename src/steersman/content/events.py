@@ -13,8 +13,23 @@ POST_UNCONFIRMED = "content.post.unconfirmed"
 POST_FAILED = "content.post.failed"
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a finding stands in the version that was checked. `status` is open or suppressed."""
+
+    fingerprint: str
+    start: int
+    end: int
+    line: int
+    column: int
+    severity: str
+    status: str
+
+
 class DraftChecked(msgspec.Struct, frozen=True, kw_only=True):
-    """One QA pass over one version of a draft. `outcome` is pass or blocked (a gate finding is open)."""
+    """One QA pass over one version of a draft. `outcome` is pass or blocked (a gate finding is open).
+
+    `seen` lists every finding of this version; one that an earlier pass raised and this one did not see is gone.
+    """
 
     draft: str
     content_sha256: str
@@ -26,6 +41,7 @@ class DraftChecked(msgspec.Struct, frozen=True, kw_only=True):
     suppressed: int
     outcome: str
     at: int
+    seen: tuple[Seen, ...] = ()
 
 
 class DraftRefused(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +54,10 @@ class DraftRefused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindingRaised(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding seen for the first time (by fingerprint). Offsets are code points of the file on disk."""
+    """A finding seen for the first time (by fingerprint). Offsets are code points of the file on disk.
+
+    `message` is the rule's sentence with every quoted word left out: the draft's text stays in its file.
+    """
 
     draft: str
     content_sha256: str
