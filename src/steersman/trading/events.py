@@ -165,7 +165,10 @@ class RoundTripClosed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountMarked(msgspec.Struct, frozen=True, kw_only=True):
-    """The account at the end of a session. `drawdown_ratio` is 0..1 below the highest equity so far."""
+    """The account at the end of a session. `drawdown_ratio` is 0..1 below the highest equity so far.
+
+    `prices` are the closes that what is held was valued at, by instrument.
+    """
 
     equity: Decimal
     cash: Decimal
@@ -175,6 +178,7 @@ class AccountMarked(msgspec.Struct, frozen=True, kw_only=True):
     day_pnl: Decimal
     drawdown_ratio: float
     at: int
+    prices: dict[str, Decimal] = msgspec.field(default_factory=dict)
 
 
 class BarRejected(msgspec.Struct, frozen=True, kw_only=True):
