@@ -1,0 +1,148 @@
+"""The few words a check is written in; each can be said in Python integers and in Polars, with the same answer.
+
+A value that needs an unknown fact is unknown (None, null). Conditions are of facts that are always known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ONE: Final = 1_000_000_000
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A field of `Facts` or `Limits`; `flag` ones are read as 0 or 1."""
+
+    name: str
+    flag: bool = False
+
+
+class Const(msgspec.Struct, frozen=True):
+    """A number."""
+
+    value: int
+
+
+class Apply(msgspec.Struct, frozen=True):
+    """`op` of one or two values: + - * times (product of billionths) per (quotient of billionths), abs, floor0."""
+
+    op: str
+    left: Expression
+    right: Expression | None = None
+
+
+class When(msgspec.Struct, frozen=True):
+    """`then` where the condition (a name in `CONDITIONS`) holds, else `otherwise`."""
+
+    condition: str
+    then: Expression
+    otherwise: Expression
+
+
+Expression = Field | Const | Apply | When
+
+# Each operator as Python source and as a function of Polars expressions. Products of two billionths pass 64 bits.
+_SOURCE: Final[dict[str, str]] = {
+    "+": "({0} + {1})",
+    "-": "({0} - {1})",
+    "*": "({0} * {1})",
+    "times": "({0} * {1} // 1000000000)",
+    "per": "({0} * 1000000000 // {1})",
+    "abs": "abs({0})",
+    "floor0": "max({0}, 0)",
+    "rest": "({0} % {1})",
+}
+_VECTOR: Final[dict[str, Callable[..., Any]]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "times": lambda a, b: a * b // ONE,
+    "per": lambda a, b: a * ONE // b,
+    "abs": lambda a: a.abs(),
+    "floor0": lambda a: a.clip(0),
+    "rest": lambda a, b: a % b,
+}
+CONDITIONS: Final[dict[str, str]] = {
+    # An exit: it takes a position towards zero and not beyond. An unknown position is no exit.
+    "reducing": "position is not None and direction * position < 0 and quantity <= abs(position)",
+    "buying": "direction > 0",
+    "spending": "direction > 0 and not reducing",
+    "shorts_allowed": "allow_short",
+}
+
+
+def fields(expression: Expression | None) -> set[str]:
+    """Return the names of the fields an expression reads (conditions' own not counted)."""
+    match expression:
+        case Field():
+            return {expression.name}
+        case Apply():
+            return fields(expression.left) | fields(expression.right)
+        case When():
+            return fields(expression.then) | fields(expression.otherwise)
+        case _:
+            return set()
+
+
+def source(expression: Expression, nullable: frozenset[str]) -> str:
+    """Return Python source for `expression` over local names; None where a needed one is None."""
+    if isinstance(expression, When):
+        then, otherwise = source(expression.then, nullable), source(expression.otherwise, nullable)
+        return f"({then} if {expression.condition} else {otherwise})"
+    unknown = sorted(fields(expression) & nullable)
+    plain = _plain(expression)
+    if not unknown:
+        return plain
+    return f"(None if {' or '.join(f'{name} is None' for name in unknown)} else {plain})"
+
+
+def _plain(expression: Expression | None) -> str:
+    match expression:
+        case Field():
+            return expression.name
+        case Const():
+            return str(expression.value)
+        case Apply():
+            parts = [_plain(part) for part in (expression.left, expression.right) if part is not None]
+            return _SOURCE[expression.op].format(*parts)
+        case _:
+            raise TypeError(f"{expression!r} may only stand at the top of an expression")
+
+
+def vector(expression: Expression, conditions: dict[str, pl.Expr]) -> pl.Expr:
+    """Return the Polars expression for `expression`; null where a needed column is null."""
+    import polars as pl  # frames stay out of the process that trades
+
+    match expression:
+        case Field():
+            return pl.col(expression.name).cast(pl.Int128)
+        case Const():
+            return pl.lit(expression.value, dtype=pl.Int128)
+        case When():
+            then, otherwise = vector(expression.then, conditions), vector(expression.otherwise, conditions)
+            return pl.when(conditions[expression.condition]).then(then).otherwise(otherwise)
+        case Apply():
+            parts = [vector(part, conditions) for part in (expression.left, expression.right) if part is not None]
+            made: pl.Expr = _VECTOR[expression.op](*parts)
+            return made
+
+
+def vector_conditions() -> dict[str, pl.Expr]:
+    """Return the conditions over Polars columns."""
+    import polars as pl  # as above
+
+    position = pl.col("position").fill_null(0)
+    towards = pl.col("direction").cast(pl.Int64) * position < 0
+    reducing = towards & (pl.col("quantity") <= position.abs())
+    return {
+        "reducing": reducing,
+        "buying": pl.col("direction") > 0,
+        "spending": (pl.col("direction") > 0) & ~reducing,
+        "shorts_allowed": pl.col("allow_short"),
+    }

@@ -1,0 +1,42 @@
+"""Facts, limits, bars and orders that spell out only what a test is about. `quantity=5` is five units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steersman.kernel.fixed import ONE
+from steersman.trading.gate import Facts, Limits
+
+_SECOND = 1_000_000_000
+_SCALED = {
+    "quantity", "limit_price", "price", "outlier_z", "tick", "lot", "position", "gross", "buying_power", "day_pnl",
+    "drawdown", "max_outlier_z", "max_qty", "max_notional", "price_collar", "max_position", "max_gross", "cash_reserve",
+    "max_daily_loss", "max_drawdown", "approval_notional",
+}  # fmt: skip
+
+
+def _nano(changes: dict[str, Any]) -> dict[str, Any]:
+    return {k: round(v * ONE) if k in _SCALED and v is not None else v for k, v in changes.items()}
+
+
+def some_facts(**changes: Any) -> Facts:
+    """Return facts of a buy of 10 units at 100 that every check of `some_limits` passes."""
+    fine: dict[str, Any] = {
+        "halted": False, "strategy_on": True, "known": True, "in_session": True, "direction": 1, "quantity": 10,
+        "limit_price": 100, "price": 100, "signal_age_ns": 0, "data_age_ns": 0, "outlier_z": 1, "repeated_id": False,
+        "repeated_content": 0, "tick": 0.01, "lot": 1, "messages": 0, "executions": 0, "open_orders": 0, "position": 0,
+        "gross": 0, "buying_power": 100_000, "crosses_own": False, "day_pnl": 0, "drawdown": 0,
+    }  # fmt: skip
+    return Facts(**_nano({**fine, **changes}))
+
+
+def some_limits(**changes: Any) -> Limits:
+    """Return limits with room for a notional of 10,000 and approval above 5,000."""
+    fine: dict[str, Any] = {
+        "policy_version": 1, "enabled": True, "restricted": False, "allow_adjust": True, "allow_short": False,
+        "max_signal_age_ns": 60 * _SECOND, "max_data_age_ns": 60 * _SECOND, "max_outlier_z": 8, "max_qty": 1000,
+        "max_notional": 10_000, "price_collar": 0.05, "message_rate": 5, "repeat_executions": 3, "max_open_orders": 4,
+        "max_position": 20_000, "max_gross": 50_000, "cash_reserve": 0, "max_daily_loss": 1_000, "max_drawdown": 0.2,
+        "approval_notional": 5_000,
+    }  # fmt: skip
+    return Limits(**_nano({**fine, **changes}))

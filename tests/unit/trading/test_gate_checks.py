@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.builders_trading import some_facts, some_limits
+
+from steersman.kernel.fixed import ONE
+from steersman.trading.gate import CODES, checks_markdown, judge
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "checks.md"
+SECOND = ONE
+AT_THE_LIMIT: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    # code, facts that just pass, facts that just fail, limits of both
+    ("HALT", {}, {"halted": True}, {}),
+    ("STRATEGY_ENABLED", {}, {"strategy_on": False}, {}),
+    ("INSTRUMENT", {}, {"known": False}, {}),
+    ("SESSION", {}, {"in_session": False}, {}),
+    ("CLOCK", {"signal_age_ns": 0}, {"signal_age_ns": -1}, {}),
+    ("SIGNAL_AGE", {"signal_age_ns": 60 * SECOND}, {"signal_age_ns": 60 * SECOND + 1}, {}),
+    ("STALE_DATA", {"data_age_ns": 60 * SECOND}, {"data_age_ns": 60 * SECOND + 1}, {}),
+    ("DATA_OUTLIER", {"outlier_z": 8}, {"outlier_z": 8.1}, {}),
+    ("DUPLICATE_ID", {}, {"repeated_id": True}, {}),
+    ("DUPLICATE_CONTENT", {}, {"repeated_content": 1}, {}),
+    ("TICK", {"limit_price": 100.01}, {"limit_price": 100.005}, {}),
+    ("LOT", {"quantity": 10}, {"quantity": 10.5}, {}),
+    ("MAX_QTY", {"quantity": 12}, {"quantity": 13}, {"max_qty": 12}),
+    ("MAX_NOTIONAL", {"quantity": 12}, {"quantity": 13}, {"max_notional": 1200}),
+    ("PRICE_COLLAR", {"limit_price": 105}, {"limit_price": 105.01}, {}),
+    ("MESSAGE_RATE", {"messages": 4}, {"messages": 5}, {}),
+    ("REPEAT_EXECUTION", {"executions": 3}, {"executions": 4}, {}),
+    ("OPEN_ORDERS", {"open_orders": 3}, {"open_orders": 4}, {}),
+    ("SHORT", {"direction": -1, "position": 10}, {"direction": -1, "position": 9}, {}),
+    ("POSITION", {"position": 190}, {"position": 191}, {"max_gross": 1e6}),
+    ("GROSS", {"gross": 49_000}, {"gross": 49_001}, {}),
+    ("BUYING_POWER", {"buying_power": 1500}, {"buying_power": 1499}, {"cash_reserve": 500}),
+    ("SELF_MATCH", {}, {"crosses_own": True}, {}),
+    ("DAILY_LOSS", {"day_pnl": -1000}, {"day_pnl": -1000.01}, {}),
+    ("DRAWDOWN", {"drawdown": 0.2}, {"drawdown": 0.201}, {}),
+    ("APPROVAL", {"quantity": 50}, {"quantity": 51}, {}),
+]
+MISSING: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("SESSION", {"in_session": None}, {}),
+    ("SIGNAL_AGE", {}, {"max_signal_age_ns": None}),
+    ("STALE_DATA", {"data_age_ns": None}, {}),
+    ("DATA_OUTLIER", {"outlier_z": None}, {}),
+    ("TICK", {"tick": None}, {}),
+    ("LOT", {"lot": None}, {}),
+    ("MAX_QTY", {}, {"max_qty": None}),
+    ("MAX_NOTIONAL", {"price": None}, {}),
+    ("PRICE_COLLAR", {"limit_price": None}, {}),
+    ("MESSAGE_RATE", {}, {"message_rate": None}),
+    ("REPEAT_EXECUTION", {}, {"repeat_executions": None}),
+    ("OPEN_ORDERS", {}, {"max_open_orders": None}),
+    ("SHORT", {"direction": -1, "position": None}, {}),
+    ("POSITION", {"position": None}, {}),
+    ("GROSS", {"gross": None}, {}),
+    ("BUYING_POWER", {"buying_power": None}, {}),
+    ("DAILY_LOSS", {"day_pnl": None}, {}),
+    ("DRAWDOWN", {"drawdown": None}, {}),
+    ("APPROVAL", {}, {"approval_notional": None}),
+]
+
+
+def test_an_ordinary_order_passes_every_check() -> None:
+    judged = judge(some_facts(), some_limits())
+    assert (judged.outcome, judged.quantity, judged.failed) == ("accept", 10 * ONE, ())
+    assert tuple(row.code for row in judged.rows) == CODES
+    assert all(row.ok and row.margin is not None and row.margin >= 0 for row in judged.rows)
+
+
+@pytest.mark.parametrize(("code", "passes", "fails", "limits"), AT_THE_LIMIT, ids=[row[0] for row in AT_THE_LIMIT])
+def test_a_check_passes_at_its_limit_and_fails_just_beyond(
+    code: str, passes: dict[str, Any], fails: dict[str, Any], limits: dict[str, Any]
+) -> None:
+    assert code not in judge(some_facts(**passes), some_limits(**limits)).failed
+    judged = judge(some_facts(**fails), some_limits(**limits))
+    assert judged.failed == (code,)
+    row = next(r for r in judged.rows if r.code == code)
+    assert row.margin is not None
+    assert row.margin < 0
+    assert row.why.startswith(f"{code}: ")
+    assert row.why in judged.why
+
+
+@pytest.mark.parametrize(("code", "facts", "limits"), MISSING, ids=[row[0] for row in MISSING])
+def test_a_missing_fact_or_limit_is_a_named_denial(code: str, facts: dict[str, Any], limits: dict[str, Any]) -> None:
+    judged = judge(some_facts(**facts), some_limits(**limits))
+    assert (judged.outcome, judged.quantity) == ("reject", 0)
+    assert code in judged.failed
+    assert f"{code}: missing: " in judged.why
+
+
+def test_a_restricted_instrument_and_a_disabled_strategy_are_refused_by_policy() -> None:
+    assert judge(some_facts(), some_limits(restricted=True)).failed == ("RESTRICTED",)
+    assert judge(some_facts(), some_limits(enabled=False)).failed == ("STRATEGY_ENABLED",)
+
+
+def test_an_order_over_a_size_limit_is_cut_to_whole_lots_and_says_so() -> None:
+    judged = judge(some_facts(quantity=40), some_limits(max_notional=3_333))
+    assert (judged.outcome, judged.quantity, judged.failed) == ("adjust", 33 * ONE, ("MAX_NOTIONAL",))
+    assert judged.why == "MAX_NOTIONAL: 4,000 > 3,333; cut to 33"
+
+
+def test_without_leave_to_adjust_the_same_order_is_refused() -> None:
+    judged = judge(some_facts(quantity=40), some_limits(max_notional=3_333, allow_adjust=False))
+    assert (judged.outcome, judged.quantity) == ("reject", 0)
+
+
+def test_a_cut_that_leaves_less_than_a_lot_is_a_refusal() -> None:
+    assert judge(some_facts(), some_limits(max_notional=99)).outcome == "reject"
+
+
+def test_only_approval_missing_asks_a_person_with_the_quantity_that_may_go() -> None:
+    judged = judge(some_facts(quantity=60), some_limits())
+    assert (judged.outcome, judged.quantity, judged.failed) == ("hold", 60 * ONE, ("APPROVAL",))
+    cut = judge(some_facts(quantity=200), some_limits())
+    assert (cut.outcome, cut.quantity, cut.failed) == ("hold", 100 * ONE, ("MAX_NOTIONAL", "APPROVAL"))
+
+
+def test_an_exit_passes_limits_on_exposure_loss_and_approval() -> None:
+    held = some_facts(
+        direction=-1, quantity=80, position=80, gross=90_000, buying_power=-50, day_pnl=-9_000, drawdown=0.5
+    )
+    assert judge(held, some_limits()).outcome == "accept"
+    entry = some_facts(quantity=10, position=80, gross=90_000, buying_power=-50, day_pnl=-9_000, drawdown=0.5)
+    assert set(judge(entry, some_limits()).failed) >= {"GROSS", "BUYING_POWER", "DAILY_LOSS", "DRAWDOWN"}
+
+
+def test_selling_more_than_is_held_is_no_exit() -> None:
+    judged = judge(some_facts(direction=-1, quantity=20, position=10), some_limits(allow_short=True, max_drawdown=0.1))
+    assert judged.outcome == "accept"
+    assert judge(
+        some_facts(direction=-1, quantity=20, position=10, drawdown=0.15), some_limits(allow_short=True)
+    ).outcome
+    deep = some_facts(direction=-1, quantity=20, position=10, drawdown=0.3)
+    assert judge(deep, some_limits(allow_short=True)).failed == ("DRAWDOWN",)
+
+
+def test_the_documented_page_is_made_from_the_table() -> None:
+    assert PAGE.read_text(encoding="utf-8") == checks_markdown(), (
+        "write it again: steersman.trading.gate.checks_markdown"
+    )
