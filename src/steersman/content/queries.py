@@ -53,7 +53,7 @@ class FindingRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A post on one channel. `status` is planned, published, unconfirmed or failed; `revisions` counts what went out."""
+    """A post on one channel: planned, published, unconfirmed or failed; `revisions` counts what went out."""
 
     key: str
     channel: str
@@ -70,7 +70,7 @@ class PostRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContentCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """How much there is: `findings` were ever raised, `published` posts are out, `blocked` and `refused` drafts wait."""
+    """How much there is: `findings` were ever raised, `published` posts are out, `blocked`, `refused` drafts wait."""
 
     drafts: int
     findings: int

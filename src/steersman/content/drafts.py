@@ -1,0 +1,85 @@
+"""The drafts of a workspace: which files they are, read with a limit, and the author's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from steersman.content.model.draft import Draft, DraftUnreadable, parse
+from steersman.content.settings import QaSettings
+from steersman.kernel.errors import Misconfigured
+
+
+def find_drafts(root: Path, settings: QaSettings, only: Sequence[Path] = ()) -> list[str]:
+    """Return the names of the drafts, sorted: paths relative to the workspace, with slashes.
+
+    Files and folders that begin with a dot or an underscore are left out, and so is README.md.
+
+    Args:
+        only: files or folders to keep to; relative ones are tried from here first, then from the workspace.
+
+    Raises:
+        Misconfigured: one of `only` is not there, or is no Markdown file inside the workspace.
+    """
+    home = root.resolve()
+    if not only:
+        return sorted(_below(home, home / settings.folder))
+    names: set[str] = set()
+    for path in only:
+        target = next((p for p in (path.resolve(), (home / path).resolve()) if p.exists()), None)
+        if target is None:
+            raise Misconfigured(f"there is no draft {path}", fix="`steersman content list` names them")
+        if not target.is_relative_to(home) or (target.is_file() and target.suffix != ".md"):
+            raise Misconfigured(f"{path} is no Markdown file of this workspace", fix=f"look in {settings.folder}/")
+        names.update(_below(home, target) if target.is_dir() else [target.relative_to(home).as_posix()])
+    return sorted(names)
+
+
+def _below(home: Path, folder: Path) -> Iterable[str]:
+    for path in folder.rglob("*.md"):
+        inner = path.relative_to(folder).parts
+        if path.is_file() and path.name != "README.md" and not any(part[0] in "._" for part in inner):
+            yield path.relative_to(home).as_posix()
+
+
+def read_draft(root: Path, name: str, settings: QaSettings) -> Draft:
+    """Read and parse one draft.
+
+    Raises:
+        DraftUnreadable: too large, gone, outside the workspace, or no draft.
+    """
+    path = root / name
+    limit = settings.max_size_kb * 1024
+    try:
+        # A link out of the workspace would publish a file that was never put there.
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise DraftUnreadable(name, "it is a link out of the workspace", line=None, fix="copy the file instead")
+        with path.open("rb") as file:
+            raw = file.read(limit + 1)
+    except OSError as exc:
+        raise DraftUnreadable(name, f"cannot be read: {exc.strerror}", line=None, fix="check its permissions") from exc
+    if len(raw) > limit:
+        raise DraftUnreadable(
+            name,
+            f"larger than {settings.max_size_kb} KB",
+            line=None,
+            fix="split it, or raise [content] max_size_kb",
+        )
+    return parse(raw, name=name, folder=settings.folder)
+
+
+def read_vocabulary(root: Path, settings: QaSettings) -> tuple[str, ...]:
+    """Return the author's own words; none if there is no file.
+
+    Raises:
+        Misconfigured: the file is not UTF-8 text.
+    """
+    path = root / settings.vocabulary
+    if not path.is_file():
+        return ()
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise Misconfigured(f"{settings.vocabulary}: byte {exc.start} is not UTF-8", fix="save it as UTF-8") from exc
+    words = (line.partition("#")[0].strip() for line in text.splitlines())
+    return tuple(dict.fromkeys(word for word in words if word))

@@ -1,0 +1,233 @@
+"""The first pass over every draft: engines, author vocabulary, suppression, tiers; each outcome recorded once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from steersman.content.drafts import find_drafts, read_draft, read_vocabulary
+from steersman.content.engines.harper import HarperChecker
+from steersman.content.engines.house import HouseRules
+from steersman.content.events import (
+    DRAFT_CHECKED,
+    DRAFT_REFUSED,
+    FINDING_RAISED,
+    DraftChecked,
+    DraftRefused,
+    FindingRaised,
+    Seen,
+)
+from steersman.content.model.draft import Draft, DraftUnreadable
+from steersman.content.model.finding import Finding, Found, judge
+from steersman.content.model.suppression import apply, suppressions
+from steersman.content.ports import Checker
+from steersman.content.settings import QaSettings
+from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Conflict
+from steersman.kernel.ids import stable_uuid
+from steersman.ledger import Event, Ledger, NewEvent, new_event
+
+_QUOTED: Final = re.compile(r"`[^`]*`|“[^”]*”|\"[^\"]*\"")
+_TRIES: Final = 5
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """One draft after its pass.
+
+    Attributes:
+        outcome: pass, blocked (a gate finding is open) or refused (could not be read; see `reason`, `line`, `fix`).
+        recorded: something about it was new to the ledger.
+    """
+
+    draft: str
+    outcome: str
+    title: str = ""
+    words: int = 0
+    gates: int = 0
+    warnings: int = 0
+    infos: int = 0
+    suppressed: int = 0
+    content_sha256: str = ""
+    reason: str = ""
+    line: int | None = None
+    fix: str = ""
+    findings: tuple[Finding, ...] = ()
+    recorded: bool = False
+
+
+class DraftChecker:
+    """Checks drafts of one workspace and tells the ledger what is new about them."""
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        settings: QaSettings,
+        ledger: Ledger,
+        clock: Clock,
+        actor: str = "person:cli",
+        engines: Sequence[Checker] | None = None,
+    ) -> None:
+        """Set up the engines: house rules and Harper, unless others are given; dictionaries load with the first draft.
+
+        Raises:
+            Misconfigured: the vocabulary is not text.
+        """
+        self.root = root
+        self.settings = settings
+        self._ledger = ledger
+        self._clock = clock
+        self._actor = actor
+        self._vocabulary = read_vocabulary(root, settings)
+        self._known = frozenset(word.casefold() for word in self._vocabulary)
+        self._engines: Sequence[Checker] = (
+            engines
+            if engines is not None
+            else (
+                HouseRules(settings.banned),
+                HarperChecker(vocabulary=self._vocabulary, off=settings.off, dialect=settings.dialect),
+            )
+        )
+
+    def check_all(self, only: Sequence[Path] = ()) -> list[Report]:
+        """Check every draft, or `only` those; one that cannot be read does not stop the others."""
+        return [self.check(name) for name in find_drafts(self.root, self.settings, only)]
+
+    def check(self, name: str) -> Report:
+        """Read and check the draft `name`, and record the outcome if it differs from the last one."""
+        try:
+            draft = read_draft(self.root, name, self.settings)
+        except DraftUnreadable as refusal:
+            return self.refuse(refusal)
+        return self.check_draft(draft)
+
+    def refuse(self, refusal: DraftUnreadable) -> Report:
+        """Record that a file is no draft."""
+        data = DraftRefused(draft=refusal.name, reason=refusal.reason, line=refusal.line, at=self._clock.now_ns())
+        return Report(
+            draft=refusal.name,
+            outcome="refused",
+            reason=refusal.reason,
+            line=refusal.line,
+            fix=refusal.fix,
+            recorded=self._record(refusal.name, DRAFT_REFUSED, data, ()),
+        )
+
+    def check_draft(self, draft: Draft) -> Report:
+        """Check a draft that was read, and record the outcome if it differs from the last one."""
+        findings = self.findings(draft)
+        count = {
+            tier: sum(f.severity == tier and f.status == "open" for f in findings) for tier in ("gate", "warn", "info")
+        }
+        suppressed = sum(f.status == "suppressed" for f in findings)
+        checked = DraftChecked(
+            draft=draft.name,
+            content_sha256=draft.sha256,
+            title=draft.title,
+            words=draft.words,
+            gates=open_["gate"],
+            warnings=open_["warn"],
+            infos=open_["info"],
+            suppressed=suppressed,
+            outcome="blocked" if open_["gate"] else "pass",
+            at=self._clock.now_ns(),
+            seen=tuple(_seen(f) for f in findings),
+        )
+        return Report(
+            draft=draft.name,
+            outcome=checked.outcome,
+            title=draft.title,
+            words=draft.words,
+            gates=checked.gates,
+            warnings=checked.warnings,
+            infos=checked.infos,
+            suppressed=suppressed,
+            content_sha256=draft.sha256,
+            findings=tuple(findings),
+            recorded=self._record(draft.name, DRAFT_CHECKED, checked, findings),
+        )
+
+    def findings(self, draft: Draft) -> list[Finding]:
+        """Return what the engines find in `draft` under the policy in force; records nothing."""
+        found = [one for engine in self._engines for one in engine.check(draft) if not self._is_let_be(draft, one)]
+        masked = draft.masked
+        judged = judge(draft.name, masked.source, masked.lines, found, self.settings.gates)
+        return apply(judged, suppressions(masked))
+
+    def _is_let_be(self, draft: Draft, one: Found) -> bool:
+        if one.rule in self.settings.off or one.category in self.settings.off:
+            return True
+        if one.category not in ("spelling", "capitalization"):
+            return False
+        word = draft.masked.source[one.start : one.end].casefold()
+        return word in self._known or word.removesuffix("'s").removesuffix("’s") in self._known
+
+    def _record(self, name: str, kind: str, data: DraftChecked | DraftRefused, findings: Sequence[Finding]) -> bool:
+        """Append what the ledger does not know yet; return whether there was anything."""
+        stream = f"draft/{name}"
+        for attempt in range(_TRIES):
+            told = list(self._ledger.read(stream=stream))
+            raised = {e.id for e in told if e.type == FINDING_RAISED}
+            latest = next((e for e in reversed(told) if e.type in (DRAFT_CHECKED, DRAFT_REFUSED)), None)
+            if latest is not None and latest.type == kind and _says_the_same(latest, data):
+                return False
+            outcome = new_event(kind, stream=stream, data=data, actor=self._actor, now_ns=data.at)
+            news = [self._raised(f, data, outcome) for f in findings if f.status == "open"]
+            try:
+                # Findings first: whoever reads the outcome finds all that it counts.
+                events = [*(e for e in news if e.id not in raised), outcome]
+                self._ledger.append(events, expect=told[-1].version if told else 0)
+            except Conflict:
+                # Another process checked the same draft: see what it said before saying it again.
+                if attempt == _TRIES - 1:
+                    raise
+                continue
+            return True
+        return False  # pragma: no cover - the loop returns or raises
+
+    def _raised(self, finding: Finding, data: DraftChecked | DraftRefused, outcome: NewEvent) -> NewEvent:
+        stream = f"draft/{finding.doc}"
+        return new_event(
+            FINDING_RAISED,
+            id=stable_uuid(FINDING_RAISED, finding.doc, finding.fingerprint),
+            stream=stream,
+            data=FindingRaised(
+                draft=finding.doc,
+                content_sha256=data.content_sha256 if isinstance(data, DraftChecked) else "",
+                fingerprint=finding.fingerprint,
+                start=finding.start,
+                end=finding.end,
+                line=finding.line,
+                column=finding.column,
+                source=finding.source,
+                rule=finding.rule,
+                category=finding.category,
+                severity=finding.severity,
+                message=_QUOTED.sub("…", finding.message),
+                at=data.at,
+            ),
+            actor=self._actor,
+            now_ns=data.at,
+            correlation_id=outcome.correlation_id,
+        )
+
+
+def _seen(finding: Finding) -> Seen:
+    return Seen(
+        fingerprint=finding.fingerprint,
+        start=finding.start,
+        end=finding.end,
+        line=finding.line,
+        column=finding.column,
+        severity=finding.severity,
+        status=finding.status,
+    )
+
+
+def _says_the_same(event: Event, data: DraftChecked | DraftRefused) -> bool:
+    told = msgspec.json.decode(event.data, type=type(data))
+    return msgspec.structs.replace(told, at=data.at) == data

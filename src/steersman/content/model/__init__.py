@@ -1,0 +1,1 @@
+"""Drafts and findings as values: parsing, masking, suppression, merging. No I/O."""

@@ -1,0 +1,243 @@
+"""A draft: Markdown with YAML front matter, decoded and checked once; refusals name file, line, found and allowed."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from datetime import date, datetime
+from pathlib import PurePosixPath
+from typing import Final, Literal, cast
+
+import msgspec
+
+from steersman.content.model.finding import Found
+from steersman.content.model.lines import Lines
+from steersman.content.model.mask import Masked, mask
+from steersman.kernel.errors import Rejected
+
+DraftStatus = Literal["draft", "ready"]
+FIELDS: Final = ("title", "date", "slug", "summary", "tags", "channels", "status")
+STATUSES: Final = ("draft", "ready")
+_FENCE: Final = re.compile(r"(?:\A\ufeff?)---[ \t]*(?:\r\n|\r|\n)")
+_CLOSE: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\r\n|\r|\n|\Z)", re.MULTILINE)
+_SLUG: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W_]+)*")
+_MAX_SLUG: Final = 80
+
+
+class DraftUnreadable(Rejected):
+    """The file is no draft. `reason` says what was found and what is allowed, `line` where (None: the whole file)."""
+
+    def __init__(self, name: str, reason: str, *, line: int | None, fix: str) -> None:
+        super().__init__(f"{name}:{line}: {reason}" if line else f"{name}: {reason}", fix=fix)
+        self.name = name
+        self.reason = reason
+        self.line = line
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a draft.
+
+    Attributes:
+        name: path relative to the workspace, with slashes.
+        slug: last part of its address; the front matter's, else made from the path below the content folder.
+        date: when it may go out: a day, or an instant (naive ones are the desk's time); None is as soon as it is ready.
+        status: only `ready` drafts are published.
+        channels: empty means every channel of the workspace.
+        sha256: of the bytes on disk.
+        body_start: first code point after the front matter.
+        words: of prose.
+        notes: what the front matter itself is told, e.g. a field nobody reads.
+    """
+
+    name: str
+    title: str
+    slug: str
+    date: datetime | date | None
+    summary: str
+    tags: tuple[str, ...]
+    channels: tuple[str, ...]
+    status: DraftStatus
+    sha256: str
+    masked: Masked
+    body_start: int
+    words: int
+    notes: tuple[Found, ...]
+
+    @property
+    def body(self) -> str:
+        """The Markdown after the front matter, as on disk."""
+        return self.masked.source[self.body_start :]
+
+
+def parse(raw: bytes, *, name: str, folder: str) -> Draft:
+    """Read a draft.
+
+    Args:
+        raw: the bytes on disk.
+        name: path relative to the workspace, with slashes; what refusals call it.
+        folder: the content folder, relative to the workspace.
+
+    Raises:
+        DraftUnreadable: not UTF-8, no front matter or a broken one, a field with a wrong value, no title.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        line = raw[: exc.start].count(b"\n") + 1
+        raise DraftUnreadable(name, f"byte {exc.start} is not UTF-8", line=line, fix="save it as UTF-8") from exc
+    front = _FrontMatter(text, name)
+    masked = mask(text, front.end)
+    return Draft(
+        name=name,
+        title=front.text("title"),
+        slug=front.slug(_slug_of(name, folder)),
+        date=front.date(),
+        summary=front.text("summary", required=False),
+        tags=front.words("tags"),
+        channels=front.words("channels"),
+        status=front.status(),
+        sha256=hashlib.sha256(raw).hexdigest(),
+        masked=masked,
+        body_start=front.end,
+        words=len(_WORD.findall(masked.prose)),
+        notes=front.unknown(),
+    )
+
+
+class _FrontMatter:
+    """The YAML between two lines of dashes, with the line of each key."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self._name = name
+        opening = _FENCE.match(text)
+        if opening is None:
+            raise self._error(
+                "no front matter; a draft begins with a line of three dashes",
+                1,
+                fix="begin it with ---, title: ..., status: draft, ---",
+            )
+        closing = _CLOSE.search(text, opening.end())
+        if closing is None:
+            raise self._error(
+                "the front matter that begins here never ends", 1, fix="end it with a line of three dashes"
+            )
+        self.end = closing.end()
+        self._start = opening.end()
+        self._lines = Lines(text)
+        self._places: dict[str, tuple[int, int]] = {}
+        self._values = self._load(text[opening.end() : closing.start()])
+
+    def _load(self, source: str) -> dict[str, object]:
+        import yaml  # start-up time: only reading a draft needs it
+
+        try:
+            node = yaml.compose(source, Loader=yaml.SafeLoader)
+            if node is None:
+                return {}
+            if not isinstance(node, yaml.MappingNode):
+                raise self._error("found no `field: value` lines in the front matter", 2, fix="write title: ...")
+            for key, _ in node.value:
+                field = str(key.value)
+                place = (self._start + key.start_mark.index, self._start + key.end_mark.index)
+                if field in self._places:
+                    raise self._error(f"`{field}` stands twice", self._line(place[0]), fix="take one of them out")
+                self._places[field] = place
+            loaded = yaml.safe_load(source)
+        except yaml.MarkedYAMLError as exc:
+            mark = exc.problem_mark or exc.context_mark
+            line = self._line(self._start + mark.index) if mark else 1
+            raise self._error(
+                f"the front matter is not valid YAML: {exc.problem or exc.context}",
+                line,
+                fix="correct that line; text with a colon or a # needs quotes",
+            ) from exc
+        except (yaml.YAMLError, ValueError, RecursionError) as exc:
+            problem = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+            raise self._error(
+                f"the front matter is not valid YAML: {problem}", 2, fix="write plain `field: value` lines"
+            ) from exc
+        return {str(key): value for key, value in cast("dict[object, object]", loaded).items()}
+
+    def _line(self, offset: int) -> int:
+        return self._lines.position(offset)[0]
+
+    def _error(self, reason: str, line: int | None, *, fix: str) -> DraftUnreadable:
+        return DraftUnreadable(self._name, reason, line=line, fix=fix)
+
+    def _wrong(self, field: str, allowed: str, fix: str) -> DraftUnreadable:
+        line = self._line(self._places[field][0]) if field in self._places else 1
+        return self._error(f"{field}: found {self._values.get(field)!r}, allowed: {allowed}", line, fix=fix)
+
+    def text(self, field: str, *, required: bool = True) -> str:
+        value = self._values.get(field)
+        if value is None and not required:
+            return ""
+        if value is None:
+            raise self._error(f"`{field}` is missing", 1, fix=f"add {field}: ... to the front matter")
+        # YAML reads `title: 2026` as a number and `title: Yes` as true; both were meant as text.
+        if isinstance(value, (list, dict)) or not str(value).strip() or isinstance(value, bool):
+            raise self._wrong(field, "one line of text", f'write {field}: "..."')
+        return " ".join(str(value).split())
+
+    def slug(self, default: str) -> str:
+        value = self._values.get("slug")
+        slug = default if value is None else str(value)
+        if not _SLUG.fullmatch(slug) or len(slug) > _MAX_SLUG:
+            if value is None:
+                raise self._error(
+                    f"its name makes no address: {slug!r}", None, fix="rename the file, or write slug: first-steps"
+                )
+            raise self._wrong(
+                "slug", f"small letters and digits with single dashes, {_MAX_SLUG} at most", "write slug: first-steps"
+            )
+        return slug
+
+    def date(self) -> datetime | date | None:
+        value = self._values.get("date")
+        if value is None or isinstance(value, date):  # a datetime is a date too
+            return value
+        try:
+            return datetime.fromisoformat(str(value))
+        except ValueError as exc:
+            raise self._wrong("date", "2026-11-25 or 2026-11-25 09:00", "write date: 2026-11-25") from exc
+
+    def words(self, field: str) -> tuple[str, ...]:
+        value = self._values.get(field)
+        if value is None:
+            return ()
+        items = value if isinstance(value, list) else [value]
+        if any(isinstance(item, (list, dict)) or not str(item).strip() for item in items):
+            raise self._wrong(field, "a list of words", f"write {field}: [one, two]")
+        return tuple(dict.fromkeys(str(item).strip() for item in items))
+
+    def status(self) -> DraftStatus:
+        value = self._values.get("status", "draft")
+        if value not in STATUSES:
+            raise self._wrong("status", ", ".join(STATUSES), "write status: draft, and ready once it may go out")
+        return value
+
+    def unknown(self) -> tuple[Found, ...]:
+        found = []
+        for field, (start, end) in self._places.items():
+            if field not in FIELDS:
+                near = difflib.get_close_matches(field, FIELDS, n=1)
+                found.append(
+                    Found(
+                        start=start,
+                        end=end,
+                        source="house",
+                        rule="UnknownField",
+                        category="front-matter",
+                        message=f"Nobody reads this field; known: {', '.join(FIELDS)}",
+                        suggestions=tuple(near),
+                    )
+                )
+        return tuple(found)
+
+
+def _slug_of(name: str, folder: str) -> str:
+    path = PurePosixPath(name)
+    inner = path.relative_to(folder) if path.is_relative_to(folder) else PurePosixPath(path.name)
+    return re.sub(r"[^a-z0-9]+", "-", inner.with_suffix("").as_posix().lower()).strip("-")

@@ -1,0 +1,167 @@
+"""A finding, the name it keeps while text around it moves, and how two of the same thing become one."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from steersman.content.model.lines import Lines
+
+Severity = Literal["gate", "warn", "info"]
+Status = Literal["open", "suppressed"]
+_RANK: Final = {"gate": 0, "warn": 1, "info": 2}
+_SENTENCE_END: Final = re.compile(r"[.!?]+[\"')\]]*(?=\s)|(?:\r\n|\r(?!\n)|\n)[ \t]*(?:\r\n|\r|\n)")
+_LONGEST_SENTENCE: Final = 2000
+MINOR: Final = frozenset(
+    {"style", "readability", "enhancement", "formatting", "regionalism", "redundancy", "wordchoice", "capitalization"}
+)
+"""Categories that are advice: a note, unless `gates` names them."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine says: a place and a reason. Offsets are code points of the file on disk."""
+
+    start: int
+    end: int
+    source: str
+    rule: str
+    category: str
+    message: str
+    suggestions: tuple[str, ...] = ()
+    confidence: float = 1.0
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Something in a draft that a rule objects to.
+
+    Attributes:
+        fingerprint: 16 hex digits of rule, matched text and sentence: stays when the text around it moves.
+        doc: the draft, relative to the workspace.
+        start: first code point of the file on disk; `end` is one past the last.
+        line: from 1; `column`, from 1, in code points.
+        source: the engine.
+        severity: `gate` stops the post, `warn` and `info` do not.
+        excerpt: the matched text, on one line; never recorded in the ledger.
+        fixable: the first suggestion replaces the matched text.
+        confidence: 0..1, the engine's own.
+        reason: why it is suppressed; empty while it is open.
+    """
+
+    fingerprint: str
+    doc: str
+    start: int
+    end: int
+    line: int
+    column: int
+    source: str
+    rule: str
+    category: str
+    severity: Severity
+    message: str
+    excerpt: str
+    suggestions: tuple[str, ...]
+    fixable: bool
+    confidence: float
+    status: Status = "open"
+    reason: str = ""
+
+
+def severity_of(rule: str, category: str, gates: Sequence[str]) -> Severity:
+    """Return the tier of a finding under the policy `gates` (rules and categories that stop a post)."""
+    if rule in gates or category in gates:
+        return "gate"
+    return "info" if category in MINOR else "warn"
+
+
+def judge(doc: str, text: str, lines: Lines, found: Iterable[Found], gates: Sequence[str]) -> list[Finding]:
+    """Return what engines found as findings in text order, the same thing said twice only once."""
+    placed = [_place(doc, text, lines, one, severity_of(one.rule, one.category, gates)) for one in merge(found, gates)]
+    seen: Counter[str] = Counter()
+    result = []
+    for finding in placed:
+        # The same mistake twice in one sentence, or in two equal sentences, is two findings.
+        nth = seen[finding.fingerprint]
+        seen[finding.fingerprint] += 1
+        if nth:
+            finding = msgspec.structs.replace(finding, fingerprint=_hash(finding.fingerprint, str(nth)))
+        result.append(finding)
+    return result
+
+
+def merge(found: Iterable[Found], gates: Sequence[str]) -> list[Found]:
+    """Return `found` in text order; of those that overlap in one category, or cover the same text, the best stays.
+
+    The best has the stronger tier, then a suggestion, then the shorter span; ties go to the name of the rule, so that
+    the order in which engines run changes nothing.
+    """
+
+    def goodness(one: Found) -> tuple[object, ...]:
+        return (
+            _RANK[severity_of(one.rule, one.category, gates)],
+            not one.suggestions,
+            one.end - one.start,
+            one.source,
+            one.rule,
+            one.start,
+        )
+
+    kept: list[Found] = []
+    for one in sorted(found, key=goodness):
+        if not any(_is_same(one, other) for other in kept):
+            kept.append(one)
+    return sorted(kept, key=lambda one: (one.start, one.end, one.rule))
+
+
+def _is_same(one: Found, other: Found) -> bool:
+    if (one.start, one.end) == (other.start, other.end):
+        return True
+    return one.category == other.category and one.start < other.end and other.start < one.end
+
+
+def _place(doc: str, text: str, lines: Lines, one: Found, severity: Severity) -> Finding:
+    line, column = lines.position(one.start)
+    matched = text[one.start : one.end]
+    return Finding(
+        fingerprint=_hash(one.rule, matched, sentence_at(text, one.start, one.end)),
+        doc=doc,
+        start=one.start,
+        end=one.end,
+        line=line,
+        column=column,
+        source=one.source,
+        rule=one.rule,
+        category=one.category,
+        severity=severity,
+        message=one.message,
+        excerpt=" ".join(matched.split())[:120],
+        suggestions=one.suggestions,
+        fixable=bool(one.suggestions),
+        confidence=one.confidence,
+    )
+
+
+def sentence_at(text: str, start: int, end: int) -> str:
+    """Return the sentence around `text[start:end]` with its white space evened out, so that a re-wrap changes nothing.
+
+    Looks at most 2,000 code points to either side: a text without full stops must not cost its square.
+    """
+    low, high = max(0, start - _LONGEST_SENTENCE), min(len(text), end + _LONGEST_SENTENCE)
+    begin = low
+    for boundary in _SENTENCE_END.finditer(text, low, start):
+        begin = boundary.end()
+    after = _SENTENCE_END.search(text, end, high)
+    return " ".join(text[begin : after.start() if after else high].split())
+
+
+def _hash(*parts: str) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(4))
+        digest.update(raw)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,186 @@
+"""Cover what is not prose with blanks of equal length, so that every offset stays one of the file on disk."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from steersman.content.model.lines import Lines
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
+_TAG: Final = re.compile(r"</?[A-Za-z][A-Za-z0-9-]*(?P<attributes>(?:\s+[^<>]*?)?)\s*/?>", re.DOTALL)
+_AUTOLINK: Final = re.compile(r"<[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*>|<[\w.+-]+@[\w.-]+>")
+_BARE_URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>)\]]+|[\w.+-]+@[\w-]+\.[\w.-]*\w")
+_SHORTCODE: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\r\n]+\]:[^\r\n]*", re.MULTILINE)
+_BACKTICKS: Final = re.compile(r"`+")
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Code points `start` up to but without `end`."""
+
+    start: int
+    end: int
+
+
+class Masked(msgspec.Struct, frozen=True, kw_only=True):
+    """A draft's text beside the same text with everything but prose blanked.
+
+    Attributes:
+        source: as on disk, BOM and line ends included.
+        prose: as long as `source`, with the same line breaks; code, URLs, attributes, shortcodes, comments and front
+            matter are blanks. Delimiters that Markdown needs (backticks, brackets, angle brackets) stay.
+        code: where code spans and code blocks stand.
+        tokens: the blocks, as markdown-it sees the file with its front matter blanked.
+    """
+
+    source: str
+    prose: str
+    lines: Lines
+    code: tuple[Span, ...]
+    tokens: tuple[Token, ...]
+
+    def is_blanked(self, start: int, end: int) -> bool:
+        """Say whether any code point of the range was covered."""
+        return self.source[start:end] != self.prose[start:end]
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # start-up time: 30 ms that only reading a draft needs
+
+    return MarkdownIt("commonmark").enable("table")
+
+
+def mask(source: str, front_matter_end: int = 0) -> Masked:
+    """Return `source` with everything that is not prose covered; the first `front_matter_end` code points are."""
+    covered = list(source)
+    _blank(covered, 0, front_matter_end)
+    if covered[:1] == ["\ufeff"]:
+        covered[0] = " "
+    lines = Lines(source)
+    tokens = _parser().parse("".join(covered).replace("\0", "\ufffd"))
+    code: list[Span] = []
+    for token in tokens:
+        if token.map is None:
+            continue
+        start, end = lines.span(*token.map)
+        if token.type in ("fence", "code_block"):
+            code.append(Span(start, end))
+            _blank(covered, start, end)
+        elif token.type == "html_block":
+            _blank_html(covered, source, start, end)
+        elif token.type == "inline":
+            code += _blank_inline(covered, source, start, end)
+    _blank_definitions(covered)
+    return Masked(source=source, prose="".join(covered), lines=lines, code=tuple(code), tokens=tuple(tokens))
+
+
+def _blank(covered: list[str], start: int, end: int) -> None:
+    for index in range(start, end):
+        if covered[index] not in "\r\n":
+            covered[index] = " "
+
+
+def _blank_html(covered: list[str], source: str, start: int, end: int) -> None:
+    for comment in _COMMENT.finditer(source, start, end):
+        _blank(covered, *comment.span())
+    for tag in _TAG.finditer("".join(covered[start:end])):
+        _blank(covered, start + tag.start("attributes"), start + tag.end("attributes"))
+    for pattern in (_SHORTCODE, _BARE_URL):
+        for match in pattern.finditer(source, start, end):
+            _blank(covered, *match.span())
+
+
+def _blank_inline(covered: list[str], source: str, start: int, end: int) -> list[Span]:
+    """Blank what is not prose in the lines of one paragraph, heading or cell, from left to right."""
+    code = []
+    here = start
+    while here < end:
+        character = source[here]
+        if character == "\\":
+            here += 2
+        elif character == "`":
+            closed = _code_end(source, here, end)
+            run = _run_end(source, here)
+            if closed:
+                code.append(Span(here, closed))
+                _blank(covered, run, closed - (run - here))
+            here = closed or run
+        elif character == "<":
+            here = _blank_angle(covered, source, here, end)
+        elif character == "]" and source.startswith("(", here + 1):
+            here = _blank_destination(covered, source, here + 1, end)
+        else:
+            match = _match_plain(source, here, end)
+            if match:
+                _blank(covered, *match.span())
+            here = match.end() if match else here + 1
+    return code
+
+
+def _match_plain(source: str, here: int, end: int) -> re.Match[str] | None:
+    if source[here] == "{":
+        return _SHORTCODE.match(source, here, end)
+    # Only at the start of a word: inside one there is no address to find, and looking would cost the square.
+    if source[here].isalnum() and (here == 0 or not source[here - 1].isalnum()):
+        return _BARE_URL.match(source, here, end)
+    return None
+
+
+def _run_end(source: str, start: int) -> int:
+    run = _BACKTICKS.match(source, start)
+    return run.end() if run else start + 1
+
+
+def _code_end(source: str, start: int, end: int) -> int:
+    """Return the offset after the code span that opens at `start`, 0 if no run of as many backticks closes it."""
+    opening = _run_end(source, start) - start
+    for run in _BACKTICKS.finditer(source, start + opening, end):
+        if run.end() - run.start() == opening:
+            return run.end()
+    return 0
+
+
+def _blank_angle(covered: list[str], source: str, here: int, end: int) -> int:
+    autolink = _AUTOLINK.match(source, here, end)
+    if autolink:
+        _blank(covered, here + 1, autolink.end() - 1)
+        return autolink.end()
+    comment = _COMMENT.match(source, here, end)
+    if comment:
+        _blank(covered, *comment.span())
+        return comment.end()
+    tag = _TAG.match(source, here, end)
+    if tag:
+        _blank(covered, tag.start("attributes"), tag.end("attributes"))
+        return tag.end()
+    return here + 1
+
+
+def _blank_destination(covered: list[str], source: str, opening: int, end: int) -> int:
+    """Blank between the parentheses of a link or image that open at `opening`; return where to go on."""
+    depth = 0
+    for index in range(opening, min(end, opening + 4000)):
+        character = source[index]
+        if character == "(" and source[index - 1] != "\\":
+            depth += 1
+        elif character == ")" and source[index - 1] != "\\":
+            depth -= 1
+            if depth == 0:
+                _blank(covered, opening + 1, index)
+                return index + 1
+    return opening + 1
+
+
+def _blank_definitions(covered: list[str]) -> None:
+    """Blank `[name]: url` lines: markdown-it takes them out of the tokens."""
+    for match in _DEFINITION.finditer("".join(covered)):
+        _blank(covered, *match.span())
