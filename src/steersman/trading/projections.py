@@ -266,7 +266,8 @@ def _filled(db: Database, f: e.OrderFilled, pos: int) -> None:
     filled, notional, fees = (Decimal(value) for value in row)
     db.execute(
         """UPDATE trading_order SET filled = ?, notional = ?, fees = ?, at = max(at, ?),
-           strategy = coalesce(strategy, ?), instrument = coalesce(instrument, ?), venue = coalesce(venue, ?), side = coalesce(side, ?),
+           strategy = coalesce(strategy, ?), instrument = coalesce(instrument, ?),
+           venue = coalesce(venue, ?), side = coalesce(side, ?),
            ended = nullif(ended, 'unknown') WHERE order_id = ?""",
         (
             *(text(filled + f.quantity), text(notional + f.quantity * f.price), text(fees + f.fee), f.at),

@@ -502,7 +502,7 @@ def _where(wanted: dict[str, str | None]) -> tuple[str, list[str]]:
     return ("WHERE " + " AND ".join(f"{c} = ?" for c in given) if given else "", list(given.values()))
 
 
-def _as(type_: type[Any], row: Sequence[Any]) -> Any:
+def _as(type_: Any, row: Sequence[Any]) -> Any:
     """Return a row, whose columns are in the order of the fields of `type_`, as that struct."""
     values = {}
     for field, value in zip(_fields(type_), row, strict=True):
@@ -514,8 +514,12 @@ def _as(type_: type[Any], row: Sequence[Any]) -> Any:
     return type_(**values)
 
 
-# Resolving annotations costs more than the query does.
-_fields = cache(msgspec.structs.fields)
+@cache
+def _fields(type_: Any) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """Return the fields of a struct; resolving annotations costs more than the query does."""
+    return msgspec.structs.fields(type_)
+
+
 _JSON: Final = (tuple[str, ...], dict[str, str])
 _MONEY: Final = (Decimal, Decimal | None)
 
