@@ -13,6 +13,7 @@ from steersman.kernel.errors import SteersmanError, Unavailable
 from steersman.ledger.adapters.sqlite.ballast import Ballast
 from steersman.ledger.adapters.sqlite.lock import WriterLock
 from steersman.ledger.adapters.sqlite.reader import ReadOnlyLedger, SqliteReader
+from steersman.ledger.adapters.sqlite.schema import CHECKPOINT_PAGES
 from steersman.ledger.adapters.sqlite.store import Store, StoreFailed
 from steersman.ledger.commit import check
 from steersman.ledger.event import NewEvent, new_event
@@ -41,6 +42,7 @@ class SqliteLedger(SqliteReader):
         synchronous: str,
         ballast_bytes: int,
         free_bytes: Callable[[], int],
+        checkpoint_pages: int = CHECKPOINT_PAGES,
     ) -> None:
         super().__init__(path, vfs=vfs)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +53,7 @@ class SqliteLedger(SqliteReader):
             self._trouble = ""
             self._free = free_bytes
             self._ballast = Ballast(path.with_suffix(".ballast"), ballast_bytes)
-            self._store = Store(path, vfs=vfs, synchronous=synchronous)
+            self._store = Store(path, vfs=vfs, synchronous=synchronous, checkpoint_pages=checkpoint_pages)
         except BaseException:
             self._lock.release()
             raise
@@ -173,6 +175,7 @@ def create(
     vfs: str | None = None,
     synchronous: str = "FULL",
     free_bytes: Callable[[], int] | None = None,
+    checkpoint_pages: int = CHECKPOINT_PAGES,
 ) -> Ledger:
     """Open the ledger file at `path`.
 
@@ -184,6 +187,7 @@ def create(
         vfs: name of the apsw VFS to reach the disk through; tests cut the power with it.
         synchronous: FULL is what makes an acknowledgement true. Anything else is for tests that prove it.
         free_bytes: how much room the disk has; the file system is asked by default.
+        checkpoint_pages: how long the write-ahead log may grow; tests keep it short, so that it is folded in often.
 
     Raises:
         Conflict: another process is the writer; names its pid.
@@ -199,6 +203,7 @@ def create(
         synchronous=synchronous,
         ballast_bytes=ballast_bytes,
         free_bytes=free_bytes or (lambda: _free_bytes(path.parent)),
+        checkpoint_pages=checkpoint_pages,
     )
 
 

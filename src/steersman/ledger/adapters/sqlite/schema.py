@@ -12,7 +12,8 @@ from steersman.kernel.errors import Misconfigured
 
 FORMAT: Final = 1
 _BUSY_MS: Final = 15_000
-_CHECKPOINT_PAGES: Final = 2000
+CHECKPOINT_PAGES: Final = 2000
+"""Length of the write-ahead log, in pages, at which it is folded into the file."""
 
 # The index on `corr` costs an eighth of a commit and turns "everything that followed from this signal" from a scan of
 # all there ever was into a look-up. STRICT keeps a number from being stored as text, which would hash differently.
@@ -30,7 +31,7 @@ CREATE TRIGGER IF NOT EXISTS events_never_go BEFORE DELETE ON events
 """
 
 
-def connect(path: Path, *, vfs: str | None, synchronous: str) -> apsw.Connection:
+def connect(path: Path, *, vfs: str | None, synchronous: str, checkpoint_pages: int) -> apsw.Connection:
     """Open `path` for writing, making the tables if they are not there.
 
     Raises:
@@ -41,7 +42,7 @@ def connect(path: Path, *, vfs: str | None, synchronous: str) -> apsw.Connection
         connection.set_busy_timeout(_BUSY_MS)
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
         connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}").fetchall()
+        connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}").fetchall()
         # The one writer keeps the write-ahead log at most this long on disk after a burst.
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}").fetchall()
         with connection:

@@ -11,7 +11,7 @@ from typing import Final, cast
 import apsw
 
 from steersman.kernel.errors import SteersmanError
-from steersman.ledger.adapters.sqlite.schema import connect
+from steersman.ledger.adapters.sqlite.schema import CHECKPOINT_PAGES, connect
 from steersman.ledger.chain import GENESIS
 from steersman.ledger.commit import Batch
 from steersman.ledger.group import Pending
@@ -36,10 +36,13 @@ class StoreFailed(Exception):
 class Store:
     """One connection that writes. Not thread-safe: the group commit calls it from one thread at a time."""
 
-    def __init__(self, path: Path, *, vfs: str | None, synchronous: str) -> None:
+    def __init__(
+        self, path: Path, *, vfs: str | None, synchronous: str, checkpoint_pages: int = CHECKPOINT_PAGES
+    ) -> None:
         self._path = path
         self._vfs = vfs
         self._synchronous = synchronous
+        self._checkpoint_pages = checkpoint_pages
         self._versions: OrderedDict[str, int] = OrderedDict()
         self._connection: apsw.Connection | None = None
         self.head = Head(pos=0, hash=GENESIS)
@@ -124,7 +127,9 @@ class Store:
 
     def _open(self) -> apsw.Connection:
         if self._connection is None:
-            self._connection = connect(self._path, vfs=self._vfs, synchronous=self._synchronous)
+            self._connection = connect(
+                self._path, vfs=self._vfs, synchronous=self._synchronous, checkpoint_pages=self._checkpoint_pages
+            )
             self._versions.clear()
             rows = self._connection.execute("SELECT pos, hash FROM events ORDER BY pos DESC LIMIT 1").fetchall()
             self.head = Head(pos=cast(int, rows[0][0]), hash=cast(bytes, rows[0][1])) if rows else self.head
