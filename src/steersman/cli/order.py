@@ -1,0 +1,134 @@
+"""`steersman order`: what was sent, and how far it got."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from steersman.cli.context import HERE, AsJson, Dir, noun, opened
+from steersman.cli.output import console, emit, show_table
+from steersman.kernel.clock import iso
+from steersman.kernel.errors import Rejected
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from steersman.trading.queries import OrderDetail
+
+app = noun("Orders: committed before they are sent, with every execution.")
+_COLOURS = {"filled": "green", "partially_filled": "yellow", "unknown": "bold red", "rejected": "bold red"}
+_STATUSES = (
+    "submitted",
+    "acknowledged",
+    "partially_filled",
+    "filled",
+    "cancelled",
+    "expired",
+    "rejected",
+    "unknown",
+)
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 20,
+    status: Annotated[str | None, typer.Option("--status", help=", ".join(_STATUSES))] = None,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="Only orders of this one.")] = None,
+    directory: Dir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List the latest orders, newest first."""
+    from steersman.trading import queries  # `--help` needs no domain
+
+    if status is not None and status not in _STATUSES:
+        raise typer.BadParameter(f"allowed: {', '.join(_STATUSES)}", param_hint="--status")
+    with opened(directory) as desk:
+        rows = queries.orders(desk.db, limit=limit, status=status, strategy=strategy)
+        empty = (
+            "no order matches"
+            if queries.totals(desk.db).orders
+            else "no orders yet: a signal that passes the gate becomes one, see `steersman signal list`"
+        )
+
+    def render() -> None:
+        show_table(
+            "",
+            [("order", "left"), ("day", "left"), ("strategy", "left"), ("what", "left"), ("status", "left")],
+            [
+                [
+                    row.order_id,
+                    iso(row.at)[:10],
+                    row.strategy or "-",
+                    f"{row.side or '?'} {'?' if row.quantity is None else f'{row.quantity:f}'} {row.instrument or '?'}",
+                    _status(row.status, None if row.average_price is None else f"{row.average_price:.2f}"),
+                ]
+                for row in rows
+            ],
+            empty=empty,
+        )
+
+    emit(as_json, rows, render)
+
+
+@app.command()
+def show(
+    order_id: Annotated[str, typer.Argument(help="As `steersman order list` shows it.")],
+    directory: Dir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show one order with its executions."""
+    from steersman.trading import queries  # as above
+
+    with opened(directory) as desk:
+        found = queries.order(desk.db, order_id)
+    if found is None:
+        raise Rejected(f"there is no order {order_id!r}", fix="`steersman order list` names them")
+    emit(as_json, found, lambda: _show(found))
+
+
+def _show(found: OrderDetail) -> None:
+    from rich.text import Text  # only the human form needs it
+
+    row, out = found.row, console()
+    limit = f" at {row.limit_price:f}" if row.limit_price is not None else ""
+    facts = {
+        "order": row.order_id,
+        "what": f"{row.side} {row.quantity} {row.instrument}, {row.order_type}{limit}, {row.time_in_force}",
+        "strategy": row.strategy,
+        "signal": row.signal_id,
+        "venue": f"{row.venue}, its id {row.venue_order_id or 'not known yet'}",
+        "submitted": iso(row.submitted_at) if row.submitted_at is not None else "not known yet",
+        "policy": f"version {row.policy_version}",
+        "filled": f"{row.filled:f}, average price {row.average_price or '-'}, fees {row.fees:f}",
+    }
+    for key, value in facts.items():
+        out.print(Text(f"{key:>10}  {value}"))
+    out.print(Text(f"{'status':>10}  ").append_text(_status(row.status, None)))
+    if row.reason:
+        out.print(Text(f"{'reason':>10}  {row.reason}"))
+    out.print()
+    show_table(
+        "",
+        [("when", "left"), ("quantity", "right"), ("price", "right"), ("fee", "right"), ("slippage", "right")],
+        [
+            [
+                iso(fill.at),
+                f"{fill.quantity:f}",
+                f"{fill.price:f}",
+                f"{fill.fee:f}",
+                "-" if fill.slippage_bps is None else f"{fill.slippage_bps:.1f} bps",
+            ]
+            for fill in found.fills
+        ],
+        empty="nothing of it was executed",
+    )
+
+
+def _status(status: str, price: str | None) -> Text:
+    from rich.text import Text  # as above
+
+    word = Text(status.replace("_", " "), style=_COLOURS.get(status, ""))
+    if price is not None:
+        word.append(f" at {price}")
+    return word

@@ -1,0 +1,165 @@
+"""`steersman signal`: what was asked for and what the gate said, check by check."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from steersman.cli.context import HERE, AsJson, Dir, noun, opened
+from steersman.cli.output import console, emit, mark, show_table
+from steersman.kernel.clock import iso
+from steersman.kernel.errors import Rejected
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from steersman.trading.events import CheckRow
+    from steersman.trading.queries import VerdictDetail
+
+app = noun("Signals and the gate's verdict on each: every check, what it saw, what it allows.")
+_COLOURS = {"accept": "green", "adjust": "yellow", "hold": "yellow", "reject": "bold red"}
+_OUTCOMES = tuple(_COLOURS)
+_NONE_YET = "no signals yet: `steersman demo` makes some, `steersman up` trades the strategies of steersman.toml"
+
+
+@app.command("list")
+def list_(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 20,
+    outcome: Annotated[str | None, typer.Option("--outcome", help="accept, adjust, hold or reject.")] = None,
+    strategy: Annotated[str | None, typer.Option("--strategy", help="Only signals of this one.")] = None,
+    refused: Annotated[bool, typer.Option("--refused", help="Input that could not become a signal instead.")] = False,
+    directory: Dir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List the latest signals with their verdicts, newest first."""
+    from steersman.trading import queries  # `--help` needs no domain
+
+    if outcome is not None and outcome not in _OUTCOMES:
+        raise typer.BadParameter(f"allowed: {', '.join(_OUTCOMES)}", param_hint="--outcome")
+    if refused:
+        _list_refused(limit, directory, as_json=as_json)
+        return
+    with opened(directory) as desk:
+        rows = queries.recent_verdicts(desk.db, limit=limit, outcome=outcome, strategy=strategy)
+        empty = "no signal matches" if queries.verdict_counts(desk.db) else _NONE_YET
+
+    def render() -> None:
+        show_table(
+            "",
+            [("signal", "left"), ("day", "left"), ("strategy", "left"), ("wants", "left"), ("verdict", "left")],
+            [
+                [
+                    row.signal_id,
+                    iso(row.at)[:10],
+                    row.strategy,
+                    f"{row.side} {row.asked:f} {row.instrument}",
+                    _outcome(row.outcome, row.quantity, row.failed),
+                ]
+                for row in rows
+            ],
+            empty=empty,
+        )
+
+    emit(as_json, rows, render)
+
+
+def _list_refused(limit: int, directory: Dir, *, as_json: bool) -> None:
+    from steersman.trading import queries  # as above
+
+    with opened(directory) as desk:
+        rows = queries.refused(desk.db, limit=limit)
+
+    def render() -> None:
+        show_table(
+            "",
+            [("day", "left"), ("source", "left"), ("strategy", "left"), ("reason", "left")],
+            [[iso(row.at)[:10], row.source, row.strategy, row.reason] for row in rows],
+            empty="every input so far could be read as a signal",
+        )
+
+    emit(as_json, rows, render)
+
+
+@app.command()
+def show(
+    signal_id: Annotated[str, typer.Argument(help="As `steersman signal list` shows it.")],
+    directory: Dir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show one signal: the waterfall of all checks, and what came of it."""
+    from steersman.trading import queries  # as above
+
+    with opened(directory) as desk:
+        found = queries.verdict(desk.db, signal_id)
+        if found is None:
+            known = queries.signal(desk.db, signal_id) is not None
+            raise Rejected(
+                f"signal {signal_id} has no verdict yet" if known else f"there is no signal {signal_id!r}",
+                fix="`steersman status` says whether the core runs" if known else "`steersman signal list` names them",
+            )
+    emit(as_json, found, lambda: _show(found))
+
+
+def _show(found: VerdictDetail) -> None:
+    from rich.text import Text  # only the human form needs it
+
+    row, out = found.row, console()
+    out.print(Text(f"{row.signal_id}  {iso(row.at)}  {row.strategy}"))
+    out.print(Text(f"wants {row.side} {row.asked:f} {row.instrument}, policy version {found.policy_version}"))
+    if found.signal is not None and found.signal.notes:
+        out.print(Text(f"notes: {found.signal.notes}"))
+    out.print(Text("verdict: ").append_text(_outcome(row.outcome, row.quantity, ())))
+    if row.why:
+        out.print(Text(row.why))
+    out.print()
+    show_table(
+        "",
+        [("check", "left"), ("", "left"), ("seen", "right"), ("limit", "right"), ("margin", "right"), ("unit", "left")],
+        [_check(check) for check in found.checks],
+        empty="this verdict was recorded without checks",
+    )
+    reasons = [check for check in found.checks if not check.ok]
+    if reasons:
+        out.print()
+    for check in reasons:
+        out.print(Text(f"{check.code}: {check.why}"))
+    out.print()
+    if found.order is None:
+        out.print(Text("no order was sent"))
+        return
+    out.print(Text(f"order {found.order.order_id}: {found.order.status.replace('_', ' ')}"))
+    for fill in found.fills:
+        out.print(Text(f"  {iso(fill.at)[:10]}  {fill.quantity:f} at {fill.price:f}, fee {fill.fee:f}"))
+
+
+def _check(check: CheckRow) -> list[object]:
+    flag = check.unit == "flag"
+    return [
+        check.code,
+        mark(check.ok),
+        *(_number(v, flag) for v in (check.seen, check.limit, check.margin)),
+        check.unit,
+    ]
+
+
+def _number(value: int | None, flag: bool) -> str:
+    """Return billionths as people read them; a fact that was missing says so."""
+    if value is None:
+        return "missing"
+    if flag:
+        return "yes" if value else "no"
+    number = Decimal(value).scaleb(-9)
+    return f"{number:,.0f}" if number == number.to_integral_value() else f"{number.normalize():,f}"
+
+
+def _outcome(outcome: str, quantity: Decimal, failed: tuple[str, ...]) -> Text:
+    from rich.text import Text  # as above
+
+    word = Text(outcome, style=_COLOURS.get(outcome, ""))
+    if outcome == "adjust":
+        word.append(f" to {quantity:f}")
+    if failed:
+        word.append(f": {', '.join(failed)}")
+    return word
