@@ -1,4 +1,4 @@
-"""A SQLite file system that passes everything on, writes down what changes the disk, and can be full.
+"""A SQLite file system that passes everything on and writes down what changes the disk.
 
 Locks and the shared memory of the write-ahead log are those of the real one beneath; neither outlives a power cut.
 """
@@ -6,7 +6,6 @@ Locks and the shared memory of the write-ahead log are those of the real one ben
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +18,6 @@ _numbers = itertools.count(1)
 _SYNCS_FOLDER: Final = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL
 
 
-def _always(_file: str) -> bool:
-    return True
-
-
 class RecordingVfs(apsw.VFS):
     """Registers itself under `name` for as long as it is referenced.
 
@@ -31,11 +26,9 @@ class RecordingVfs(apsw.VFS):
         ops: everything that changed the disk, in order.
     """
 
-    def __init__(self, has_room: Callable[[str], bool] = _always) -> None:
-        """Record; a write for which `has_room(file name)` is false fails with SQLITE_FULL and changes nothing."""
+    def __init__(self) -> None:
         self.name = f"steersman-powerloss-{next(_numbers)}"
         self.ops: list[Op] = []
-        self.has_room = has_room
         super().__init__(self.name, base="")
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's name
@@ -57,8 +50,6 @@ class _File(apsw.VFSFile):
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's name
         if self._file:
-            if not self._vfs.has_room(self._file):
-                raise apsw.FullError("the simulated disk is full")
             self._vfs.ops.append(Write(self._file, offset, bytes(data)))
         super().xWrite(data, offset)
 
