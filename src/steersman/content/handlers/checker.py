@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -120,9 +121,7 @@ class DraftChecker:
     def check_draft(self, draft: Draft) -> Report:
         """Check a draft that was read, and record the outcome if it differs from the last one."""
         findings = self.findings(draft)
-        count = {
-            tier: sum(f.severity == tier and f.status == "open" for f in findings) for tier in ("gate", "warn", "info")
-        }
+        open_ = Counter(f.severity for f in findings if f.status == "open")
         suppressed = sum(f.status == "suppressed" for f in findings)
         checked = DraftChecked(
             draft=draft.name,

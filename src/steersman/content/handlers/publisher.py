@@ -1,4 +1,4 @@
-"""Drafts out, each exactly once: plan, then call, then confirm; whatever is in doubt is looked up before anything else."""
+"""Drafts out, each exactly once: plan, call, confirm; what is in doubt is looked up before anything else."""
 
 from __future__ import annotations
 
@@ -81,11 +81,14 @@ class Publisher:
         clock: Clock,
         channels: Mapping[str, Channel],
         tz: str = "UTC",
+        only: str | None = None,
         actor: str = "person:cli",
     ) -> None:
+        """Set up the channels of the workspace; with `only`, nothing is done on the others."""
         self._checker = checker
         self._clock = clock
         self._channels = channels
+        self._only = only
         self._tz = ZoneInfo(tz)
         self._outbox = Outbox(ledger, clock, actor=actor)
 
@@ -127,7 +130,7 @@ class Publisher:
             why = f"channel {unknown[0]!r} is not declared; declared: {', '.join(self._channels)}"
             return [_Step(intent=_intent(draft, unknown[0], "refused", why))]
         names = draft.channels or tuple(self._channels)
-        states = {name: self._outbox.state(_key(name, draft)) for name in names}
+        states = {name: self._outbox.state(_key(name, draft)) for name in names if self._only in (None, name)}
         waits = self._why_it_waits(draft, is_named=is_named)
         actions = {name: self._action(draft, state, waits) for name, state in states.items()}
         if any(action in ("publish", "update") for action, _ in actions.values()):

@@ -1,0 +1,124 @@
+"""Posts to pages: Markdown to safe HTML, and every file of the site as a function of its records."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from steersman.content.ports import Post
+from steersman.content.settings import ChannelSettings
+from steersman.kernel.clock import iso, utc
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jinja2 import Environment
+    from markdown_it import MarkdownIt
+
+_NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A post as the site keeps it: rendered, without the comments of its draft. Instants in ns since 1970 UTC."""
+
+    key: str
+    slug: str
+    title: str
+    summary: str
+    tags: tuple[str, ...]
+    html: str
+    content_sha256: str
+    published_at: int
+    updated_at: int
+
+    @property
+    def path(self) -> str:
+        return f"posts/{self.slug}.html"
+
+    @property
+    def day(self) -> str:
+        return f"{utc(self.published_at):%Y-%m-%d}"
+
+    @property
+    def published(self) -> str:
+        return iso(self.published_at)
+
+    @property
+    def updated(self) -> str:
+        return iso(self.updated_at)
+
+
+def record(post: Post) -> Record:
+    """Render `post`; characters that no XML may hold are dropped, or one of them would break the whole feed."""
+    return Record(
+        key=post.key,
+        slug=post.slug,
+        title=_NOT_XML.sub("", post.title),
+        summary=_NOT_XML.sub("", post.summary),
+        tags=tuple(_NOT_XML.sub("", tag) for tag in post.tags),
+        html=_NOT_XML.sub("", to_html(post.body)),
+        content_sha256=post.content_sha256,
+        published_at=post.published_at,
+        updated_at=post.updated_at,
+    )
+
+
+def to_html(markdown: str) -> str:
+    """Render Markdown; comments vanish, any other HTML in it is shown as text, and unsafe link schemes stay text."""
+    rendered: str = _markdown().render(markdown)
+    return rendered
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    from markdown_it import MarkdownIt  # start-up time: only publishing needs it
+    from markdown_it.common.utils import escapeHtml
+
+    # HTML is recognised so that comments can be told from it; the rule below lets none of it through.
+    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+    def text(self: object, tokens: Sequence[Token], index: int, options: object, env: object) -> str:
+        return escapeHtml(_COMMENT.sub("", tokens[index].content))
+
+    from markdown_it.token import Token
+
+    parser.add_render_rule("html_block", text)
+    parser.add_render_rule("html_inline", text)
+    return parser
+
+
+@cache
+def _templates() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # as above
+
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def build(records: Sequence[Record], settings: ChannelSettings) -> dict[str, bytes]:
+    """Return every file of the site by its path, the feed last; the same records give the same bytes.
+
+    Args:
+        records: in any order; shown newest first.
+    """
+    newest = sorted(records, key=lambda one: (-one.published_at, one.key))
+    host = urlsplit(settings.base_url).hostname
+    shared = {"site": settings, "records": newest, "host": host}
+    files = {one.path: _templates().get_template("post.html").render(post=one, up="../", **shared) for one in newest}
+    files["style.css"] = (Path(__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
+    files["index.html"] = _templates().get_template("index.html").render(up="", **shared)
+    updated = iso(max((one.updated_at for one in newest), default=0))
+    files["feed.xml"] = _templates().get_template("feed.xml").render(updated=updated, **shared)
+    return {path: text.encode("utf-8") for path, text in files.items()}

@@ -1,0 +1,95 @@
+"""Findings as SARIF 2.1.0, for editors and code hosts. Suppressed ones stay, marked as such."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from steersman.content.handlers.checker import Report
+from steersman.content.model.finding import Finding
+
+_LEVELS: Final = {"gate": "error", "warn": "warning", "info": "note"}
+SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def sarif(reports: Iterable[Report], *, version: str) -> dict[str, Any]:
+    """Return one SARIF log with one run; drafts that could not be read are notifications of the tool.
+
+    Source: SARIF 2.1.0 (OASIS), sections 3.14 (run), 3.27 (result), 3.30 (region). Columns count code points.
+    """
+    reports = list(reports)
+    findings = [finding for report in reports for finding in report.findings]
+    rules: dict[str, Finding] = {}
+    for finding in findings:
+        rules.setdefault(_rule_id(finding), finding)
+    indices = {rule: index for index, rule in enumerate(rules)}
+    return {
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "steersman",
+                        "version": version,
+                        "rules": [_rule(rule, finding) for rule, finding in rules.items()],
+                    }
+                },
+                "columnKind": "unicodeCodePoints",
+                "invocations": [
+                    {
+                        "executionSuccessful": True,
+                        "toolExecutionNotifications": [_refusal(r) for r in reports if r.outcome == "refused"],
+                    }
+                ],
+                "results": [_result(finding, indices[_rule_id(finding)]) for finding in findings],
+            }
+        ],
+    }
+
+
+def _rule_id(finding: Finding) -> str:
+    return f"{finding.source}/{finding.rule}"
+
+
+def _rule(rule: str, finding: Finding) -> dict[str, Any]:
+    return {"id": rule, "name": finding.rule, "properties": {"category": finding.category}}
+
+
+def _result(finding: Finding, index: int) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": _rule_id(finding),
+        "ruleIndex": index,
+        "level": _LEVELS[finding.severity],
+        "message": {"text": finding.message},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": finding.doc, "uriBaseId": "%SRCROOT%"},
+                    "region": {
+                        "startLine": finding.line,
+                        "startColumn": finding.column,
+                        "charOffset": finding.start,
+                        "charLength": finding.end - finding.start,
+                    },
+                }
+            }
+        ],
+        "partialFingerprints": {"steersman/v1": finding.fingerprint},
+        "suppressions": [],
+        "properties": {"suggestions": list(finding.suggestions), "confidence": finding.confidence},
+    }
+    if finding.status == "suppressed":
+        result["suppressions"] = [{"kind": "inSource", "justification": finding.reason}]
+    return result
+
+
+def _refusal(report: Report) -> dict[str, Any]:
+    location: dict[str, Any] = {"artifactLocation": {"uri": report.draft, "uriBaseId": "%SRCROOT%"}}
+    if report.line is not None:
+        location["region"] = {"startLine": report.line}
+    return {
+        "level": "error",
+        "message": {"text": f"{report.reason}; {report.fix}"},
+        "locations": [{"physicalLocation": location}],
+    }
