@@ -285,12 +285,13 @@ def market_now(db: Database) -> int | None:
 
 
 def equity_series(db: Database, *, limit: int = 2000) -> list[EquityPoint]:
-    """Return at most `limit` (>= 4) marks in time order, always with the first, the last and the extremes."""
+    """Return at most `limit` (>= 5) marks in time order, always with the first, the last and the extremes."""
     rows = db.execute("SELECT at, CAST(equity AS REAL), drawdown_ratio FROM trading_mark ORDER BY at")
-    return [EquityPoint(at=at, equity=equity, drawdown_ratio=down) for at, equity, down in _thinned(rows, limit)]
+    return [EquityPoint(at=at, equity=equity, drawdown_ratio=down) for at, equity, down in thinned(rows, limit)]
 
 
-def _thinned(rows: Sequence[tuple[int, float, float]], limit: int) -> Sequence[tuple[int, float, float]]:
+def thinned(rows: Sequence[tuple[int, float, float]], limit: int) -> Sequence[tuple[int, float, float]]:
+    """Return at most `limit` (>= 5) of `rows`, evenly spread, with the first, the last and the extremes."""
     if len(rows) <= limit:
         return rows
     places = range(len(rows))
