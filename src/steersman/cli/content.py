@@ -15,6 +15,7 @@ from steersman.kernel.clock import utc
 from steersman.kernel.errors import Misconfigured, SteersmanError
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.text import Text
 
     from steersman.bootstrap.desk import Desk
@@ -71,8 +72,7 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
         for row in listed:
             counted = "-" if row["gates"] is None else f"{row['gates']}/{row['warnings']}/{row['infos']}"
             day = row["published_at"]
-            where = row["url"] or row["reason"] or ("" if row["on_disk"] else "no longer in the folder")
-            out = f"{utc(day):%Y-%m-%d} {where}" if isinstance(day, int) else where
+            out = f"{utc(day):%Y-%m-%d}" if isinstance(day, int) else "" if row["on_disk"] else "file gone"
             lines.append([row["draft"], _word(str(row["status"])), row["words"] or "-", counted, out])
         show_table(
             "",
@@ -80,6 +80,9 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
             lines,
             empty=f"no drafts yet: write {folder}/first.md with a title: in its front matter, then content check",
         )
+        for row in listed:
+            if row["url"] or row["reason"]:
+                console().print(f"  {row['draft']}: {row['url'] or row['reason']}", markup=False, soft_wrap=True)
 
     emit(as_json, listed, render)
 
@@ -230,7 +233,7 @@ def _show(reports: list[Report], folder: str) -> None:
     stopped = sum(r.outcome != "pass" for r in reports)
     out.print()
     out.print(
-        f"{len(reports)} drafts, {total} findings; "
+        f"{_count(len(reports), 'draft')}, {_count(total, 'finding')}; "
         + (f"{stopped} stopped" if stopped else "all pass: steersman content publish"),
         markup=False,
     )
@@ -246,8 +249,10 @@ def _heading(report: Report) -> Text:
     return line
 
 
-def _finding(finding: Finding) -> Text:
-    from rich.text import Text  # as above
+def _finding(finding: Finding) -> Group:
+    from rich.console import Group  # as above
+    from rich.padding import Padding
+    from rich.text import Text
 
     tier = "suppressed" if finding.status == "suppressed" else finding.severity
     line = Text.assemble(
@@ -256,29 +261,38 @@ def _finding(finding: Finding) -> Text:
         (f"  {finding.source}/{finding.rule}\n", "dim"),
     )
     words = finding.excerpt if len(finding.excerpt) <= 60 else f"{finding.excerpt[:57]}..."
-    line.append(f"    “{words}”  ")
-    line.append(finding.message)
+    detail = Text(f"“{words}”  {finding.message}")
     options = [repr(s) if s else "remove it" for s in finding.suggestions]
     if options:
-        line.append(f"\n    → {', '.join(options)}", style="green")
+        detail.append(f"\n→ {', '.join(options)}", style="green")
     if finding.reason:
-        line.append(f"\n    suppressed: {finding.reason}", style="dim")
-    return line
+        detail.append(f"\nsuppressed: {finding.reason}", style="dim")
+    return Group(line, Padding(detail, (0, 0, 0, 4)))
 
 
 def _show_intents(intents: list[Intent]) -> None:
-    show_table(
-        "",
-        [("would", "left"), ("draft", "left"), ("on", "left"), ("why", "left")],
-        [[_word(i.action), i.draft, i.channel, i.reason] for i in intents],
-        empty="no drafts to publish: write one, then steersman content check",
-    )
+    _show_lines([(i.action, i.draft, i.channel, i.reason) for i in intents])
 
 
 def _show_outcomes(outcomes: list[Outcome]) -> None:
-    show_table(
-        "",
-        [("outcome", "left"), ("draft", "left"), ("on", "left"), ("where or why", "left")],
-        [[_word(o.outcome), o.draft, o.channel, o.url or o.reason] for o in outcomes],
-        empty="no drafts to publish: write one, then steersman content check",
-    )
+    _show_lines([(o.outcome, o.draft, o.channel, o.url or o.reason) for o in outcomes])
+
+
+def _show_lines(lines: list[tuple[str, str, str, str]]) -> None:
+    """Print what is or would be done, with the address or the reason on a line of its own: neither fits a column."""
+    from rich.padding import Padding  # only the human form needs it
+    from rich.text import Text
+
+    out = console()
+    if not lines:
+        out.print("no drafts to publish: write one, then steersman content check", markup=False)
+    for word, draft, channel, why in lines:
+        shown = _word(word)
+        shown.pad_right(max(0, 12 - len(word)))
+        out.print(Text.assemble(shown, draft, (f"  on {channel}" if channel != "-" else "", "dim")))
+        # An address is left whole, so that a terminal makes a link of it.
+        out.print(Padding(Text(why, style="dim", overflow="ignore", no_wrap="://" in why), (0, 0, 0, 12)))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from harper import Lint, Linter
 
 _MOST_SUGGESTIONS: Final = 3
+_ITEM: Final = re.compile(r"[ \t>]*(?:[-*+]|\d+[.)])[ \t]+")
 # Our own rules say the same with better places.
 _OURS: Final = ("RepeatedWords",)
 
@@ -50,7 +52,14 @@ class HarperChecker:
             for lint in lints
             # A span that reaches into what was covered is about our blanks, not about the author's words.
             if not masked.is_blanked(lint.span.start, lint.span.end)
+            and not (rule == "SentenceCapitalization" and _opens_an_item(masked.prose, lint.span.start))
         ]
+
+
+def _opens_an_item(prose: str, start: int) -> bool:
+    """Say whether a list marker is all that stands before `start` on its line: items may go on with a sentence."""
+    line = max(prose.rfind("\n", 0, start), prose.rfind("\r", 0, start)) + 1
+    return _ITEM.fullmatch(prose, line, start) is not None
 
 
 def _found(rule: str, lint: Lint) -> Found:
