@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -43,7 +44,7 @@ def limits(points: Sequence[float], *, floor: float | None = None, ceiling: floa
     if len(points) < ENOUGH_POINTS:
         return None
     mean = sum(points) / len(points)
-    moving_range = sum(abs(b - a) for a, b in zip(points, points[1:], strict=False)) / (len(points) - 1)
+    moving_range = sum(abs(b - a) for a, b in pairwise(points)) / (len(points) - 1)
     low, high = mean - _E2 * moving_range, mean + _E2 * moving_range
     # The mean of equal numbers may differ from them in the last bit, and that is no shift.
     slack = 1e-12 * max(abs(x) for x in points)
@@ -100,4 +101,3 @@ def _near_limits(points: Sequence[float], mean: float, low: float, high: float) 
             Shift(rule="near_limit", first=a, last=b, text=f"three of four near the {word} limit") for a, b in spans
         ]
     return found
-

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from steersman.feedback.kpi import Kpi
-from steersman.ledger.rollups import Bucket
+from steersman.ledger.rollups import Bucket, merged
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):

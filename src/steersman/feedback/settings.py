@@ -17,7 +17,19 @@ SECTION: Final = "kpi"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _TYPE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+|[a-z][a-z0-9_]*(\.[a-z0-9_]+)*\.\*")
 _PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-_OWN_ONLY: Final = ("type", "field", "aggregate", "over", "where", "by", "unit", "title", "direction", "domain", "factor")
+_OWN_ONLY: Final = (
+    "type",
+    "field",
+    "aggregate",
+    "over",
+    "where",
+    "by",
+    "unit",
+    "title",
+    "direction",
+    "domain",
+    "factor",
+)
 _NEED_FIELD: Final = ("sum", "mean", "max", "min", "p50", "p95", "share_positive")
 
 
@@ -98,7 +110,9 @@ def _declared(file: TomlFile, name: str, table: KpiTable) -> Kpi:
             fix=f"did you mean [kpi.{near[0]}]?" if near else 'add e.g. type = "automation.run.finished"',
         )
     if not _NAME.fullmatch(name):
-        raise file.error(here, "a name is a small letter, then small letters, digits or _ (40 at most)", fix="rename it")
+        raise file.error(
+            here, "a name is a small letter, then small letters, digits or _ (40 at most)", fix="rename it"
+        )
     aggregate = table.aggregate or ("ratio" if table.over else "sum" if table.field else "count")
     _check_source(file, here, table, aggregate)
     over = table.over
@@ -155,7 +169,8 @@ def _check_levels(file: TomlFile, kpi: Kpi) -> None:
     side = "below" if kpi.direction == "up" else "above"
     raise file.error(
         (SECTION, kpi.name, "guardrail"),
-        f"found {kpi.guardrail:g} with target {kpi.target:g}: up is better" if kpi.direction == "up"
+        f"found {kpi.guardrail:g} with target {kpi.target:g}: up is better"
+        if kpi.direction == "up"
         else f"found {kpi.guardrail:g} with target {kpi.target:g}: down is better",
         fix=f"put the guardrail {side} the target",
     )

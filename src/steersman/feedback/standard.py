@@ -45,7 +45,7 @@ TRADING: Final = (
         direction="up",
         aggregate="share_positive",
         source=_TRIP,
-        summary="Share of round trips that earned money after fees. No target: a low one can go with a good expectancy.",
+        summary="Share of round trips that earned money after fees. No target: a low one can go with good expectancy.",
     ),
     Kpi(
         name="max_drawdown",

@@ -10,8 +10,9 @@ import msgspec
 from steersman.feedback.control import Limits, limits
 from steersman.feedback.figures import Figure, figure
 from steersman.feedback.kpi import Direction, Kpi
-from steersman.feedback.periods import Period, next_start, period_for, start_of
+from steersman.feedback.periods import period_for
 from steersman.kernel.errors import Misconfigured
+from steersman.ledger.periods import Period, next_start, start_of
 from steersman.ledger.projections import Database
 from steersman.ledger.rollups import Bucket, Metric, series
 
@@ -86,7 +87,9 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 def metrics(kpis: Iterable[Kpi]) -> tuple[Metric, ...]:
     """Return the rollups that `kpis` read, each once, by name."""
     wanted = {
-        source.metric: Metric(name=source.metric, type=source.type, field=source.field, by=source.by, where=source.where)
+        source.metric: Metric(
+            name=source.metric, type=source.type, field=source.field, by=source.by, where=source.where
+        )
         for kpi in kpis
         for source in kpi.sources
     }

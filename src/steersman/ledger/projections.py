@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import apsw
 
@@ -52,6 +52,15 @@ class Projection(Protocol):
 
     def handle(self, db: Database, event: Event) -> None:
         """Change the tables by one event; deterministic, without a clock."""
+        ...
+
+
+@runtime_checkable
+class BatchProjection(Protocol):
+    """A projection that takes a run of events in one call, because it can then touch each row once."""
+
+    def handle_all(self, db: Database, events: Sequence[Event]) -> None:
+        """Change the tables as `handle` would for each of `events` in turn; the same transaction moves the cursor."""
         ...
 
 
@@ -159,12 +168,9 @@ class Projector:
         events = [event for event in events if event.pos <= target]
         # A full batch that ends before the target says nothing about what lies between.
         reached = events[-1].pos if full and events and events[-1].pos < target else target
-        handlers: dict[str, list[Projection]] = {}
-        for event in events:
-            if event.type not in handlers:
-                handlers[event.type] = [p for p in behind if TypeFilter(p.types)(event.type)]
-            for projection in handlers[event.type]:
-                _handle(projection, self._db, event)
+        for projection in behind:
+            wants = TypeFilter(projection.types)
+            _handle(projection, self._db, [event for event in events if wants(event.type)])
         mark = events[-1].hash if events and events[-1].pos == reached else _hash_at(self._ledger, reached)
         self._db.executemany(
             "UPDATE projection SET pos = ?, hash = ? WHERE name = ?", [(reached, mark, p.name) for p in behind]
@@ -172,12 +178,24 @@ class Projector:
         return len(events)
 
 
-def _handle(projection: Projection, db: Database, event: Event) -> None:
-    try:
-        projection.handle(db, event)
-    except Exception as exc:
-        exc.add_note(f"while the projection {projection.name!r} handled event {event.pos} ({event.type}, {event.id})")
-        raise
+def _handle(projection: Projection, db: Database, events: Sequence[Event]) -> None:
+    """Hand `events` to one projection; projections do not see each other's tables, so their order does not matter."""
+    if isinstance(projection, BatchProjection):
+        try:
+            projection.handle_all(db, events)
+        except Exception as exc:
+            first, last = (events[0].pos, events[-1].pos) if events else (0, 0)
+            exc.add_note(f"while the projection {projection.name!r} handled the events {first} to {last}")
+            raise
+        return
+    for event in events:
+        try:
+            projection.handle(db, event)
+        except Exception as exc:
+            exc.add_note(
+                f"while the projection {projection.name!r} handled event {event.pos} ({event.type}, {event.id})"
+            )
+            raise
 
 
 def _hash_at(ledger: Ledger, pos: int) -> bytes:
