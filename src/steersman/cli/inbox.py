@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
-from steersman.cli.output import console, emit, show_table
+from steersman.cli.output import emit
+from steersman.cli.terminal import list_rows, say
 from steersman.kernel.clock import iso
 
 if TYPE_CHECKING:
@@ -44,10 +45,7 @@ def list_(
 
 
 def _show(rows: list[Hold], *, all_: bool) -> None:
-    from rich.text import Text  # only the human form needs it
-
-    show_table(
-        "",
+    list_rows(
         [("what", "left"), ("why", "left"), ("asked", "left"), ("expires", "left"), ("", "left")],
         [[row.what, row.why, iso(row.requested_at)[:10], iso(row.expires_at)[:16], row.status] for row in rows],
         empty="nothing was ever held"
@@ -55,6 +53,5 @@ def _show(rows: list[Hold], *, all_: bool) -> None:
         else "nothing waits for you; `steersman inbox list --all` shows holds that expired",
     )
     if rows:
-        out = console()
-        out.print()
-        out.print(Text(_HONEST))
+        say()
+        say(_HONEST)

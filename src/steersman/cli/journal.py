@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
-from steersman.cli.output import console, emit, show_table
+from steersman.cli.output import emit
+from steersman.cli.terminal import list_rows, say
 from steersman.kernel.clock import iso
 from steersman.kernel.errors import Rejected
 
@@ -22,7 +23,7 @@ _KINDS = ("decision", "round_trip")
 def list_(
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 20,
     kind: Annotated[str | None, typer.Option("--kind", help="decision or round_trip.")] = None,
-    outcome: Annotated[str | None, typer.Option("--outcome", help="e.g. accept, reject, win, loss.")] = None,
+    outcome: Annotated[str | None, typer.Option("--outcome", help="e.g. accept, reject, won, lost.")] = None,
     strategy: Annotated[str | None, typer.Option("--strategy", help="Only entries about this one.")] = None,
     directory: Dir = HERE,
     as_json: AsJson = False,
@@ -41,10 +42,9 @@ def list_(
         )
 
     def render() -> None:
-        show_table(
-            "",
-            [("entry", "left"), ("day", "left"), ("", "left"), ("text", "left")],
-            [[row.entry_id, iso(row.at)[:10], row.outcome.replace("_", " "), row.text] for row in rows],
+        list_rows(
+            [("day", "left"), ("", "left"), ("text, and the entry's id", "left")],
+            [[iso(row.at)[:10], row.outcome.replace("_", " "), f"{row.text}\n{row.entry_id}"] for row in rows],
             empty=empty,
         )
 
@@ -68,14 +68,11 @@ def show(
 
 
 def _show(row: JournalRow) -> None:
-    from rich.text import Text  # only the human form needs it
-
-    out = console()
-    out.print(Text(f"{row.entry_id}  {iso(row.at)}"))
-    out.print(Text(f"{row.kind.replace('_', ' ')}, {row.outcome}: {row.strategy} on {row.instrument}"))
-    out.print(Text(row.text))
-    out.print()
+    say(f"{row.entry_id}  {iso(row.at)}")
+    say(f"{row.kind.replace('_', ' ')}, {row.outcome}: {row.strategy} on {row.instrument}")
+    say(row.text)
+    say()
     for name, value in row.facts.items():
-        out.print(Text(f"{name:>20}  {value}"))
+        say(f"{name:>20}  {value}")
     if row.signal_id is not None:
-        out.print(Text(f"\nevery check: steersman signal show {row.signal_id}"))
+        say(f"\nevery check: steersman signal show {row.signal_id}")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
-from steersman.cli.output import console, emit, show_table
+from steersman.cli.output import emit
+from steersman.cli.terminal import list_rows, say
 from steersman.kernel.clock import iso
 from steersman.kernel.errors import Rejected
 
@@ -52,8 +53,7 @@ def list_(
         )
 
     def render() -> None:
-        show_table(
-            "",
+        list_rows(
             [("order", "left"), ("day", "left"), ("strategy", "left"), ("what", "left"), ("status", "left")],
             [
                 [
@@ -88,9 +88,7 @@ def show(
 
 
 def _show(found: OrderDetail) -> None:
-    from rich.text import Text  # only the human form needs it
-
-    row, out = found.row, console()
+    row = found.row
     limit = f" at {row.limit_price:f}" if row.limit_price is not None else ""
     facts = {
         "order": row.order_id,
@@ -103,13 +101,12 @@ def _show(found: OrderDetail) -> None:
         "filled": f"{row.filled:f}, average price {row.average_price or '-'}, fees {row.fees:f}",
     }
     for key, value in facts.items():
-        out.print(Text(f"{key:>10}  {value}"))
-    out.print(Text(f"{'status':>10}  ").append_text(_status(row.status, None)))
+        say(f"{key:>10}  {value}")
+    say(f"{'status':>10}  ", _status(row.status, None))
     if row.reason:
-        out.print(Text(f"{'reason':>10}  {row.reason}"))
-    out.print()
-    show_table(
-        "",
+        say(f"{'reason':>10}  {row.reason}")
+    say()
+    list_rows(
         [("when", "left"), ("quantity", "right"), ("price", "right"), ("fee", "right"), ("slippage", "right")],
         [
             [

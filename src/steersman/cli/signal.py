@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
-from steersman.cli.output import console, emit, mark, show_table
+from steersman.cli.output import emit, mark
+from steersman.cli.terminal import list_rows, say
 from steersman.kernel.clock import iso
 from steersman.kernel.errors import Rejected
 
@@ -46,8 +47,7 @@ def list_(
         empty = "no signal matches" if queries.verdict_counts(desk.db) else _NONE_YET
 
     def render() -> None:
-        show_table(
-            "",
+        list_rows(
             [("signal", "left"), ("day", "left"), ("strategy", "left"), ("wants", "left"), ("verdict", "left")],
             [
                 [
@@ -72,8 +72,7 @@ def _list_refused(limit: int, directory: Dir, *, as_json: bool) -> None:
         rows = queries.refused(desk.db, limit=limit)
 
     def render() -> None:
-        show_table(
-            "",
+        list_rows(
             [("day", "left"), ("source", "left"), ("strategy", "left"), ("reason", "left")],
             [[iso(row.at)[:10], row.source, row.strategy, row.reason] for row in rows],
             empty="every input so far could be read as a signal",
@@ -103,35 +102,32 @@ def show(
 
 
 def _show(found: VerdictDetail) -> None:
-    from rich.text import Text  # only the human form needs it
-
-    row, out = found.row, console()
-    out.print(Text(f"{row.signal_id}  {iso(row.at)}  {row.strategy}"))
-    out.print(Text(f"wants {row.side} {row.asked:f} {row.instrument}, policy version {found.policy_version}"))
+    row = found.row
+    say(f"{row.signal_id}  {iso(row.at)}  {row.strategy}")
+    say(f"wants {row.side} {row.asked:f} {row.instrument}, policy version {found.policy_version}")
     if found.signal is not None and found.signal.notes:
-        out.print(Text(f"notes: {found.signal.notes}"))
-    out.print(Text("verdict: ").append_text(_outcome(row.outcome, row.quantity, ())))
+        say(f"notes: {found.signal.notes}")
+    say("verdict: ", _outcome(row.outcome, row.quantity, ()))
     if row.why:
-        out.print(Text(row.why))
-    out.print()
-    show_table(
-        "",
+        say(row.why)
+    say()
+    list_rows(
         [("check", "left"), ("", "left"), ("seen", "right"), ("limit", "right"), ("margin", "right"), ("unit", "left")],
         [_check(check) for check in found.checks],
         empty="this verdict was recorded without checks",
     )
     reasons = [check for check in found.checks if not check.ok]
     if reasons:
-        out.print()
+        say()
     for check in reasons:
-        out.print(Text(f"{check.code}: {check.why}"))
-    out.print()
+        say(f"{check.code}: {check.why}")
+    say()
     if found.order is None:
-        out.print(Text("no order was sent"))
+        say("no order was sent")
         return
-    out.print(Text(f"order {found.order.order_id}: {found.order.status.replace('_', ' ')}"))
+    say(f"order {found.order.order_id}: {found.order.status.replace('_', ' ')}")
     for fill in found.fills:
-        out.print(Text(f"  {iso(fill.at)[:10]}  {fill.quantity:f} at {fill.price:f}, fee {fill.fee:f}"))
+        say(f"  {iso(fill.at)[:10]}  {fill.quantity:f} at {fill.price:f}, fee {fill.fee:f}")
 
 
 def _check(check: CheckRow) -> list[object]:

@@ -209,7 +209,10 @@ class JournalRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed: `accepted` bars are None until a replay ended; `last_rejected` is place and reason."""
+    """A feed; `last_rejected` is place and reason.
+
+    `accepted` counts the bars of ended replays: while one runs, those it resumed after.
+    """
 
     feed: str
     source: str
@@ -217,14 +220,18 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int | None
     resumed_after: int
     finished_at: int | None
-    accepted: int | None
+    accepted: int
     rejected: int
     gaps: int
     last_rejected: str
 
+    @property
+    def finished(self) -> bool:
+        return self.finished_at is not None
+
 
 class StrategyStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A strategy: what it did, and whether it failed or was disabled (`disabled_at` is None when it was not)."""
+    """A strategy: what it did, and whether it failed or was disabled (and the `reason`)."""
 
     strategy: str
     signals: int
@@ -235,7 +242,7 @@ class StrategyStatus(msgspec.Struct, frozen=True, kw_only=True):
     failures: int
     last_error: str
     failed_at: int | None
-    disabled_reason: str
+    reason: str
     disabled_at: int | None
 
     @property
@@ -460,7 +467,8 @@ _JOURNAL: Final = "entry_id, pos, kind, strategy, instrument, outcome, text, sig
 def feed_status(db: Database) -> list[FeedStatus]:
     """Return every feed that ever said something, by name."""
     rows = db.execute(
-        """SELECT feed, source, instruments, started_at, resumed_after, finished_at, accepted, rejected, gaps,
+        """SELECT feed, source, instruments, started_at, resumed_after, finished_at,
+           coalesce(accepted, resumed_after), rejected, gaps,
            last_rejected FROM trading_feed ORDER BY feed"""
     )
     return [_as(FeedStatus, row) for row in rows]
