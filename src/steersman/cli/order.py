@@ -98,7 +98,7 @@ def _show(found: OrderDetail) -> None:
         "venue": f"{row.venue}, its id {row.venue_order_id or 'not known yet'}",
         "submitted": iso(row.submitted_at) if row.submitted_at is not None else "not known yet",
         "policy": f"version {row.policy_version}",
-        "filled": f"{row.filled:f}, average price {row.average_price or '-'}, fees {row.fees:f}",
+        "filled": f"{row.filled:f}, average price {'-' if row.average_price is None else f'{row.average_price.normalize():f}'}, fees {row.fees:f}",
     }
     for key, value in facts.items():
         say(f"{key:>10}  {value}")

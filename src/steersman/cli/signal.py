@@ -48,12 +48,11 @@ def list_(
 
     def render() -> None:
         list_rows(
-            [("signal", "left"), ("day", "left"), ("strategy", "left"), ("wants", "left"), ("verdict", "left")],
+            [("signal", "left"), ("day", "left"), ("wants", "left"), ("verdict", "left")],
             [
                 [
                     row.signal_id,
                     iso(row.at)[:10],
-                    row.strategy,
                     f"{row.side} {row.asked:f} {row.instrument}",
                     _outcome(row.outcome, row.quantity, row.failed),
                 ]

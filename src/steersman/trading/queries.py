@@ -211,7 +211,7 @@ class JournalRow(msgspec.Struct, frozen=True, kw_only=True):
 class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A feed; `last_rejected` is place and reason.
 
-    `accepted` counts the bars of ended replays: while one runs, those it resumed after.
+    `accepted` is known when a replay ends: 0 while the first one runs. `resumed_after` counts sessions.
     """
 
     feed: str
@@ -468,7 +468,7 @@ def feed_status(db: Database) -> list[FeedStatus]:
     """Return every feed that ever said something, by name."""
     rows = db.execute(
         """SELECT feed, source, instruments, started_at, resumed_after, finished_at,
-           coalesce(accepted, resumed_after), rejected, gaps,
+           coalesce(accepted, 0), rejected, gaps,
            last_rejected FROM trading_feed ORDER BY feed"""
     )
     return [_as(FeedStatus, row) for row in rows]
