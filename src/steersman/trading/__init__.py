@@ -1,1 +1,9 @@
-"""Signals in, checked orders out: the pre-trade gate, the order path, the book and the trade journal's facts."""
+"""Signals in, checked orders out: the pre-trade gate, the order path, the book and the trade journal's facts.
+
+A strategy file needs three of these names: `Bar`, `buy` and `sell`.
+"""
+
+from steersman.trading.model.bar import Bar
+from steersman.trading.strategies import Intent, buy, sell
+
+__all__ = ["Bar", "Intent", "buy", "sell"]

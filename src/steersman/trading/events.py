@@ -51,9 +51,10 @@ class SignalRefused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckRow(msgspec.Struct, frozen=True, array_like=True):
-    """One check's outcome, stored as an array. `seen` and `limit` are integers in `unit`'s billionths (a flag: 0/1).
+    """One check's outcome, stored as an array.
 
-    `seen`/`limit` are None when the fact was missing, which is a denial. `margin` = distance to the limit, >= 0 when ok.
+    `seen` and `limit` are integers in `unit`'s billionths (a flag or a count as it is); None when the fact was missing,
+    which is a denial. `margin` is the distance to the limit, >= 0 when ok.
     """
 
     code: str

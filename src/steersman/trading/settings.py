@@ -1,0 +1,203 @@
+"""`[instrument.*]`, `[strategy.*]`, `[venue.*]` and `[feed.*]` of steersman.toml: what is traded, where, on what."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from steersman.kernel.durations import seconds
+from steersman.kernel.fixed import to_nano
+from steersman.kernel.toml_file import TomlFile
+from steersman.trading.model.instrument import Instrument
+
+SECTIONS: Final = ("instrument", "strategy", "venue", "feed")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+PLACE: Final = "{instrument}"
+
+
+class InstrumentTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[instrument.NAME]`: smallest steps of price and quantity, currency, and where its orders go."""
+
+    tick: Decimal
+    venue: str
+    lot: Decimal = Decimal(1)
+    currency: str = "USD"
+
+
+class StrategySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[strategy.NAME]`: a Python file, the instruments whose bars it sees, and the arguments of its `Strategy`."""
+
+    file: str
+    instruments: tuple[str, ...]
+    enabled: bool = True
+    parameters: dict[str, bool | int | float | str] = {}
+
+
+class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[venue.NAME]`. All but `kind` belong to the paper venue.
+
+    Attributes:
+        seed: same seed, same fills.
+        latency: span between sending and arriving; only a later price can fill.
+        fee_bps, fee_min: of the traded value, and at least this much currency per order.
+        slippage_bps: how far a market order moves the price against us, on average.
+        participation: largest share (0..1) of a bar's volume that one order takes.
+    """
+
+    kind: str = "paper"
+    seed: int = 1
+    latency: str = "0s"
+    fee_bps: Decimal = Decimal(0)
+    fee_min: Decimal = Decimal(0)
+    slippage_bps: Decimal = Decimal(0)
+    participation: Decimal = Decimal(1)
+
+    @property
+    def latency_ns(self) -> int:
+        return round(seconds(self.latency) * 1e9)
+
+
+class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[feed.NAME]`: bars from files, one per instrument.
+
+    Attributes:
+        files: path below the workspace; `{instrument}` stands for the name. `.csv` or `.parquet`.
+        start, end: first and last day taken, both included; None: all there is.
+        close_time, tz: when the day's bar is known.
+        gap_days: weekdays without a bar that are still no gap (holidays).
+    """
+
+    kind: str = "replay"
+    files: str = f"data/{PLACE}.csv"
+    start: date | None = None
+    end: date | None = None
+    close_time: time = time(16)
+    tz: str = "UTC"
+    gap_days: int = 3
+
+
+class TradingSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything trading is told, checked; by name, in the order of the file."""
+
+    instruments: dict[str, Instrument] = {}
+    strategies: dict[str, StrategySettings] = {}
+    venues: dict[str, VenueSettings] = {}
+    feeds: dict[str, FeedSettings] = {}
+
+
+def read(file: TomlFile, root: Path) -> TradingSettings:
+    """Return the trading part of `file`.
+
+    Raises:
+        Misconfigured: names file, line, field, what was found and what is allowed.
+    """
+    tables = file.section(("instrument",), dict[str, InstrumentTable])
+    venues = file.section(("venue",), dict[str, VenueSettings])
+    strategies = file.section(("strategy",), dict[str, StrategySettings])
+    feeds = file.section(("feed",), dict[str, FeedSettings])
+    declared: tuple[Iterable[str], ...] = (tables, strategies, venues, feeds)
+    for section, names in zip(SECTIONS, declared, strict=True):
+        _check_names(file, section, names)
+    for name, venue in venues.items():
+        _check_venue(file, name, venue)
+    for name, feed in feeds.items():
+        _check_feed(file, name, feed)
+    instruments = {name: _instrument(file, name, table, venues) for name, table in tables.items()}
+    for name, strategy in strategies.items():
+        _check_strategy(file, name, strategy, instruments, root)
+    return TradingSettings(instruments=instruments, strategies=strategies, venues=venues, feeds=feeds)
+
+
+def _check_names(file: TomlFile, section: str, names: Iterable[str]) -> None:
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise file.error(
+                (section, name), "a name is letters, digits, dots, - or _ (40 at most)", fix=f"rename {name!r}"
+            )
+
+
+def _instrument(file: TomlFile, name: str, table: InstrumentTable, venues: Mapping[str, VenueSettings]) -> Instrument:
+    here = ("instrument", name)
+    for field, step in (("tick", table.tick), ("lot", table.lot)):
+        try:
+            bad = not step.is_finite() or to_nano(step) <= 0
+        except ValueError:
+            bad = True
+        if bad:
+            raise file.error(
+                (*here, field), f"found {step}, allowed: above 0, at most nine decimals", fix=f'write {field} = "0.01"'
+            )
+    if table.venue not in venues:
+        raise file.error(
+            (*here, "venue"),
+            f"no venue {table.venue!r} is declared; declared: {', '.join(venues) or 'none'}",
+            fix=_nearest(table.venue, venues) or f"add [venue.{table.venue}]",
+        )
+    return Instrument(name=name, tick=table.tick, lot=table.lot, currency=table.currency, venue=table.venue)
+
+
+def _check_strategy(
+    file: TomlFile, name: str, strategy: StrategySettings, instruments: Mapping[str, Instrument], root: Path
+) -> None:
+    here = ("strategy", name)
+    if not strategy.instruments:
+        raise file.error((*here, "instruments"), "is empty: it would never see a bar", fix="name at least one")
+    for instrument in strategy.instruments:
+        if instrument not in instruments:
+            raise file.error(
+                (*here, "instruments"),
+                f"no instrument {instrument!r} is declared; declared: {', '.join(instruments) or 'none'}",
+                fix=_nearest(instrument, instruments) or f"add [instrument.{instrument}]",
+            )
+    path = (root / strategy.file).resolve()
+    if not path.is_file() or path.suffix != ".py":
+        raise file.error(
+            (*here, "file"), f"there is no Python file {strategy.file!r} in the workspace", fix="create it, or correct"
+        )
+
+
+def _check_venue(file: TomlFile, name: str, venue: VenueSettings) -> None:
+    here = ("venue", name)
+    try:
+        seconds(venue.latency)
+    except ValueError as exc:
+        raise file.error((*here, "latency"), str(exc), fix='write e.g. latency = "250ms"') from exc
+    for field, low, high in (("fee_bps", 0, 1000), ("fee_min", 0, 10_000), ("slippage_bps", 0, 1000)):
+        value = getattr(venue, field)
+        if not value.is_finite() or not low <= value <= high:
+            raise file.error((*here, field), f"found {value}, allowed: {low} to {high}", fix=f'write {field} = "1"')
+    if not venue.participation.is_finite() or not 0 < venue.participation <= 1:
+        raise file.error(
+            (*here, "participation"),
+            f"found {venue.participation}, allowed: above 0, at most 1",
+            fix='write participation = "0.1"',
+        )
+
+
+def _check_feed(file: TomlFile, name: str, feed: FeedSettings) -> None:
+    here = ("feed", name)
+    if PLACE not in feed.files:
+        raise file.error(
+            (*here, "files"), f"found {feed.files!r}, which has no {PLACE}", fix=f'write files = "data/{PLACE}.csv"'
+        )
+    try:
+        ZoneInfo(feed.tz)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        raise file.error((*here, "tz"), f"found {feed.tz!r}, no such time zone", fix='write tz = "UTC"') from exc
+    if feed.start is not None and feed.end is not None and feed.end < feed.start:
+        raise file.error((*here, "end"), f"found {feed.end}, before start {feed.start}", fix="swap them")
+    if not 0 <= feed.gap_days <= 250:
+        raise file.error((*here, "gap_days"), f"found {feed.gap_days}, allowed: 0 to 250", fix="write gap_days = 3")
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
