@@ -6,28 +6,35 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from steersman.ledger.adapters.socket import serve
+from steersman.ledger.adapters.socket.server import Committing
 from steersman.ledger.adapters.sqlite import SqliteLedger, create
 
 
-def main(ledger_path: Path, socket_path: Path) -> None:
-    """Serve the ledger at `ledger_path` on `socket_path` until standard input ends.
+@contextmanager
+def served(ledger_path: Path, socket_path: Path) -> Iterator[Committing]:
+    """Open the ledger at `ledger_path` as its writer and serve it on `socket_path`; yield it.
 
     Raises:
         Conflict: another process is the writer.
     """
     ledger = create(ledger_path)
     assert isinstance(ledger, SqliteLedger)  # noqa: S101 - it was opened for writing
-    server = serve(ledger, socket_path)
     try:
-        print("ready", flush=True)
-        sys.stdin.read()
+        server = serve(ledger, socket_path)
+        try:
+            yield ledger
+        finally:
+            server.close()
     finally:
-        server.close()
         ledger.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    with served(Path(sys.argv[1]), Path(sys.argv[2])):
+        print("ready", flush=True)
+        sys.stdin.read()
