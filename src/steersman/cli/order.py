@@ -90,6 +90,7 @@ def show(
 def _show(found: OrderDetail) -> None:
     row = found.row
     limit = f" at {row.limit_price:f}" if row.limit_price is not None else ""
+    average = "-" if row.average_price is None else f"{row.average_price.normalize():f}"
     facts = {
         "order": row.order_id,
         "what": f"{row.side} {row.quantity} {row.instrument}, {row.order_type}{limit}, {row.time_in_force}",
@@ -98,7 +99,7 @@ def _show(found: OrderDetail) -> None:
         "venue": f"{row.venue}, its id {row.venue_order_id or 'not known yet'}",
         "submitted": iso(row.submitted_at) if row.submitted_at is not None else "not known yet",
         "policy": f"version {row.policy_version}",
-        "filled": f"{row.filled:f}, average price {'-' if row.average_price is None else f'{row.average_price.normalize():f}'}, fees {row.fees:f}",
+        "filled": f"{row.filled:f}, average price {average}, fees {row.fees:f}",
     }
     for key, value in facts.items():
         say(f"{key:>10}  {value}")

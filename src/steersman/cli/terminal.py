@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from rich.table import Table
 from rich.text import Text
 
-from steersman.cli.output import console, show_table
+from steersman.cli.output import console
+
+_NAME_WIDTH: Final = 36
 
 
 def plain(value: object) -> Text:
@@ -22,5 +26,23 @@ def say(*parts: object) -> None:
 
 
 def list_rows(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[object]], *, empty: str) -> None:
-    """Print a table of literal cells, or the sentence `empty`; columns as in `show_table`."""
-    show_table("", columns, [[plain(cell) for cell in row] for row in rows], empty=empty)
+    """Print a table of literal cells, or the sentence `empty`; columns as in `show_table`.
+
+    The first column names the row: it keeps its width, up to `_NAME_WIDTH`, so that an id can be copied.
+    """
+    if not rows:
+        say(empty)
+        return
+    cells = [[plain(cell) for cell in row] for row in rows]
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for place, (heading, justify) in enumerate(columns):
+        width = max(len(heading), *(row[0].cell_len for row in cells)) if place == 0 else None
+        table.add_column(
+            heading,
+            justify="right" if justify == "right" else "left",
+            overflow="fold",
+            width=None if width is None else min(width, _NAME_WIDTH),
+        )
+    for row in cells:
+        table.add_row(*row)
+    console().print(table)
