@@ -46,8 +46,8 @@ def list_(
 
 def _show(rows: list[Hold], *, all_: bool) -> None:
     list_rows(
-        [("what", "left"), ("why", "left"), ("asked", "left"), ("expires", "left"), ("", "left")],
-        [[row.what, row.why, iso(row.requested_at)[:10], iso(row.expires_at)[:16], row.status] for row in rows],
+        [("what", "left"), ("why", "left"), ("expires", "left"), ("", "left")],
+        [[row.what, row.why, iso(row.expires_at)[:10], row.status] for row in rows],
         empty="nothing was ever held"
         if all_
         else "nothing waits for you; `steersman inbox list --all` shows holds that expired",
