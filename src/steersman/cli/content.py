@@ -258,7 +258,7 @@ def _finding(finding: Finding) -> Group:
     line = Text.assemble(
         f"  {finding.doc}:{finding.line}:{finding.column}  ",
         _word(tier),
-        (f"  {finding.source}/{finding.rule}\n", "dim"),
+        (f"  {finding.source}/{finding.rule}", "dim"),
     )
     words = finding.excerpt if len(finding.excerpt) <= 60 else f"{finding.excerpt[:57]}..."
     detail = Text(f"“{words}”  {finding.message}")

@@ -7,7 +7,7 @@ import hashlib
 import re
 from datetime import date, datetime
 from pathlib import PurePosixPath
-from typing import Final, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -15,6 +15,9 @@ from steersman.content.model.finding import Found
 from steersman.content.model.lines import Lines
 from steersman.content.model.mask import Masked, mask
 from steersman.kernel.errors import Rejected
+
+if TYPE_CHECKING:
+    from yaml import Node
 
 DraftStatus = Literal["draft", "ready"]
 FIELDS: Final = ("title", "date", "slug", "summary", "tags", "channels", "status")
@@ -133,32 +136,43 @@ class _FrontMatter:
         import yaml  # start-up time: only reading a draft needs it
 
         try:
+            # An alias can stand for itself many times over, and no field here needs one.
+            if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(source, Loader=yaml.SafeLoader)):
+                raise self._error("found a YAML alias (*name) in the front matter", 2, fix="write the value out")
             node = yaml.compose(source, Loader=yaml.SafeLoader)
             if node is None:
                 return {}
             if not isinstance(node, yaml.MappingNode):
                 raise self._error("found no `field: value` lines in the front matter", 2, fix="write title: ...")
-            for key, _ in node.value:
-                field = str(key.value)
-                place = (self._start + key.start_mark.index, self._start + key.end_mark.index)
-                if field in self._places:
-                    raise self._error(f"`{field}` stands twice", self._line(place[0]), fix="take one of them out")
-                self._places[field] = place
-            loaded = yaml.safe_load(source)
+            return dict(self._field(key, value) for key, value in node.value)
         except yaml.MarkedYAMLError as exc:
             mark = exc.problem_mark or exc.context_mark
-            line = self._line(self._start + mark.index) if mark else 1
             raise self._error(
                 f"the front matter is not valid YAML: {exc.problem or exc.context}",
-                line,
+                self._line(self._start + mark.index) if mark else 1,
                 fix="correct that line; text with a colon or a # needs quotes",
             ) from exc
-        except (yaml.YAMLError, ValueError, RecursionError) as exc:
+        except (yaml.YAMLError, RecursionError) as exc:
             problem = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
             raise self._error(
                 f"the front matter is not valid YAML: {problem}", 2, fix="write plain `field: value` lines"
             ) from exc
-        return {str(key): value for key, value in cast("dict[object, object]", loaded).items()}
+
+    def _field(self, key: Node, value: Node) -> tuple[str, object]:
+        import yaml  # as above
+
+        place = (self._start + key.start_mark.index, self._start + key.end_mark.index)
+        line = self._line(place[0])
+        if not isinstance(key, yaml.ScalarNode):
+            raise self._error("a field's name is one word", line, fix="write plain `field: value` lines")
+        field = str(key.value)
+        if field in self._places:
+            raise self._error(f"`{field}` stands twice", line, fix="take one of them out")
+        self._places[field] = place
+        try:
+            return field, yaml.SafeLoader("").construct_document(value)
+        except (ValueError, OverflowError) as exc:
+            raise self._error(f"{field}: {exc}", line, fix="correct the value, or put it in quotes") from exc
 
     def _line(self, offset: int) -> int:
         return self._lines.position(offset)[0]

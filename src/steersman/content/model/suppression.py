@@ -12,7 +12,7 @@ from steersman.content.model.finding import Finding
 from steersman.content.model.mask import Masked
 
 _COMMENT: Final = re.compile(
-    r"<!--\s*steersman:\s*(?P<what>ignore-file|ignore)\s+(?P<rules>[\w*, -]+?)\s*(?:\(\s*(?P<reason>[^)]*)\))?\s*-->"
+    r"<!--\s*steersman:\s*(?P<what>ignore-file|ignore)\s+(?P<rules>[\w*,/ -]+?)\s*(?:\(\s*(?P<reason>[^)]*)\))?\s*-->"
 )
 _BLANK_LINE: Final = re.compile(r"(?:\r\n|\r(?!\n)|\n)[ \t]*(?:\r\n|\r|\n)")
 

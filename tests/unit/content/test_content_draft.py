@@ -1,0 +1,87 @@
+"""Front matter: what is read, what is told, and refusals that name the place."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import pytest
+from tests.builders_content import a_draft, markdown
+
+from steersman.content.model.draft import DraftUnreadable, parse
+
+
+def refused(raw: bytes, name: str = "content/one.md") -> DraftUnreadable:
+    with pytest.raises(DraftUnreadable) as caught:
+        parse(raw, name=name, folder="content")
+    assert caught.value.fix
+    return caught.value
+
+
+def test_every_field_of_the_front_matter_is_read() -> None:
+    draft = a_draft(
+        date="2026-01-05", tags="[a, b, a]", channels="site", summary="Short.", slug="my-post", status="ready"
+    )
+    assert (draft.title, draft.slug, draft.summary) == ("A title", "my-post", "Short.")
+    assert (draft.tags, draft.channels, draft.status) == (("a", "b"), ("site",), "ready")
+    assert draft.date == date(2026, 1, 5)
+    assert draft.body == "\nSome words.\n"
+    assert draft.words == 2
+
+
+def test_a_date_with_a_time_is_an_instant() -> None:
+    assert a_draft(date="2026-01-05 09:30:00").date == datetime(2026, 1, 5, 9, 30)  # noqa: DTZ001 - naive is the point
+    assert a_draft(date='"2026-01-05T09:30"').date == datetime(2026, 1, 5, 9, 30)  # noqa: DTZ001
+
+
+def test_the_address_comes_from_the_path_below_the_content_folder() -> None:
+    draft = parse(markdown().encode(), name="content/2026/My First_Post.md", folder="content")
+    assert draft.slug == "2026-my-first-post"
+
+
+def test_a_draft_is_not_ready_unless_it_says_so() -> None:
+    assert a_draft(status=None).status == "draft"
+
+
+def test_an_unknown_field_is_told_with_the_nearest_known_one() -> None:
+    (note,) = a_draft(titel="x").notes
+    assert note.rule == "UnknownField"
+    assert note.suggestions == ("title",)
+    assert markdown(titel="x")[note.start : note.end] == "titel"
+
+
+@pytest.mark.parametrize(
+    ("raw", "place", "found"),
+    [
+        (b"# Heading\n", "content/one.md:1", "no front matter"),
+        (b"---\ntitle: x\n", "content/one.md:1", "never ends"),
+        (b"---\ntitle: x\nstatus: [\n---\n", "content/one.md:4", "not valid YAML"),
+        (b"---\ntitle: x\ndate: soon\n---\n", "content/one.md:3", "'soon'"),
+        (b"---\ntitle: x\nstatus: done\n---\n", "content/one.md:3", "allowed: draft, ready"),
+        (b"---\ntitle: x\nslug: ../../etc\n---\n", "content/one.md:3", "'../../etc'"),
+        (b"---\ntitle: [x]\n---\n", "content/one.md:2", "one line of text"),
+        (b"---\nstatus: ready\n---\n", "content/one.md:1", "`title` is missing"),
+        (b"---\ntitle: x\ntitle: y\n---\n", "content/one.md:3", "stands twice"),
+        (b"---\ntitle: &a [x]\ntags: [*a, *a]\n---\n", "content/one.md:2", "YAML alias"),
+        (b"---\n? [a]\n: b\n---\n", "content/one.md:2", "name is one word"),
+        (b"---\n- a\n---\n", "content/one.md:2", "no `field: value` lines"),
+        (b"---\ntitle: x\ndate: 2026-02-30\n---\n", "content/one.md:3", "day is out of range"),
+        (b"---\r\ntitle: x\r\ntags:\r\n- b\r\nstatus: nope\r\n---\r\n", "content/one.md:5", "'nope'"),
+        (b"---\ntitle: x\n---\n\nfine\nnot \xff fine\n", "content/one.md:6", "byte 27 is not UTF-8"),
+    ],
+)
+def test_a_broken_file_is_refused_with_its_place(raw: bytes, place: str, found: str) -> None:
+    error = refused(raw)
+    assert error.message.startswith(place)
+    assert found in error.message
+
+
+def test_a_name_without_letters_needs_a_slug() -> None:
+    assert "makes no address" in refused(markdown().encode(), "content/….md").message
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_read() -> None:
+    text = "\ufeff" + markdown("One two.\n").replace("\n", "\r\n")
+    draft = parse(text.encode(), name="content/one.md", folder="content")
+    assert draft.title == "A title"
+    assert draft.masked.source == text
+    assert draft.body == "\r\nOne two.\r\n"
