@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
+# A comment that is never closed takes the rest of its block with it.
+_BLOCK_COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _TAG: Final = re.compile(r"</?[A-Za-z][A-Za-z0-9-]*(?P<attributes>(?:\s+[^<>]*?)?)\s*/?>", re.DOTALL)
 _AUTOLINK: Final = re.compile(r"<[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*>|<[\w.+-]+@[\w.-]+>")
 _BARE_URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>)\]]+|[\w.+-]+@[\w-]+\.[\w.-]*\w")
 _SHORTCODE: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
-_DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\r\n]+\]:[^\r\n]*", re.MULTILINE)
+_DEFINITION: Final = re.compile(r"(?:\A|(?<=[\r\n])) {0,3}\[[^\]\r\n]+\]:[^\r\n]*")
 _BACKTICKS: Final = re.compile(r"`+")
 
 
@@ -90,7 +92,7 @@ def _blank(covered: list[str], start: int, end: int) -> None:
 
 
 def _blank_html(covered: list[str], source: str, start: int, end: int) -> None:
-    for comment in _COMMENT.finditer(source, start, end):
+    for comment in _BLOCK_COMMENT.finditer(source, start, end):
         _blank(covered, *comment.span())
     for tag in _TAG.finditer("".join(covered[start:end])):
         _blank(covered, start + tag.start("attributes"), start + tag.end("attributes"))

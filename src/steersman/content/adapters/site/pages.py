@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
+# One that is never closed ends with its block: what was meant to be hidden must not be shown.
+_COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
