@@ -18,6 +18,7 @@ from steersman.trading.projections import PROJECTIONS
 CHECKS = (
     e.CheckRow("HALT", True, 0, 0, "flag", 0, "nothing is halted"),
     e.CheckRow("MAX_NOTIONAL", False, 30_000_000_000_000, 25_000_000_000_000, "USD", -5_000_000_000_000, "too large"),
+    e.CheckRow("OPEN_ORDERS", True, 3, 20, "count", 17, ""),
     e.CheckRow("DATA_OUTLIER", False, None, 6_000_000_000, "z", None, "fewer than 20 bars are known"),
 )
 

@@ -93,14 +93,15 @@ def test_signals_are_filtered(
 def test_a_signal_shows_every_check_with_seen_limit_and_margin(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = said(capsys, desk, "signal", "show", "s2")
     lines = {line.split()[0]: line for line in out.splitlines() if line.strip()}
-    assert "ok" in lines["HALT"]
+    assert lines["HALT"].split()[1:] == ["ok", "no", "no", "flag"]
+    assert lines["OPEN_ORDERS"].split()[1:] == ["ok", "3", "20", "17", "count"]
     assert lines["MAX_NOTIONAL"].split()[1:] == ["FAIL", "30,000", "25,000", "-5,000", "USD"]
     assert lines["DATA_OUTLIER"].split()[1:] == ["FAIL", "missing", "6", "missing", "z"]
     assert "DATA_OUTLIER: fewer than 20 bars are known" in out
     assert "no order was sent" in out
     assert "20-day high" in out
     facts = read(capsys, desk, "signal", "show", "s2")
-    assert [check[0] for check in facts["checks"]] == ["HALT", "MAX_NOTIONAL", "DATA_OUTLIER"]
+    assert [check[0] for check in facts["checks"]] == ["HALT", "MAX_NOTIONAL", "OPEN_ORDERS", "DATA_OUTLIER"]
 
 
 def test_a_signal_that_was_sent_shows_its_order_and_fills(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:

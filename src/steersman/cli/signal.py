@@ -119,7 +119,7 @@ def _show(found: VerdictDetail) -> None:
     if reasons:
         say()
     for check in reasons:
-        say(f"{check.code}: {check.why}")
+        say(check.why if check.why.startswith(check.code) else f"{check.code}: {check.why}")
     say()
     if found.order is None:
         say("no order was sent")
@@ -130,22 +130,21 @@ def _show(found: VerdictDetail) -> None:
 
 
 def _check(check: CheckRow) -> list[object]:
-    flag = check.unit == "flag"
-    return [
-        check.code,
-        mark(check.ok),
-        *(_number(v, flag) for v in (check.seen, check.limit, check.margin)),
-        check.unit,
-    ]
+    # How far a yes is from a no says nothing.
+    margin = "" if check.unit == "flag" else _number(check.margin, check.unit)
+    seen, limit = (_number(value, check.unit) for value in (check.seen, check.limit))
+    return [check.code, mark(check.ok), seen, limit, margin, check.unit]
 
 
-def _number(value: int | None, flag: bool) -> str:
-    """Return billionths as people read them; a fact that was missing says so."""
+def _number(value: int | None, unit: str) -> str:
+    """Return a stored number as people read it: flags and counts are whole, all else is in billionths."""
     if value is None:
         return "missing"
-    if flag:
+    if unit == "flag":
         return "yes" if value else "no"
-    number = Decimal(value).scaleb(-9)
+    if unit == "count":
+        return f"{value:,}"
+    number = Decimal(value).scaleb(-9).quantize(Decimal("0.0001"))
     return f"{number:,.0f}" if number == number.to_integral_value() else f"{number.normalize():,f}"
 
 
