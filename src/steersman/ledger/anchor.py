@@ -7,11 +7,12 @@ can still forge all of it: copy the anchor file to another machine (or mail, or 
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import os
 import secrets
-import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,6 @@ from steersman.kernel.errors import Corrupt
 from steersman.ledger.ports import Head, Ledger
 
 _KEY_BYTES: Final = 32
-_SAME_FILE = threading.Lock()
 
 
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ def anchor(ledger: Ledger, path: Path, clock: Clock) -> Anchor | None:
         Corrupt: a line in the file is not one of ours, or the ledger does not hold what the last line says. Nothing
             is written then: a line on top would hide it.
     """
-    with _SAME_FILE:
+    with _alone(path):
         head = ledger.head()
         anchors = list(_read(path))
         last = anchors[-1] if anchors else None
@@ -78,6 +78,15 @@ def count(path: Path) -> int:
         Corrupt: a line is not one of ours.
     """
     return sum(1 for _ in _read(path))
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other threads and processes from adding a line meanwhile: each line follows from the one before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _disagreement(ledger: Ledger, found: Anchor, head: Head) -> str:
@@ -169,7 +178,7 @@ def _make_key(where: Path) -> bytes:
     where.parent.mkdir(parents=True, exist_ok=True)
     temporary = where.with_name(f"{where.name}.{os.getpid()}.tmp")
     key = secrets.token_bytes(_KEY_BYTES)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(key)
         file.flush()
         os.fsync(file.fileno())
