@@ -16,8 +16,6 @@ import pytest
 from tests.builders_content import SITE, a_publisher, commits, told, write_draft
 
 from steersman.content.adapters.site import SiteChannel
-from steersman.content.adapters.site import files as files_module
-from steersman.content.adapters.site import git as git_module
 from steersman.ledger import Ledger
 from steersman.ledger.adapters.memory import create as memory_ledger
 
@@ -64,10 +62,10 @@ class Cuttable:
 def publish(root: Path, ledger: Ledger, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Publish what is there, as a process of its own would; return the outcomes."""
     with monkeypatch.context() as patched:
-        patched.setattr(files_module.os, "replace", steps.wrap("replace", os.replace))
-        patched.setattr(git_module.subprocess, "run", steps.wrap("git", subprocess.run))
+        patched.setattr("steersman.content.adapters.site.files.os.replace", steps.wrap("replace", os.replace))
+        patched.setattr("steersman.content.adapters.site.git.subprocess.run", steps.wrap("git", subprocess.run))
         channel = SiteChannel(settings=SITE, root=root)
-        publisher = a_publisher(root, Cuttable(ledger, steps), channel)  # type: ignore[arg-type]
+        publisher = a_publisher(root, Cuttable(ledger, steps), channel)
         return [outcome.outcome for outcome in publisher.publish_all()]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import apsw
 import msgspec
@@ -98,7 +99,7 @@ def test_the_read_model_follows_a_draft_from_blocked_to_clean_to_unreadable(tmp_
     projector = Projector(ledger, tmp_path / "p.db", PROJECTIONS)
     db = open_reader(tmp_path / "p.db")
 
-    def look(body: str, **fields: object) -> tuple[str, list[tuple[int, str]], queries.ContentCounts]:
+    def look(body: str, **fields: Any) -> tuple[str, list[tuple[int, str]], queries.ContentCounts]:
         write_draft(tmp_path, body=body, **fields)
         checker.check_all()
         projector.catch_up()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.builders_content import a_checker, a_draft
@@ -108,7 +109,7 @@ def test_the_tier_comes_from_the_gates_of_the_settings() -> None:
     assert severity_of("VagueLink", "style", ("VagueLink",)) == "gate"
 
 
-def checked(root: Path, body: str, **settings: object) -> list[tuple[str, str, str]]:
+def checked(root: Path, body: str, **settings: Any) -> list[tuple[str, str, str]]:
     checker = a_checker(root, memory_ledger(), **settings)
     return [(f.rule, f.status, f.reason) for f in checker.findings(a_draft(body))]
 
