@@ -42,6 +42,8 @@ def connect(path: Path, *, vfs: str | None, synchronous: str, checkpoint_pages: 
         connection.set_busy_timeout(_BUSY_MS)
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
         connection.execute(f"PRAGMA synchronous = {synchronous}")
+        # Many rows in one statement need a savepoint of their own: in memory, not in a scratch file beside every batch.
+        connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_pages}").fetchall()
         # The one writer keeps the write-ahead log at most this long on disk after a burst.
         connection.execute(f"PRAGMA journal_size_limit = {64 << 20}").fetchall()
