@@ -21,6 +21,7 @@ GATES: Final = (
     "repetition",
     "unfinished",
     "accessibility",
+    "assets",
     "banned",
     "ItsContraction",
 )

@@ -121,6 +121,27 @@ def test_a_draft_waits_for_its_status_and_its_date_in_the_desks_zone(tmp_path: P
     assert [o.outcome for o in publisher.publish_all(due=True)] == ["published"]
 
 
+def test_two_processes_at_once_make_one_post(tmp_path: Path) -> None:
+    ledger = memory_ledger()
+
+    class Overtaken(MemoryChannel):
+        """While the first caller waits in `publish`, a second process does everything."""
+
+        def publish(self, post: Post) -> Publication:
+            if not self.calls:
+                self.calls.append(post)
+                others.extend(o.outcome for o in a_publisher(tmp_path, ledger, self).publish_all())
+            return super().publish(post)
+
+    others: list[str] = []
+    channel = Overtaken()
+    write_draft(tmp_path)
+    (outcome,) = a_publisher(tmp_path, ledger, channel).publish_all()
+    assert (others, outcome.outcome) == (["published"], "taken")
+    assert channel.revisions == {"site/one": 1}
+    assert posts(ledger) == ["post.planned", "post.published"]
+
+
 @pytest.mark.parametrize("happened", [True, False])
 def test_a_process_killed_around_the_call_publishes_once(tmp_path: Path, happened: bool) -> None:
     ledger, channel = memory_ledger(), Flaky(Killed(), before=not happened)

@@ -11,6 +11,7 @@ from steersman.content.model.finding import Found
 from steersman.content.model.mask import Masked
 
 _IMAGE: Final = re.compile(r"!\[(?P<alt>[^\]\r\n]*)\](?=\(|\[)")
+_LOCAL: Final = re.compile(r"\(\s*<?(?!https?://)[^\s)>]")
 _LINK: Final = re.compile(r"(?<!!)\[(?P<text>[^\[\]]*)\]\(")
 _LINKED_IMAGE: Final = re.compile(r"\[!\[[^\]\r\n]+\]\([^)\r\n]*\)\]\(")
 _UNFINISHED: Final = re.compile(r"\b(?:TODO|FIXME|XXX|TKTK|TK|TBD)\b|(?i:\blorem ipsum\b)")
@@ -86,6 +87,13 @@ def _images_and_links(masked: Masked) -> Iterator[Found]:
                 "MissingAltText",
                 "accessibility",
                 "An image without alternative text says nothing to those who cannot see it",
+            )
+        elif _LOCAL.match(masked.source, match.end()):
+            yield _found(
+                match.span(),
+                "LocalImage",
+                "assets",
+                "Channels are given no files: the picture would be missing; give it a full address",
             )
     linked_images = {match.start() for match in _LINKED_IMAGE.finditer(prose)}
     for match in _LINK.finditer(prose):

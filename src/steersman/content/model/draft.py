@@ -6,7 +6,6 @@ import difflib
 import hashlib
 import re
 from datetime import date, datetime
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -252,6 +251,6 @@ class _FrontMatter:
 
 
 def _slug_of(name: str, folder: str) -> str:
-    path = PurePosixPath(name)
-    inner = path.relative_to(folder) if path.is_relative_to(folder) else PurePosixPath(path.name)
-    return re.sub(r"[^a-z0-9]+", "-", inner.with_suffix("").as_posix().lower()).strip("-")
+    prefix = f"{folder.strip('/')}/"
+    inner = name.removeprefix(prefix) if name.startswith(prefix) else name.rpartition("/")[2]
+    return re.sub(r"[^a-z0-9]+", "-", inner.removesuffix(".md").lower()).strip("-")
