@@ -62,7 +62,7 @@ def _show_all(found: list[KpiValue]) -> None:
         rows.append([Text(domain, style="bold")])
         for kpi in (kpi for kpi in found if kpi.domain == domain):
             status = Text(kpi.status, style=_STYLES.get(kpi.status, ""))
-            trend = sparkline(kpi.series, width=14) + (" !" if kpi.shifted else "")
+            trend = sparkline(kpi.series, width=12) + (" !" if kpi.shifted else "")
             shown = [_with_unit(kpi.value, kpi.unit), amount(kpi.target, kpi.unit), status, trend]
             if kpi.value is None:
                 shown[2:] = [Text("not enough data", style="dim"), ""]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = noun("The event store: tail, verify, anchor, export, query, stats.")
 _STEP = 20_000
-_SHOWN = 36
+_ROOM = 76
 
 Types = Annotated[
     str, typer.Option("--types", help="Only these, separated by commas: `trading.order.*,policy.halt.set`.")
@@ -36,9 +36,11 @@ def _wanted(types: str) -> list[str] | None:
 def _shown(event: Event) -> str:
     """Return the event as two lines that fit 80 columns: what and about what, then how it begins."""
     data = event.data.decode()
-    cut = data if len(data) <= 76 else f"{data[:75]}…"
-    stream = event.stream if len(event.stream) <= _SHOWN else f"{event.stream[: _SHOWN - 1]}…"
-    return f"{event.pos:>8}  {iso(event.recorded_at)[:19]}Z  {event.type}  {stream}\n    {cut}"
+    cut = data if len(data) <= _ROOM else f"{data[: _ROOM - 1]}…"
+    start = f"{event.pos:>7}  {iso(event.recorded_at)[:19]}Z  {event.type}  "
+    room = max(80 - len(start), 12)
+    stream = event.stream if len(event.stream) <= room else f"{event.stream[: room - 1]}…"
+    return f"{start}{stream}\n    {cut}"
 
 
 def _line(event: Event) -> str:
