@@ -14,6 +14,7 @@ import pytest
 
 from steersman.bootstrap.plugins import factory
 from steersman.kernel.clock import SystemClock
+from steersman.ledger import new_event
 from steersman.ledger.adapters.sqlite import create
 
 pytestmark = pytest.mark.crash
@@ -164,8 +165,6 @@ def _holds(ledger: Path, acknowledged: list[tuple[UUID, int]]) -> None:
 
 
 def test_the_same_ids_after_an_unknown_outcome_give_the_old_positions(tmp_path: Path) -> None:
-    from steersman.ledger import new_event
-
     ledger, socket = tmp_path / "ledger.db", tmp_path / "core.sock"
     core = a_core(ledger, socket)
     client = factory("ledgers", "socket")(socket, ledger)

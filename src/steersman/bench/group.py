@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, cast
@@ -27,10 +28,13 @@ from steersman.ledger.row import COLUMNS
 from steersman.ledger.row import Row as LedgerRow
 
 _PROCESSES: Final = 4
-_ROUNDS: Final = 4
-_TURN_S: Final = 0.8
+_ROUNDS: Final = 3
+_TURN_S: Final = 0.5
 # What one process may have unanswered: a strategy that sends its signals without waiting for each.
 _IN_FLIGHT: Final = 256
+# How many events one append carries, by way: single ones, and what a bar over many instruments gives at once.
+_SIZES: Final = {"grouped": 1, "together": 32}
+_PEER: Final = "one commit per event, each process by itself"
 _BUSY_MS: Final = 15_000
 _INSERT: Final = f"INSERT INTO events({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _LAST: Final = "SELECT pos, hash FROM events ORDER BY pos DESC LIMIT 1"
@@ -46,17 +50,18 @@ def run() -> list[Row]:
                 worker.send(way)
             return sum(cast(int, worker.recv()) for worker in links) / _TURN_S
 
-        turns = in_turns(lambda: total("grouped"), lambda: total("alone"), rounds=_ROUNDS)
+        pairs = {way: in_turns(partial(total, way), lambda: total("alone"), rounds=_ROUNDS) for way in _SIZES}
         _check(folder)
-    peer = "one commit per event, each process by itself"
-    note = f"{_PROCESSES} processes, up to {_IN_FLIGHT} unanswered appends of one event each"
-    return [
-        row_of(
-            "group", "acknowledged events, group commit", turns.ratios, "x", at_least=20, compared_with=peer, note=note
-        ),
-        row_of("group", "group commit through the socket", turns.ours, "events/s"),
-        row_of("group", peer, turns.peer, "events/s"),
-    ]
+    rows = []
+    for way, turns in pairs.items():
+        what = "single events" if _SIZES[way] == 1 else f"{_SIZES[way]} events per append"
+        note = f"{_PROCESSES} processes, up to {_IN_FLIGHT} events unanswered each"
+        rows += [
+            row_of("group", f"{what}, group commit", turns.ratios, "x", at_least=20, compared_with=_PEER, note=note),
+            row_of("group", f"{what}, group commit", turns.ours, "events/s"),
+            row_of("group", _PEER, turns.peer, "events/s"),
+        ]
+    return rows
 
 
 @contextmanager
@@ -105,24 +110,22 @@ def _work(commands: Connection, number: int, grouped: Path, socket: Path, alone:
     connection.execute("PRAGMA synchronous = FULL")
     commands.send("ready")
     while (way := commands.recv()) != "stop":
-        commands.send(_grouped(ledger) if way == "grouped" else _alone(connection, number))
+        commands.send(_grouped(ledger, _SIZES[way]) if way in _SIZES else _alone(connection, number))
     ledger.close()
     connection.close()
 
 
-def _grouped(ledger: Ledger) -> int:
+def _grouped(ledger: Ledger, size: int) -> int:
     until = _clock.elapsed_ns() + int(_TURN_S * 1e9)
     waiting: deque[Future[Appended]] = deque()
     acknowledged = number = 0
     while _clock.elapsed_ns() < until:
-        while len(waiting) < _IN_FLIGHT:
-            number += 1
-            waiting.append(ledger.append_soon([an_event(number)]))
-        waiting.popleft().result()
-        acknowledged += 1
+        while len(waiting) < _IN_FLIGHT // size:
+            waiting.append(ledger.append_soon([an_event(number + n) for n in range(size)]))
+            number += size
+        acknowledged += len(waiting.popleft().result().positions)
         while waiting and waiting[0].done():
-            acknowledged += 1
-            waiting.popleft().result()
+            acknowledged += len(waiting.popleft().result().positions)
     for future in waiting:  # answered after the bell: not counted
         future.result()
     return acknowledged
