@@ -9,9 +9,9 @@ from steersman.trading.gate import Facts, Limits
 
 _SECOND = 1_000_000_000
 _SCALED = {
-    "quantity", "limit_price", "price", "outlier_z", "tick", "lot", "position", "gross", "buying_power", "day_pnl",
-    "drawdown", "max_outlier_z", "max_qty", "max_notional", "price_collar", "max_position", "max_gross", "cash_reserve",
-    "max_daily_loss", "max_drawdown", "approval_notional",
+    "quantity", "limit_price", "price", "outlier_z", "tick", "lot", "position", "own_position", "gross", "buying_power",
+    "day_pnl", "drawdown", "max_outlier_z", "max_qty", "max_notional", "price_collar", "max_position", "max_gross",
+    "cash_reserve", "max_daily_loss", "max_drawdown", "approval_notional",
 }  # fmt: skip
 
 
@@ -24,8 +24,10 @@ def some_facts(**changes: Any) -> Facts:
     fine: dict[str, Any] = {
         "halted": False, "strategy_on": True, "known": True, "in_session": True, "direction": 1, "quantity": 10,
         "limit_price": 100, "price": 100, "signal_age_ns": 0, "data_age_ns": 0, "outlier_z": 1, "repeated_id": False,
-        "repeated_content": 0, "tick": 0.01, "lot": 1, "messages": 0, "executions": 0, "open_orders": 0, "position": 0,
-        "gross": 0, "buying_power": 100_000, "crosses_own": False, "day_pnl": 0, "drawdown": 0,
+        "repeated_content": 0, "tick": 0.01, "lot": 1, "messages": 0, "executions": 0, "open_orders": 0,
+        "position": 0, "own_position": changes.get("position", 0), "gross": 0,
+        "buying_power": 100_000, "crosses_own": False,
+        "day_pnl": 0, "drawdown": 0,
     }  # fmt: skip
     return Facts(**_nano({**fine, **changes}))
 

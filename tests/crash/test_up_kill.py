@@ -43,7 +43,7 @@ def a_desk(folder: Path) -> Path:
     """Make a sample desk over one year, with its prices pulled."""
     assert steersman("init", "--sample", str(folder)).returncode == 0
     file = folder / "steersman.toml"
-    file.write_text(file.read_text().replace('start = "2009-01-02"', _SHORT), encoding="utf-8")
+    file.write_text(file.read_text().replace('start = "2005-01-03"', _SHORT), encoding="utf-8")
     assert steersman("auto", "run", "pull_prices", "--dir", str(folder)).returncode == 0
     return folder
 

@@ -112,7 +112,7 @@ def _files(workspace: Workspace) -> Iterator[Diagnosis]:
             found="none is declared: nothing is traded",
             fix="add [feed.NAME] to steersman.toml",
         )
-    for package, needed_by in (("harper_py", "content check"), ("dbos", "automations")):
+    for package, needed_by in (("harper", "content check"), ("dbos", "automations")):
         there = importlib.util.find_spec(package) is not None
         yield Diagnosis(
             name=package,

@@ -205,7 +205,7 @@ class GapFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedStarted(msgspec.Struct, frozen=True, kw_only=True):
-    """A replay begins (or resumes after `resumed_after` bars)."""
+    """A replay begins (or resumes after `resumed_after` sessions)."""
 
     feed: str
     source: str

@@ -49,7 +49,7 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         latency: span between sending and arriving; only a later price can fill.
         fee_bps, fee_min: of the traded value, and at least this much currency per order.
         slippage_bps: how far a market order moves the price against us, on average.
-        participation: largest share (0..1) of a bar's volume that one order takes.
+        participation: largest share (0..1) of a bar's volume that our orders together take.
     """
 
     kind: str = "paper"
@@ -110,6 +110,11 @@ def read(file: TomlFile, root: Path) -> TradingSettings:
         _check_venue(file, name, venue)
     for name, feed in feeds.items():
         _check_feed(file, name, feed)
+    if len(feeds) > 1:
+        # One account, one clock: a second feed would bring its bars when the first has already gone past them.
+        raise file.error(
+            ("feed", list(feeds)[1]), "a second feed; allowed: one", fix="put its instruments in the first"
+        )
     instruments = {name: _instrument(file, name, table, venues) for name, table in tables.items()}
     for name, strategy in strategies.items():
         _check_strategy(file, name, strategy, instruments, root)

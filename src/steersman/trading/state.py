@@ -49,7 +49,8 @@ class State:
         self.book = Book(capital)
         self.open: dict[str, Open] = {}
         self.executions: set[tuple[str, str]] = set()
-        self.unknown: set[str] = set()
+        self.unknown: dict[str, str] = {}
+        """Orders that may or may not have arrived, and their instrument, which is blocked until they are known."""
         self._instruments = instruments
         self._moves = {name: Moves() for name in instruments}
         self._bar_at: dict[str, int] = {}
@@ -82,6 +83,7 @@ class State:
         self._messages.setdefault(order.strategy, deque(maxlen=_KEPT)).append(at)
 
     def acknowledged(self, order_id: str) -> None:
+        self.unknown.pop(order_id, None)
         if order_id in self.open:
             self.open[order_id].acknowledged = True
 
@@ -91,6 +93,7 @@ class State:
         if identity in self.executions:
             return []
         self.executions.add(identity)
+        self.unknown.pop(fill.order_id, None)
         found = self.open.get(fill.order_id)
         if found is not None:
             found.filled += fill.quantity
@@ -109,6 +112,7 @@ class State:
 
     def ended(self, order_id: str) -> None:
         """Give back what an order reserved."""
+        self.unknown.pop(order_id, None)
         self.open.pop(order_id, None)
 
     def open_orders(self) -> list[OpenOrder]:
@@ -132,7 +136,7 @@ class State:
         venue = instrument.venue if instrument is not None else ""
         blocked = halts.covering(venue=venue, strategy=strategy, instrument=name) is not None
         return Facts(
-            halted=blocked or name in self.unknown,
+            halted=blocked or name in self.unknown.values(),
             strategy_on=strategy_on,
             known=instrument is not None,
             # Daily bars: the market trades at an instant for which the feed brought its bar.
@@ -152,6 +156,7 @@ class State:
             executions=sum(1 for done in self._fills.get((strategy, name), ()) if done > at - _DAY_NS),
             open_orders=sum(1 for o in self.open.values() if o.order.strategy == strategy),
             position=round_to_nano(self._reserved_position(name)),
+            own_position=round_to_nano(self._own_position(strategy, name)),
             gross=self._gross(),
             buying_power=round_to_nano(self.book.cash - self._reserved_cash()),
             crosses_own=self._crosses(signal),
@@ -170,6 +175,11 @@ class State:
     def _reserved_position(self, instrument: str) -> Decimal:
         reserved = (_SIGN[o.order.side] * o.leaves for o in self.open.values() if o.order.instrument == instrument)
         return self.book.position(instrument) + sum(reserved, _ZERO)
+
+    def _own_position(self, strategy: str, instrument: str) -> Decimal:
+        mine = (o for o in self.open.values() if (o.order.strategy, o.order.instrument) == (strategy, instrument))
+        reserved = (_SIGN[o.order.side] * o.leaves for o in mine)
+        return self.book.own_position(strategy, instrument) + sum(reserved, _ZERO)
 
     def _gross(self) -> int | None:
         """Return all exposure in billionths, reservations counted; None if something held has no price."""

@@ -53,7 +53,7 @@ MISSING: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("MESSAGE_RATE", {}, {"message_rate": None}),
     ("REPEAT_EXECUTION", {}, {"repeat_executions": None}),
     ("OPEN_ORDERS", {}, {"max_open_orders": None}),
-    ("SHORT", {"direction": -1, "position": None}, {}),
+    ("SHORT", {"direction": -1, "own_position": None}, {}),
     ("POSITION", {"position": None}, {}),
     ("GROSS", {"gross": None}, {}),
     ("BUYING_POWER", {"buying_power": None}, {}),
@@ -126,6 +126,13 @@ def test_an_exit_passes_limits_on_exposure_loss_and_approval() -> None:
     assert judge(held, some_limits()).outcome == "accept"
     entry = some_facts(quantity=10, position=80, gross=90_000, buying_power=-50, day_pnl=-9_000, drawdown=0.5)
     assert set(judge(entry, some_limits()).failed) >= {"GROSS", "BUYING_POWER", "DAILY_LOSS", "DRAWDOWN"}
+
+
+def test_a_strategy_may_not_sell_what_another_one_holds() -> None:
+    judged = judge(some_facts(direction=-1, quantity=10, position=50, own_position=0), some_limits())
+    assert (judged.outcome, judged.failed) == ("reject", ("SHORT",))
+    part = judge(some_facts(direction=-1, quantity=10, position=50, own_position=4), some_limits())
+    assert (part.outcome, part.quantity, part.failed) == ("adjust", 4 * ONE, ("SHORT",))
 
 
 def test_selling_more_than_is_held_is_no_exit() -> None:

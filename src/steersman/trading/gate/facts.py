@@ -36,7 +36,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         messages: orders the strategy sent within the last minute.
         executions: fills of the strategy in this instrument within the last day.
         open_orders: of the strategy.
-        position: signed units held and reserved.
+        position: signed units held and reserved, all strategies together.
+        own_position: the same, of this strategy alone: it may not sell what another one holds.
         gross: sum over instruments of |position| times last price.
         buying_power: cash less what reserved buys will cost.
         crosses_own: a resting order of ours on the other side would trade with this one.
@@ -63,6 +64,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     executions: int
     open_orders: int
     position: int | None
+    own_position: int | None
     gross: int | None
     buying_power: int | None
     crosses_own: bool

@@ -225,12 +225,13 @@ CHECKS: Final[tuple[Check, ...]] = (
     ),
     Check(
         code="SHORT",
-        meaning="The position stays at zero or above, unless shorts are allowed.",
-        seen=When("shorts_allowed", _ZERO, When("buying", _ZERO, _AFTER)),
+        meaning="The strategy sells no more than it holds itself, unless shorts are allowed.",
+        seen=When("shorts_allowed", _ZERO, When("buying", _ZERO, _op("-", _F("own_position"), _QUANTITY))),
         allowed=_ZERO,
         unit="units",
         comparison=">=",
-        on_missing="the position is not known",
+        cap=When("shorts_allowed", _QUANTITY, When("buying", _QUANTITY, _op("floor0", _F("own_position")))),
+        on_missing="the strategy's own position is not known",
     ),
     Check(
         code="POSITION",

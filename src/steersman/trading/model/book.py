@@ -99,6 +99,11 @@ class Book:
         """Return the signed units held."""
         return self._positions.get(instrument, _ZERO)
 
+    def own_position(self, strategy: str, instrument: str) -> Decimal:
+        """Return the signed units that one strategy holds."""
+        lots = self._lots.get((strategy, instrument), ())
+        return sum((lot.quantity if lot.side is Side.BUY else -lot.quantity for lot in lots), _ZERO)
+
     def positions(self) -> dict[str, Decimal]:
         """Return what is held, by instrument; zero positions are left out."""
         return {name: units for name, units in self._positions.items() if units}
