@@ -140,7 +140,7 @@ def test_a_repeat_beside_something_new_writes_only_the_new(ledger: Ledger) -> No
 )
 def test_an_id_that_is_taken_by_other_content_is_a_conflict(ledger: Ledger, change: dict[str, Any]) -> None:
     ledger.append([first := an_event(1)])
-    arguments = {"number": 1, "id": first.id} | change
+    arguments: dict[str, Any] = {"number": 1, "id": first.id} | change
     with pytest.raises(Conflict, match="says something else"):
         ledger.append([an_event(**arguments)])
     assert ledger.head().pos == 1
