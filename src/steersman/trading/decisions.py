@@ -9,7 +9,7 @@ import msgspec
 
 from steersman.kernel.fixed import from_nano
 from steersman.kernel.ids import stable_uuid
-from steersman.ledger import Ledger, NewEvent
+from steersman.ledger import NewEvent
 from steersman.policy import HaltSet, HaltState, Snapshot
 from steersman.policy.events import HALT_SET, HALT_STREAM
 from steersman.trading import events as e
@@ -19,7 +19,7 @@ from steersman.trading.gate.judgement import judge
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.order import Order
 from steersman.trading.model.signal import OrderId, Signal
-from steersman.trading.recorded import Recorder, event_id, order_correlation, order_id_of
+from steersman.trading.recorded import Recorder, order_correlation, order_id_of
 from steersman.trading.state import State
 
 HOLD_NS: Final = 24 * 3600 * 10**9
@@ -35,12 +35,11 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decider:
-    """Judges signals under the policy in force; an earlier life's verdict on the same signal stands."""
+    """Judges signals under the policy in force."""
 
     def __init__(
-        self, *, ledger: Ledger, recorder: Recorder, state: State, instruments: Mapping[str, Instrument], currency: str
+        self, *, recorder: Recorder, state: State, instruments: Mapping[str, Instrument], currency: str
     ) -> None:
-        self._ledger = ledger
         self._recorder = recorder
         self._state = state
         self._instruments = instruments
@@ -49,18 +48,10 @@ class Decider:
         self._windows: dict[str, int | None] = {}
         self._version = -1
 
-    def decide(
-        self, signal: Signal, *, at: int, snapshot: Snapshot, halts: HaltState, strategy_on: bool, resumed: bool
-    ) -> Decision:
-        """Return the decision on `signal`; its reservation is made, nothing is sent.
-
-        Args:
-            resumed: this instant was begun by an earlier life: look for what it decided.
-        """
+    def decide(self, signal: Signal, *, at: int, snapshot: Snapshot, halts: HaltState, strategy_on: bool) -> Decision:
+        """Return the decision on `signal`; its reservation is made, nothing is sent."""
         order_id = order_id_of(signal.strategy, signal.source, signal.signal_id)
-        verdict = self._earlier(signal) if resumed else None
-        if verdict is None:
-            verdict = self._judged(signal, at, snapshot, halts, strategy_on)
+        verdict = self._judged(signal, at, snapshot, halts, strategy_on)
         self._state.signal(signal, at)
         record = self._recorder
         stream, key = f"signal/{signal.source}/{signal.signal_id}", (signal.source, signal.signal_id)
@@ -85,10 +76,6 @@ class Decider:
             made.append(self._stop(signal.strategy, verdict, at, given))
         made.append(record.event(e.JOURNAL_WRITTEN, entry, at=at, stream=stream, key=key, cause=given))
         return Decision(events=made, order=order)
-
-    def _earlier(self, signal: Signal) -> e.VerdictGiven | None:
-        found = self._ledger.get(event_id(e.VERDICT_GIVEN, signal.source, signal.signal_id))
-        return None if found is None else msgspec.json.decode(found.data, type=e.VerdictGiven)
 
     def _judged(
         self, signal: Signal, at: int, snapshot: Snapshot, halts: HaltState, strategy_on: bool

@@ -10,7 +10,7 @@ from steersman.kernel.clock import utc
 from steersman.kernel.fixed import to_nano
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.signal import OrderType, Side, Signal, SignalId, TimeInForce
-from steersman.trading.strategies import Intent, Number
+from steersman.trading.strategies import Intent, Number, readable
 
 _LARGEST = Decimal(10) ** 9
 
@@ -52,7 +52,7 @@ def signal_of(
         price=prices.get(said.instrument),
         time_in_force=said.time_in_force,
         confidence=confidence,
-        notes=str(said.notes)[:500],
+        notes=readable(str(said.notes)),
     )
 
 

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -18,6 +19,7 @@ from steersman.trading.model.signal import Side, TimeInForce
 from steersman.trading.settings import StrategySettings
 
 FAILURES_IN_A_ROW: Final = 3
+MOST_WISHES: Final = 1000
 _TRACEBACK: Final = 4000
 _UNREADABLE: Final = "<it cannot be shown>"
 Number = Decimal | int | float | str
@@ -67,7 +69,7 @@ class Runner:
         if settings.enabled:
             try:
                 self._on_bar = _load(name, root / settings.file, settings.parameters)
-            except Exception as exc:  # noqa: BLE001 - the edge to code that is not ours; recorded with its traceback
+            except (Exception, SystemExit) as exc:  # noqa: BLE001 - the edge to code that is not ours; recorded with its traceback
                 self.broken = _failure(exc)
                 self.stopped = True
 
@@ -76,8 +78,10 @@ class Runner:
         if self.stopped or self._on_bar is None or bar.instrument not in self._instruments:
             return [], None
         try:
-            wanted = list(self._on_bar(bar) or ())
-        except Exception as exc:  # noqa: BLE001 - as above
+            wanted = list(islice(self._on_bar(bar) or (), MOST_WISHES + 1))
+            if len(wanted) > MOST_WISHES:
+                raise ValueError(f"on_bar gave more than {MOST_WISHES} wishes for one bar")
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 - as above
             self._failures += 1
             self.stopped = self._failures >= FAILURES_IN_A_ROW
             return [], _failure(exc)
@@ -105,9 +109,19 @@ def _load(name: str, path: Path, parameters: Mapping[str, Any]) -> OnBar:
     return found
 
 
-def _failure(exc: Exception) -> Failure:
-    shown = "".join(traceback.format_exception(exc))
-    return Failure(error=f"{type(exc).__name__}: {exc}"[:500], traceback=shown[-_TRACEBACK:])
+def _failure(exc: BaseException) -> Failure:
+    try:
+        said = str(exc)
+    except Exception:  # noqa: BLE001 - a __str__ of code that is not ours
+        said = _UNREADABLE
+    trace = readable("".join(traceback.format_exception(exc)), last=_TRACEBACK)
+    return Failure(error=readable(f"{type(exc).__name__}: {said}"), traceback=trace)
+
+
+def readable(text: str, *, last: int | None = None) -> str:
+    """Return text that an event can carry: no lone surrogates, cut to 500 (or the last `last`) characters."""
+    cut = text[:500] if last is None else text[-last:]
+    return cut.encode("utf-8", "replace").decode()
 
 
 def shown(value: object) -> str:

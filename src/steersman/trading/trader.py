@@ -8,6 +8,7 @@ feed's, all event ids follow from what happened: a round that a crash cut short 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from decimal import Decimal
@@ -21,14 +22,14 @@ from steersman.policy.store import PolicyStore
 from steersman.trading import events as e
 from steersman.trading.decisions import Decider
 from steersman.trading.intake import signal_of
-from steersman.trading.model.order import Order
+from steersman.trading.model.order import Acknowledged, Order
 from steersman.trading.model.signal import Signal
 from steersman.trading.ports import Feed, Session, Venue
 from steersman.trading.recorded import Recorder, by_instant
 from steersman.trading.restart import Restored, restore
 from steersman.trading.settings import TradingSettings
 from steersman.trading.state import State
-from steersman.trading.strategies import FAILURES_IN_A_ROW, Failure, Runner, shown
+from steersman.trading.strategies import FAILURES_IN_A_ROW, Failure, Runner, readable, shown
 from steersman.trading.venue_reports import Reports
 
 _PROGRESS_EVERY = 25
@@ -84,7 +85,6 @@ class Trader:
         self._state = State(capital=capital, instruments=settings.instruments)
         self._runners = [Runner(name, s, root) for name, s in settings.strategies.items()]
         self._decider = Decider(
-            ledger=ledger,
             recorder=self._record,
             state=self._state,
             instruments=settings.instruments,
@@ -107,20 +107,24 @@ class Trader:
         """
         recorded = by_instant(self._ledger)
         before = restore(recorded, self._feed_name)
-        if before.finished is not None:
-            return self._summary(before.resumed_after, before.resumed_after, finished=True, counted=before.finished)
         total = self._feed.total()
+        if before.finished is not None and total in (None, before.resumed_after):
+            return self._summary(before.resumed_after, before.resumed_after, finished=True, counted=before.finished)
+        instants = deque(sorted(at for at in recorded if at <= before.until))
         done, last, began = 0, 0, False
         for session in self._feed.sessions():
             if stop.is_set():
                 break
+            # All that was recorded, also at instants the feed no longer has: the book must not forget a fill.
+            while instants and instants[0] <= session.at:
+                self._reports.replay(recorded[instants.popleft()])
             if session.at <= before.until:
-                self._warm(session, recorded.get(session.at, []))
+                self._warm(session)
             else:
                 if not began:
                     began = True
                     self._begin(session.at, before)
-                self._round(session, resumed=session.at in recorded)
+                self._round(session, recorded.get(session.at, []))
                 if pace_s:
                     stop.wait(pace_s)
             done, last = done + 1, session.at
@@ -135,16 +139,19 @@ class Trader:
 
     # -- one session ---------------------------------------------------------------------------------------------
 
-    def _warm(self, session: Session, recorded: Sequence[Event]) -> None:
+    def _warm(self, session: Session) -> None:
         """Bring strategies and statistics to where they were; what was decided is taken from the record."""
-        self._reports.replay(recorded)
         self._count(session)
         for bar in session.bars:
             self._state.bar(bar)
-        for bar in session.bars:
-            for runner in self._runners:
-                runner.on_bar(bar)
+        self._listen(session)
         self._state.book.close_session()
+
+    def _listen(self, session: Session) -> None:
+        """Show the strategies bars whose decisions were made in an earlier life: what they say is not heard."""
+        for runner in self._runners:
+            for bar in session.bars:
+                runner.on_bar(bar)
 
     def _begin(self, at: int, before: Restored) -> None:
         """Say that trading starts, and hand the venues what was open."""
@@ -162,27 +169,54 @@ class Trader:
             if runner.broken is not None:
                 self._soon(self._failed(runner, runner.broken, at, key="load"))
 
-    def _round(self, session: Session, *, resumed: bool) -> None:
+    def _round(self, session: Session, recorded: Sequence[Event]) -> None:
+        """Do one session; `recorded` is what an earlier life, cut short in it, made durable."""
         at = session.at
         self._count(session)
+        # Before the bar can fill them. In a round done again the fill may be in the ledger already: then after it.
+        cancelled = [] if recorded else self._cancel_halted(at)
+        self._look_up(at)
         for bar in session.bars:
             for venue in self._venues.values():
                 venue.on_bar(bar)
         reports = self._take_reports(at)
+        # A simulated venue reports the same once more and it is known by its ids; a real one does not: the rest.
+        self._reports.replay(recorded)
         for bar in session.bars:
             self._state.bar(bar)
-        self._soon([*self._about_data(session), *reports, *self._cancel_halted(at)])
-        decided, orders = self._decisions(session, resumed=resumed)
-        if decided:
-            # Durable before anything leaves: an order nobody can prove is an order that must not exist.
-            self._ledger.append(decided)
-            for order in orders:
-                self._send(order, at)
+        self._soon([*self._about_data(session), *cancelled, *reports, *(self._cancel_halted(at) if recorded else [])])
+        if any(event.type == e.SIGNAL_RECEIVED for event in recorded):
+            # Decisions of a session are one append: what stands there is all of it, and it stands.
+            self._listen(session)
+            self._send_again(at)
+        else:
+            self._decide(session)
         self._state.book.close_session()
         self._soon([*self._take_reports(at), self._marked(at)])
         self._settle()
 
-    def _decisions(self, session: Session, *, resumed: bool) -> tuple[list[NewEvent], list[Order]]:
+    def _decide(self, session: Session) -> None:
+        decided, orders = self._decisions(session)
+        if not decided:
+            return
+        # Durable before anything leaves: an order nobody can prove is an order that must not exist.
+        self._ledger.append(decided)
+        self._settle()
+        for order in orders:
+            self._send(order, session.at)
+
+    def _send_again(self, at: int) -> None:
+        """Send what an earlier life decided at `at` and may not have sent; a venue that has it says so."""
+        for found in self._state.open_orders():
+            order = found.order
+            if order.created_at != at or order.order_id in self._state.unknown:
+                continue
+            if found.acknowledged:
+                self._venues[order.venue].restore([found])
+            else:
+                self._send(order, at)
+
+    def _decisions(self, session: Session) -> tuple[list[NewEvent], list[Order]]:
         """Return the events of everything the strategies want after this session, and the orders to send."""
         events: list[NewEvent] = []
         orders: list[Order] = []
@@ -204,7 +238,6 @@ class Trader:
                         snapshot=self._policy.current(),
                         halts=self._policy.current_halts(),
                         strategy_on=not runner.stopped,
-                        resumed=resumed,
                     )
                     events += decision.events
                     if decision.order is not None:
@@ -222,9 +255,11 @@ class Trader:
                 instruments=self._settings.instruments,
                 prices=self._state.book.prices,
             )
-        except (ValueError, TypeError) as exc:
+        except Exception as exc:  # noqa: BLE001 - what a strategy says may be any object, with any code behind it
             source = f"strategy:{strategy}"
-            data = e.SignalRefused(source=source, strategy=strategy, reason=str(exc)[:500], found=shown(said), at=at)
+            data = e.SignalRefused(
+                source=source, strategy=strategy, reason=readable(str(exc)), found=shown(said), at=at
+            )
             key = (strategy, str(at), str(number))
             return self._record.event(e.SIGNAL_REFUSED, data, at=at, stream=f"strategy/{strategy}", key=key)
 
@@ -243,9 +278,18 @@ class Trader:
             return  # an earlier life of this trader sent it; the venue's reports say what became of it
         except OutcomeUnknown as exc:
             # It may be out there. Until somebody looked it up, nothing more goes out in this instrument.
-            self._state.unknown.add(order.instrument)
+            self._state.unknown[order.order_id] = order.instrument
             data = e.OrderEnded(order_id=order.order_id, reason=exc.message, at=at)
             self._soon([self._record.order_event(e.ORDER_UNKNOWN, data, at=at, order_id=order.order_id)])
+
+    def _look_up(self, at: int) -> None:
+        """Ask the venues for orders of unknown outcome: one that is there was sent, and unblocks its instrument."""
+        if not self._state.unknown:
+            return
+        for name, venue in self._venues.items():
+            there = {o.order.order_id: o.order for o in venue.open_orders() if o.order.order_id in self._state.unknown}
+            found = [Acknowledged(order_id=i, venue_order_id=f"{name}/{i}", at=at) for i in there]
+            self._soon(self._reports.take(name, found, at))
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -320,7 +364,7 @@ class Trader:
 
     def _finish(self, at: int) -> None:
         data = e.FeedFinished(feed=self._feed_name, accepted=self._accepted, rejected=self._refused, at=at)
-        self._soon([self._record.feed_event(e.FEED_FINISHED, data, at=at, key=())])
+        self._soon([self._record.feed_event(e.FEED_FINISHED, data, at=at, key=(str(at),))])
 
     # -- the ledger ----------------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class Reports:
                 order_id = msgspec.json.decode(event.data, type=e.OrderEnded).order_id
                 found = self._state.open.get(order_id)
                 if found is not None:
-                    self._state.unknown.add(found.order.instrument)
+                    self._state.unknown[order_id] = found.order.instrument
 
     def _acknowledged(self, report: Acknowledged, at: int) -> NewEvent:
         self._state.acknowledged(report.order_id)

@@ -39,7 +39,13 @@ def _csv(path: Path) -> Iterator[Line]:
         reader = csv.reader(file)
         header = [name.strip().lower() for name in next(reader, [])]
         _check_columns(path, header)
-        for row in reader:
+        while True:
+            try:
+                row = next(reader, None)
+            except csv.Error as exc:  # e.g. a field without end; the next line is read again
+                row = [str(exc)] * len(header)
+            if row is None:
+                return
             if row:
                 yield reader.line_num, dict(zip(header, row, strict=False))
 
