@@ -15,8 +15,8 @@ from typing import Final
 
 import msgspec
 import psutil
-from steersman.bench.row import Row
 
+from steersman.bench.row import Row
 from steersman.kernel.clock import SystemClock
 from steersman.kernel.errors import Unavailable
 

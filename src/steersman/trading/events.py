@@ -50,7 +50,7 @@ class SignalRefused(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
-class CheckRow(msgspec.Struct, frozen=True, array_like=True):
+class CheckRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One check's outcome, stored as an array.
 
     `seen` and `limit` are integers in `unit`'s billionths (a flag or a count as it is); None when the fact was missing,

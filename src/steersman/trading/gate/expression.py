@@ -105,7 +105,7 @@ def source(expression: Expression, nullable: frozenset[str]) -> str:
 def _plain(expression: Expression | None) -> str:
     match expression:
         case Field():
-            return expression.name
+            return f"(1 if {expression.name} else 0)" if expression.flag else expression.name
         case Const():
             return str(expression.value)
         case Apply():

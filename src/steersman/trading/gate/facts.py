@@ -15,7 +15,7 @@ from steersman.kernel.fixed import round_to_nano
 from steersman.policy import Snapshot
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The state of the desk as one signal meets it; exposure of orders sent but not filled is counted as filled.
 
     Attributes:
@@ -72,7 +72,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     drawdown: int | None
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class Limits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Policy resolved for one strategy, instrument and venue; same units as `Facts`. None: never set, so it denies."""
 
     policy_version: int

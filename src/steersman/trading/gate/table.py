@@ -22,6 +22,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         asks: a failure of this check alone asks a person instead of refusing.
         rule: where the check comes from.
         on_missing: what the operator should look at when a fact is missing.
+        otherwise: what a failed flag says; numbers say it themselves.
     """
 
     code: str
@@ -34,6 +35,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     asks: bool = False
     rule: str = "operators' practice"
     on_missing: str = ""
+    otherwise: str = ""
 
 
 def _op(op: str, left: Expression, right: Expression | None = None) -> Apply:
@@ -68,6 +70,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         code="HALT",
         meaning="No halt covers the venue, strategy or instrument.",
+        otherwise="a halt covers this order",
         seen=_F("halted", flag=True),
         allowed=_ZERO,
         unit="flag",
@@ -76,6 +79,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         code="STRATEGY_ENABLED",
         meaning="The strategy is declared, switched on by policy, and was not stopped after failures.",
+        otherwise="the strategy is switched off or was stopped",
         seen=_op("*", _F("strategy_on", flag=True), _F("enabled", flag=True)),
         allowed=_TRUE,
         unit="flag",
@@ -85,6 +89,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         code="RESTRICTED",
         meaning="The instrument is not on the restricted list.",
+        otherwise="the instrument is on the restricted list",
         seen=_F("restricted", flag=True),
         allowed=_ZERO,
         unit="flag",
@@ -93,6 +98,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         code="INSTRUMENT",
         meaning="The instrument is declared.",
+        otherwise="the instrument is not declared",
         seen=_F("known", flag=True),
         allowed=_TRUE,
         unit="flag",
@@ -102,6 +108,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         code="SESSION",
         meaning="The instrument's market trades at this instant.",
+        otherwise="the market does not trade at this instant",
         seen=_F("in_session", flag=True),
         allowed=_TRUE,
         unit="flag",
@@ -143,6 +150,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         code="DUPLICATE_ID",
         meaning="This (source, signal id) was not decided before.",
+        otherwise="this signal was decided before",
         seen=_F("repeated_id", flag=True),
         allowed=_ZERO,
         unit="flag",
@@ -266,6 +274,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         code="SELF_MATCH",
         meaning="No resting order of ours on the other side would trade with this one.",
+        otherwise="an open order of ours on the other side would trade with it",
         seen=_F("crosses_own", flag=True),
         allowed=_ZERO,
         unit="flag",

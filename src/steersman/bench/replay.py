@@ -1,0 +1,100 @@
+"""What it costs to decide a million signals again: every check of the table over a frame."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+from typing import Final
+
+import msgspec
+
+from steersman.bench.row import Row
+from steersman.kernel.errors import Unavailable
+
+_SIGNALS: Final = 1_000_000
+_RUNS: Final = 5
+_TARGET_S: Final = 0.5
+
+
+def run() -> list[Row]:
+    """Measure in processes of their own: the frame library keeps its threads and memory."""
+    found = [_apart() for _ in range(_RUNS)]
+    cpu = sorted(f["cpu_s"] for f in found)
+    rss = sorted(f["rss_mb"] for f in found)
+    note = f"{_SIGNALS:,} signals, {found[0]['checks']} checks, {found[0]['cut']:,} cut and judged again"
+    value = statistics.median(cpu)
+    return [
+        Row(
+            bench="replay",
+            metric="1M signals through every check",
+            value=round(value, 3),
+            unit="CPU-s",
+            target=_TARGET_S,
+            met=value <= _TARGET_S,
+            compared_with="",
+            runs=_RUNS,
+            low=round(cpu[0], 3),
+            high=round(cpu[-1], 3),
+            note=note,
+        ),
+        Row(
+            bench="replay",
+            metric="peak resident",
+            value=round(statistics.median(rss), 1),
+            unit="MB",
+            target=None,
+            met=None,
+            compared_with="",
+            runs=_RUNS,
+            low=round(rss[0], 1),
+            high=round(rss[-1], 1),
+            note="the frame of facts included",
+        ),
+    ]
+
+
+def _apart() -> dict[str, float]:
+    done = subprocess.run([sys.executable, "-m", "steersman.bench.replay"], capture_output=True, check=False)
+    if done.returncode:
+        raise Unavailable(
+            f"the replay ended with {done.returncode}: {done.stderr.decode()[-500:]}", fix="run it by hand"
+        )
+    found: dict[str, float] = msgspec.json.decode(done.stdout)
+    return found
+
+
+def _once() -> dict[str, float]:
+    """Judge a million signals; return processor seconds of all threads, and what was judged."""
+    import numpy as np  # only this measurement makes a million rows
+    import polars as pl  # as above
+
+    from steersman.bench.gate import _facts, _limits, _raw  # the same desk as the scalar measurement
+    from steersman.trading.gate import CHECKS, judge_frame
+    from steersman.trading.model.signal import Signal
+
+    facts = msgspec.structs.asdict(_facts(msgspec.json.decode(_raw(0, 20), type=Signal)))
+    rng = np.random.default_rng(7)
+    constant = [pl.lit(value).alias(name) for name, value in facts.items() if name not in ("quantity", "position")]
+    frame = pl.DataFrame(
+        {
+            "quantity": rng.integers(1, 120, _SIGNALS) * 10**9,
+            "position": rng.integers(0, 200, _SIGNALS) * 10**9,
+        }
+    ).with_columns(constant)
+    limits = _limits()
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    judged = judge_frame(frame, limits)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    outcomes = dict(judged.group_by("outcome").len().iter_rows())
+    return {
+        "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+        "rss_mb": after.ru_maxrss * 1024 / 1e6,
+        "checks": len(CHECKS),
+        "cut": outcomes.get("adjust", 0),
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(msgspec.json.encode(_once()).decode())
