@@ -12,7 +12,7 @@ from steersman.kernel.errors import Misconfigured, SteersmanError
 
 NOUNS: Final[dict[str, tuple[str, str]]] = {
     "init": ("workspace", "make a workspace: a commented steersman.toml and its folders"),
-    "demo": ("demo", "run the sample desk: bars, signals, scripts, drafts, one page with the numbers"),
+    "demo": ("demo", "run the sample desk: bars, signals, scripts, drafts, one page"),
     "up": ("up", "start the core and the desk and keep them running"),
     "status": ("status", "what runs, what waits, what is halted"),
     "doctor": ("doctor", "explain what is missing; prove crash safety with --crash N"),
