@@ -24,7 +24,7 @@ CODE = st.sampled_from(
     [f"`{SECRET}`", f"`` a`{SECRET} ``", f"x `{SECRET}\nmore {SECRET}` y", f"```\n{SECRET}\n```",
      f"~~~ {SECRET}\n{SECRET}",
      f"<!-- end -->\n\n    {SECRET}", f"- item `{SECRET}`", f"> `{SECRET}`", f"[a](http://x/{SECRET} \"{SECRET}\")", f"<http://{SECRET}.org>",
-     f'<b class="{SECRET}">x</b>', f"<!-- {SECRET} -->", f"{{{{< fig {SECRET} >}}}}", f"https://x.org/{SECRET}",
+     f'<b title="a > {SECRET}">x</b>', f"<!-- {SECRET} -->", f"{{{{< fig {SECRET} >}}}}", f"https://x.org/{SECRET}",
      f"[a]: http://x/{SECRET}", f"| a | `{SECRET}` |\n| - | - |\n| `{SECRET}` | b |", f'<div id="{SECRET}">\nx\n</div>']
 )  # fmt: skip
 

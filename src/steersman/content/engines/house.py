@@ -10,10 +10,11 @@ from steersman.content.model.draft import Draft
 from steersman.content.model.finding import Found
 from steersman.content.model.mask import Masked
 
-_IMAGE: Final = re.compile(r"!\[(?P<alt>[^\]\r\n]*)\](?=\(|\[)")
+# Lengths are bounded so that a text of opening brackets does not cost its square.
+_IMAGE: Final = re.compile(r"!\[(?P<alt>[^\]\r\n]{0,1000})\](?=\(|\[)")
 _LOCAL: Final = re.compile(r"\(\s*<?(?!https?://)[^\s)>]")
 _LINK: Final = re.compile(r"(?<!!)\[(?P<text>[^\[\]]*)\]\(")
-_LINKED_IMAGE: Final = re.compile(r"\[!\[[^\]\r\n]+\]\([^)\r\n]*\)\]\(")
+_LINKED_IMAGE: Final = re.compile(r"\[!\[[^\]\r\n]{1,1000}\]\([^)\r\n]{0,4000}\)\]\(")
 _UNFINISHED: Final = re.compile(r"\b(?:TODO|FIXME|XXX|TKTK|TK|TBD)\b|(?i:\blorem ipsum\b)")
 _DOUBLED: Final = re.compile(r"\b([^\W\d_]+)(?P<gap>[ \t]+|[ \t]*(?:\r\n|\r|\n)[ \t]*)\1\b", re.IGNORECASE)
 _VAGUE: Final = frozenset({"here", "click here", "this", "link", "this link", "read more", "more"})

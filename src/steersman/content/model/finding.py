@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import re
 from collections import Counter
@@ -110,17 +111,22 @@ def merge(found: Iterable[Found], gates: Sequence[str]) -> list[Found]:
             one.start,
         )
 
-    kept: list[Found] = []
+    kept: dict[str, list[Found]] = {}
+    covered: set[tuple[int, int]] = set()
     for one in sorted(found, key=goodness):
-        if not any(_is_same(one, other) for other in kept):
-            kept.append(one)
-    return sorted(kept, key=lambda one: (one.start, one.end, one.rule))
+        same = kept.setdefault(one.category, [])
+        # What is kept of a category never overlaps, so only the two neighbours can.
+        at = bisect.bisect(same, one.start, key=lambda other: other.start)
+        if (one.start, one.end) in covered or any(_overlap(one, other) for other in same[max(0, at - 1) : at + 1]):
+            continue
+        same.insert(at, one)
+        covered.add((one.start, one.end))
+    every = (one for same in kept.values() for one in same)
+    return sorted(every, key=lambda one: (one.start, one.end, one.rule))
 
 
-def _is_same(one: Found, other: Found) -> bool:
-    if (one.start, one.end) == (other.start, other.end):
-        return True
-    return one.category == other.category and one.start < other.end and other.start < one.end
+def _overlap(one: Found, other: Found) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def _place(doc: str, text: str, lines: Lines, one: Found, severity: Severity) -> Finding:

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 _COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
 # A comment that is never closed takes the rest of its block with it.
 _BLOCK_COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_TAG: Final = re.compile(r"</?[A-Za-z][A-Za-z0-9-]*(?P<attributes>(?:\s+[^<>]*?)?)\s*/?>", re.DOTALL)
+_TAG: Final = re.compile(
+    r"""</?[A-Za-z][A-Za-z0-9-]*(?=[\s/>])(?P<attributes>(?:[^<>"']|"[^"]{0,4000}"|'[^']{0,4000}')*)>"""
+)
 _AUTOLINK: Final = re.compile(r"<[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*>|<[\w.+-]+@[\w.-]+>")
 _BARE_URL: Final = re.compile(r"(?:https?://|www\.)[^\s<>)\]]+|[\w.+-]+@[\w-]+\.[\w.-]*\w")
-_SHORTCODE: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+# Each gives up at the next opening of its own: looking for an end that is not there must not cost the square.
+_SHORTCODE: Final = re.compile(r"\{\{(?:(?!\{\{).)*?\}\}|\{%(?:(?!\{%).)*?%\}", re.DOTALL)
 _DEFINITION: Final = re.compile(r"(?:\A|(?<=[\r\n])) {0,3}\[[^\]\r\n]+\]:[^\r\n]*")
+_PARENTHESIS: Final = re.compile(r"\\.|[()]", re.DOTALL)
 _BACKTICKS: Final = re.compile(r"`+")
 
 
@@ -104,6 +108,8 @@ def _blank_html(covered: list[str], source: str, start: int, end: int) -> None:
 def _blank_inline(covered: list[str], source: str, start: int, end: int) -> list[Span]:
     """Blank what is not prose in the lines of one paragraph, heading or cell, from left to right."""
     code = []
+    closing = _parentheses(source, start, end)
+    last_comment_end = source.rfind("-->", start, end)
     here = start
     while here < end:
         character = source[here]
@@ -117,9 +123,10 @@ def _blank_inline(covered: list[str], source: str, start: int, end: int) -> list
                 _blank(covered, run, closed - (run - here))
             here = closed or run
         elif character == "<":
-            here = _blank_angle(covered, source, here, end)
-        elif character == "]" and source.startswith("(", here + 1):
-            here = _blank_destination(covered, source, here + 1, end)
+            here = _blank_angle(covered, source, here, end, is_comment=here < last_comment_end)
+        elif character == "]" and here + 1 in closing:
+            _blank(covered, here + 2, closing[here + 1])
+            here = closing[here + 1] + 1
         else:
             match = _match_plain(source, here, end)
             if match:
@@ -151,12 +158,12 @@ def _code_end(source: str, start: int, end: int) -> int:
     return 0
 
 
-def _blank_angle(covered: list[str], source: str, here: int, end: int) -> int:
+def _blank_angle(covered: list[str], source: str, here: int, end: int, *, is_comment: bool) -> int:
     autolink = _AUTOLINK.match(source, here, end)
     if autolink:
         _blank(covered, here + 1, autolink.end() - 1)
         return autolink.end()
-    comment = _COMMENT.match(source, here, end)
+    comment = _COMMENT.match(source, here, end) if is_comment else None
     if comment:
         _blank(covered, *comment.span())
         return comment.end()
@@ -167,19 +174,18 @@ def _blank_angle(covered: list[str], source: str, here: int, end: int) -> int:
     return here + 1
 
 
-def _blank_destination(covered: list[str], source: str, opening: int, end: int) -> int:
-    """Blank between the parentheses of a link or image that open at `opening`; return where to go on."""
-    depth = 0
-    for index in range(opening, min(end, opening + 4000)):
-        character = source[index]
-        if character == "(" and source[index - 1] != "\\":
-            depth += 1
-        elif character == ")" and source[index - 1] != "\\":
-            depth -= 1
-            if depth == 0:
-                _blank(covered, opening + 1, index)
-                return index + 1
-    return opening + 1
+def _parentheses(source: str, start: int, end: int) -> dict[int, int]:
+    """Return where each parenthesis that opens right after a `]` closes; one that never does is not in it."""
+    closing: dict[int, int] = {}
+    opened: list[int] = []
+    for match in _PARENTHESIS.finditer(source, start, end):
+        if match.group() == "(":
+            opened.append(match.start())
+        elif match.group() == ")" and opened:
+            opening = opened.pop()
+            if source[opening - 1] == "]":
+                closing[opening] = match.start()
+    return closing
 
 
 def _blank_definitions(covered: list[str]) -> None:
