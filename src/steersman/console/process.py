@@ -12,15 +12,14 @@ import sys
 import threading
 from pathlib import Path
 
-from steersman.console.server import serve
-from steersman.console.token import read_or_create
-
 from steersman import __version__
 from steersman.automation import validate
 from steersman.bootstrap import presence
 from steersman.bootstrap.desk import Desk, open_desk
 from steersman.bootstrap.events import DESK_STARTED, ProcessStarted
 from steersman.bootstrap.plugins import factory
+from steersman.console.server import serve
+from steersman.console.token import read_or_create
 from steersman.kernel.errors import Misconfigured, SteersmanError
 from steersman.ledger import new_event
 

@@ -1,0 +1,193 @@
+"""The application: which address answers with what. Everything it shows comes from the read models."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from typing import Annotated
+from urllib.parse import parse_qs
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, StreamingResponse
+
+from steersman import __version__
+from steersman.bootstrap.desk import Desk
+from steersman.console import charts
+from steersman.console.assets import Assets
+from steersman.console.gatekeeper import Gatekeeper
+from steersman.console.live import Live
+from steersman.console.overview import Overview, look
+from steersman.console.pages import Fragment, Pages
+from steersman.console.sessions import LASTS_S, Guesses, Sessions
+from steersman.trading import queries as trading
+
+_MAX_BODY = 4096
+_FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
+
+
+class Console:
+    """A desk behind its pages. `view` may be called from any thread."""
+
+    def __init__(self, desk: Desk, token: str) -> None:
+        self.desk = desk
+        self.assets = Assets()
+        self.pages = Pages(self.assets)
+        self.sessions = Sessions(token, desk.clock)
+        self.guesses = Guesses(desk.clock)
+        self.live = Live(desk.ledger, self._fragments)
+        # The projector's connection and the policy store are for one thread at a time.
+        self._refreshing = threading.Lock()
+
+    def view(self) -> Overview:
+        """Catch the read models up and read the overview from them."""
+        self.refresh()
+        return look(self.desk)
+
+    def refresh(self) -> None:
+        with self._refreshing:
+            _ = self.desk.db  # the first use opens it; two threads at once would open two
+            self.desk.refresh()
+
+    def _fragments(self) -> dict[str, Fragment]:
+        return self.pages.fragments(self.view())
+
+
+def create_app(desk: Desk, *, token: str) -> FastAPI:
+    """Return the console of `desk`; whoever knows `token` may sign in.
+
+    `app.state.console.live.close()` ends the open streams and the thread behind them.
+    """
+    console = Console(desk, token)
+    app = FastAPI(title="Steersman", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.console = console
+    app.add_middleware(Gatekeeper, sessions=console.sessions)
+    _add_sign_in(app, console)
+    _add_pages(app, console)
+    _add_data(app, console)
+
+    @app.exception_handler(404)
+    def missing(request: Request, exc: Exception) -> Response:
+        return _message(console, request, "There is no such page", "The overview links to everything.", 404)
+
+    @app.exception_handler(500)
+    def broken(request: Request, exc: Exception) -> Response:
+        traceback.print_exception(exc, file=sys.stderr)
+        return _message(console, request, "This page failed", "The terminal of `steersman up` says why.", 500)
+
+    return app
+
+
+def _csrf(request: Request) -> str:
+    console: Console = request.app.state.console
+    return console.sessions.csrf(request.state.session)
+
+
+Csrf = Annotated[str, Depends(_csrf)]
+
+
+def _add_sign_in(app: FastAPI, console: Console) -> None:
+    name = console.desk.workspace.desk.name
+
+    def form(problem: str, status: int, headers: dict[str, str] | None = None) -> Response:
+        return HTMLResponse(console.pages.page("login.html", name=name, problem=problem), status, headers)
+
+    def attempt(token: str) -> Response:
+        wait_s = console.guesses.wait_s()
+        if wait_s:
+            problem = f"Too many wrong tokens: try again in {wait_s} s."
+            return form(problem, 429, {"retry-after": str(wait_s)})
+        if not console.sessions.opens(token):
+            console.guesses.failed()
+            return form("That is not the token of this desk.", 403)
+        answer = RedirectResponse("/", 303)
+        answer.set_cookie(
+            console.sessions.cookie, console.sessions.issue(), max_age=LASTS_S, httponly=True, samesite="strict"
+        )
+        return answer
+
+    @app.get("/login")
+    def login(request: Request, token: str = "") -> Response:
+        if token:
+            return attempt(token)
+        return RedirectResponse("/", 303) if request.state.session else form("", 200)
+
+    @app.post("/login")
+    async def sign_in(request: Request) -> Response:
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_BODY:
+                return form("That is too long for a token.", 413)
+        fields = parse_qs(body.decode("utf-8", "replace"))
+        return attempt(fields.get("token", [""])[0].strip())
+
+    @app.post("/logout")
+    def logout() -> Response:
+        answer = Response(status_code=204)
+        answer.delete_cookie(console.sessions.cookie, httponly=True, samesite="strict")
+        return answer
+
+
+def _add_pages(app: FastAPI, console: Console) -> None:
+    desk = console.desk.workspace.desk
+
+    @app.get("/")
+    def overview(csrf: Csrf) -> HTMLResponse:
+        return HTMLResponse(console.pages.overview(console.view(), csrf=csrf))
+
+    @app.get("/verdicts/{signal_id:path}")
+    def verdict(signal_id: str, request: Request, csrf: Csrf) -> Response:
+        console.refresh()
+        found = trading.verdict(console.desk.db, signal_id)
+        if found is None:
+            advice = "`steersman signal list` names every signal of this desk."
+            return _message(console, request, f"There is no verdict about {signal_id}", advice, 404)
+        page = console.pages.verdict(found, name=desk.name, tz=desk.tz, currency=desk.currency, csrf=csrf)
+        return HTMLResponse(page)
+
+    @app.get("/about")
+    def about(csrf: Csrf) -> HTMLResponse:
+        licences = {
+            "Lightweight Charts": console.assets.text("vendor/lightweight-charts.LICENSE.txt"),
+            "Inter": console.assets.text("vendor/inter.LICENSE.txt"),
+        }
+        shown = console.pages.page(
+            "about.html", name=desk.name, version=__version__, licences=licences, csrf=csrf, here="about"
+        )
+        return HTMLResponse(shown)
+
+
+def _add_data(app: FastAPI, console: Console) -> None:
+    @app.get("/data/equity.json")
+    def equity() -> JSONResponse:
+        console.refresh()
+        return JSONResponse(charts.equity(console.desk.db, currency=console.desk.workspace.desk.currency))
+
+    @app.get("/events")
+    async def events() -> StreamingResponse:
+        return StreamingResponse(console.live.stream(), media_type="text/event-stream")
+
+    @app.get("/static/{name:path}")
+    def static(name: str, request: Request) -> Response:
+        asset = console.assets.get(name)
+        if asset is None:
+            return Response("There is no such file.\n", 404, media_type="text/plain")
+        headers = {**_FOREVER, "vary": "accept-encoding"}
+        if asset.gzipped is not None and "gzip" in request.headers.get("accept-encoding", ""):
+            headers["content-encoding"] = "gzip"
+            return Response(asset.gzipped, media_type=asset.media_type, headers=headers)
+        return Response(asset.plain, media_type=asset.media_type, headers=headers)
+
+
+def _message(console: Console, request: Request, title: str, advice: str, status: int) -> Response:
+    session = getattr(request.state, "session", None)
+    page = console.pages.page(
+        "message.html",
+        name=console.desk.workspace.desk.name,
+        title=title,
+        advice=advice,
+        csrf=console.sessions.csrf(session) if session else "",
+        here="",
+    )
+    return HTMLResponse(page, status)

@@ -1,0 +1,79 @@
+"""What stands before every page: the right host, a session, no forged request, and a browser that runs nothing else."""
+
+from __future__ import annotations
+
+import re
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from steersman.console.sessions import Sessions
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS: Final = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+_HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+
+
+class Gatekeeper:
+    """ASGI middleware: refuses before the application sees a request, and adds the headers to every answer."""
+
+    def __init__(self, app: ASGIApp, *, sessions: Sessions) -> None:
+        self._app = app
+        self._sessions = sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        refused = self._refusal(scope)
+        await (refused or self._app)(scope, receive, send_guarded)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers, path = Headers(scope=scope), scope["path"]
+        # A name of the attacker's that resolves to 127.0.0.1 (DNS rebinding) arrives with the attacker's Host.
+        if not _HOST.fullmatch(headers.get("host", "")):
+            return PlainTextResponse("This console answers to 127.0.0.1 and localhost only.\n", 421)
+        value = session_of(headers, self._sessions)
+        scope.setdefault("state", {})["session"] = value
+        changes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
+        if changes and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            return PlainTextResponse("Refused: the request comes from another site.\n", 403)
+        if path == "/login" or path.startswith("/static/"):
+            return None
+        if value is None:
+            wants_page = "text/html" in headers.get("accept", "") and not changes
+            return RedirectResponse("/login", 303) if wants_page else PlainTextResponse("Sign in first.\n", 401)
+        if changes and not self._sessions.is_from_page(value, headers.get("x-csrf-token", "")):
+            return PlainTextResponse("Refused: reload the page and try again.\n", 403)
+        return None
+
+
+def session_of(headers: Headers, sessions: Sessions) -> str | None:
+    """Return the valid session that the request carries, or None."""
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(sessions.cookie)
+    except CookieError:
+        return None
+    return morsel.value if morsel is not None and sessions.is_valid(morsel.value) else None

@@ -1,0 +1,175 @@
+"""What the first page says: everything it needs, read in one go, and the four answers at its top."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from steersman.automation import queries as automation
+from steersman.automation.queries import Run
+from steersman.bootstrap.desk import Desk
+from steersman.console.wording import amount, counted, money
+from steersman.content import queries as content
+from steersman.content.queries import DraftRow
+from steersman.feedback import KpiValue, values
+from steersman.feedback.settings import validate
+from steersman.trading import queries as trading
+from steersman.trading.queries import Account, FeedStatus, Hold, JournalRow, Position, StrategyStatus, VerdictRow
+
+State = Literal["ok", "warn", "bad", "idle"]
+CARDS: Final = 8
+"""KPIs with a card of their own; the others are listed below them."""
+_URGENCY: Final = {"breached": 0, "missed": 1, "met": 2, "watched": 3, "not enough data": 4}
+_BAD_RUNS: Final = ("failed", "timed_out", "orphaned")
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """One moment of the desk.
+
+    Attributes:
+        now_ns: the machine's clock; `feed_now_ns` is the feed's, which a replay sets.
+        kpis: the most urgent first; one without enough data comes last.
+        drafts: those that need something first.
+        last_fills: executions at the latest instant that had any.
+    """
+
+    name: str
+    currency: str
+    tz: str
+    now_ns: int
+    feed_now_ns: int
+    events: int
+    policy_version: int
+    halts: dict[str, str]
+    account: Account | None
+    positions: tuple[Position, ...]
+    holds: tuple[Hold, ...]
+    verdicts: tuple[VerdictRow, ...]
+    verdict_counts: dict[str, int]
+    feeds: tuple[FeedStatus, ...]
+    strategies: tuple[StrategyStatus, ...]
+    last_entry: JournalRow | None
+    fills: int
+    runs: tuple[Run, ...]
+    run_counts: dict[str, int]
+    drafts: tuple[DraftRow, ...]
+    kpis: tuple[KpiValue, ...]
+
+
+class Sign(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer: the question, the answer in a few words, and the first reasons for it."""
+
+    question: str
+    state: State
+    answer: str
+    reasons: tuple[str, ...] = ()
+
+
+def look(desk: Desk) -> Overview:
+    """Read everything the page shows; the read models are as the last refresh left them."""
+    db, workspace, now_ns = desk.db, desk.workspace, desk.clock.now_ns()
+    account = trading.account(db)
+    feed_now = now_ns if account is None else account.at
+    kpis = values(db, validate(workspace.file, workspace.kpis), now_ns=now_ns)
+    entries = trading.journal(db, limit=1)
+    return Overview(
+        name=workspace.desk.name,
+        currency=workspace.desk.currency,
+        tz=workspace.desk.tz,
+        now_ns=now_ns,
+        feed_now_ns=feed_now,
+        events=desk.ledger.head().pos,
+        policy_version=desk.policy.version,
+        halts=dict(desk.halts.reasons),
+        account=account,
+        positions=tuple(trading.positions(db)),
+        holds=tuple(trading.holds(db, now_ns=feed_now, limit=20)),
+        verdicts=tuple(trading.recent_verdicts(db, limit=7)),
+        verdict_counts=trading.verdict_counts(db),
+        feeds=tuple(trading.feed_status(db)),
+        strategies=tuple(trading.strategies_status(db)),
+        last_entry=entries[0] if entries else None,
+        fills=trading.totals(db).fills,
+        runs=tuple(automation.recent_runs(db, limit=6)),
+        run_counts=automation.counts(db),
+        drafts=tuple(sorted(content.drafts(db), key=lambda d: (_DRAFTS.get(d.status, 9), -d.checked_at))),
+        kpis=tuple(sorted(kpis, key=lambda kpi: _URGENCY[kpi.status])),
+    )
+
+
+_DRAFTS: Final = {"refused": 0, "blocked": 1, "edited": 2, "ready": 3, "published": 4}
+
+
+def signs(view: Overview) -> tuple[Sign, ...]:
+    """Return the four answers: is anything wrong, what waits for me, are we on target, what changed."""
+    return (_wrong(view), _waiting(view), _on_target(view), _changed(view))
+
+
+def _wrong(view: Overview) -> Sign:
+    halted = [f"{scope} halted: {reason}" if reason else f"{scope} halted" for scope, reason in view.halts.items()]
+    disabled = [f"strategy {s.strategy} is off: {s.reason}" for s in view.strategies if s.disabled]
+    breached = [f"{kpi.title} beyond its guardrail" for kpi in view.kpis if kpi.status == "breached"]
+    latest = {run.automation: run for run in reversed(view.runs)}
+    failed = [f"{name} {run.status.replace('_', ' ')}" for name, run in latest.items() if run.status in _BAD_RUNS]
+    found = [*halted, *disabled, *breached, *failed]
+    if found:
+        return Sign(
+            question="Is anything wrong?", state="bad", answer=counted(len(found), "problem"), reasons=tuple(found)
+        )
+    if not view.events or (view.account is None and not view.runs and not view.drafts):
+        return Sign(question="Is anything wrong?", state="idle", answer="Nothing has run yet")
+    return Sign(
+        question="Is anything wrong?",
+        state="ok",
+        answer="Nothing is wrong",
+        reasons=("no halt, no failed run, every guardrail holds",),
+    )
+
+
+def _waiting(view: Overview) -> Sign:
+    blocked = [d for d in view.drafts if d.status in ("blocked", "refused")]
+    total = len(view.holds) + len(blocked)
+    if not total:
+        return Sign(
+            question="What waits for me?",
+            state="ok",
+            answer="Nothing",
+            reasons=("no decision is open, no draft is blocked",),
+        )
+    reasons = [hold.what for hold in view.holds] + [f"{d.title or d.draft}: {d.status}" for d in blocked]
+    return Sign(
+        question="What waits for me?", state="warn", answer=counted(total, "thing", "things"), reasons=tuple(reasons)
+    )
+
+
+def _on_target(view: Overview) -> Sign:
+    judged = [kpi for kpi in view.kpis if kpi.met is not None]
+    if not judged:
+        return Sign(question="Are we on target?", state="idle", answer="Too early to say")
+    missed = [kpi for kpi in judged if not kpi.met]
+    return Sign(
+        question="Are we on target?",
+        state="warn" if missed else "ok",
+        answer=f"{len(judged) - len(missed)} of {len(judged)} KPIs met",
+        reasons=tuple(
+            f"{kpi.title} {amount(kpi.value, kpi.unit)}, target {amount(kpi.target, kpi.unit)}" for kpi in missed
+        ),
+    )
+
+
+def _changed(view: Overview) -> Sign:
+    shifted = [f"{kpi.title} shifted" for kpi in view.kpis if kpi.shifted]
+    if view.account is None:
+        return Sign(
+            question="What changed?",
+            state="idle",
+            answer=counted(view.events, "event"),
+            reasons=(f"policy version {view.policy_version} is in force",),
+        )
+    return Sign(
+        question="What changed?",
+        state="idle",
+        answer=f"{money(view.account.day_pnl, signed=True)} {view.currency} on the day",
+        reasons=(*shifted, f"{counted(view.fills, 'fill')} so far, policy version {view.policy_version}"),
+    )

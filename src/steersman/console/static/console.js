@@ -1,0 +1,207 @@
+"use strict";
+// Loaded before the body, so that the chosen theme is there at the first paint.
+(() => {
+  const root = document.documentElement;
+  const stored = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
+  const theme = stored();
+  if (theme === "dark" || theme === "light") root.dataset.theme = theme;
+
+  const byId = (id) => document.getElementById(id);
+  const csrf = () => document.querySelector('meta[name="csrf"]')?.content ?? "";
+  let chart = null;
+
+  function isLight() {
+    return root.dataset.theme ? root.dataset.theme === "light" : matchMedia("(prefers-color-scheme: light)").matches;
+  }
+
+  function switchTheme() {
+    root.dataset.theme = isLight() ? "dark" : "light";
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* private mode: it lasts for this page */ }
+    chart?.paint();
+  }
+
+  function colour(name) { return getComputedStyle(root).getPropertyValue(`--${name}`).trim(); }
+
+  // --- chart ---------------------------------------------------------------------------------------------------
+  function makeChart(box) {
+    const L = window.LightweightCharts;
+    const made = L.createChart(box, {
+      autoSize: true,
+      layout: { background: { color: "transparent" }, attributionLogo: false, fontSize: 11, fontFamily: "Inter, sans-serif" },
+      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.06 } },
+      timeScale: { borderVisible: false, minBarSpacing: 0.001, enableConflation: true, fixLeftEdge: true, fixRightEdge: true },
+      handleScroll: { mouseWheel: false, vertTouchDrag: false },
+      handleScale: { mouseWheel: false },
+    });
+    const equity = made.addSeries(L.AreaSeries, { lineWidth: 2, priceLineVisible: false, priceFormat: { type: "custom", minMove: 0.01, formatter: (v) => Math.round(v).toLocaleString("en-US") } });
+    const down = made.addSeries(L.AreaSeries, { lineWidth: 1, invertFilledArea: true, priceLineVisible: false, lastValueVisible: false, priceFormat: { type: "custom", minMove: 0.0001, formatter: (v) => `${(v * 100).toFixed(1)}%` } }, 1);
+    const markers = L.createSeriesMarkers(equity, []);
+    made.panes()[1]?.setStretchFactor(0.28);
+    made.panes()[0]?.setStretchFactor(1);
+    let points = [], fills = [], days = 365;
+
+    function paint() {
+      const muted = colour("muted"), line = colour("line"), accent = colour("accent"), bad = colour("bad");
+      made.applyOptions({
+        layout: { textColor: muted, panes: { separatorColor: line, separatorHoverColor: line, enableResize: false } },
+        grid: { vertLines: { visible: false }, horzLines: { color: line } },
+        crosshair: { vertLine: { color: muted, labelBackgroundColor: colour("raised-strong") }, horzLine: { color: muted, labelBackgroundColor: colour("raised-strong") } },
+      });
+      equity.applyOptions({ lineColor: accent, topColor: `${accent}40`, bottomColor: `${accent}05` });
+      down.applyOptions({ lineColor: bad, topColor: `${bad}08`, bottomColor: `${bad}38` });
+      mark();
+    }
+
+    function mark() {
+      const range = made.timeScale().getVisibleRange();
+      const seen = range ? fills.filter((f) => f[0] >= range.from && f[0] <= range.to) : [];
+      const note = byId("legend-note");
+      const room = Math.max(12, Math.round(box.clientWidth / 9));
+      if (note) note.textContent = seen.length > room ? `· ${seen.length} fills here, zoom in to see them` : `· ${seen.length} fills here`;
+      const shown = seen.length > room ? [] : seen;
+      markers.setMarkers(shown.map(([time, side, text]) => ({
+        time, position: side === "B" ? "belowBar" : "aboveBar", shape: side === "B" ? "arrowUp" : "arrowDown",
+        color: side === "B" ? colour("ok") : colour("warn"), size: 0.7, text: shown.length <= room / 3 ? `${side} ${text}` : side,
+      })));
+    }
+
+    function show(wanted) {
+      days = wanted;
+      if (!points.length) return;
+      const last = points[points.length - 1][0];
+      const from = Math.max(points[0][0], last - days * 86400);
+      if (days && from > points[0][0]) made.timeScale().setVisibleRange({ from, to: last });
+      else made.timeScale().fitContent();
+    }
+
+    async function load() {
+      const answer = await fetch(box.dataset.src, { headers: { accept: "application/json" } });
+      if (!answer.ok) return;
+      const data = await answer.json();
+      const extends_ = points.length && data.points.length >= points.length && data.points[0]?.[0] === points[0][0]
+        && data.points[points.length - 1][0] === points[points.length - 1][0];
+      const from = extends_ ? points.length - 1 : 0;
+      const fresh = data.points.slice(from);
+      points = data.points;
+      fills = data.fills;
+      if (extends_) {
+        for (const [time, value, share] of fresh) { equity.update({ time, value }); down.update({ time, value: -share }); }
+      } else {
+        equity.setData(points.map(([time, value]) => ({ time, value })));
+        down.setData(points.map(([time, , share]) => ({ time, value: -share })));
+      }
+      box.closest(".card")?.classList.toggle("is-empty", !points.length);
+      box.dataset.points = points.length;
+      show(days);
+      mark();
+    }
+
+    made.timeScale().subscribeVisibleTimeRangeChange(() => requestAnimationFrame(mark));
+    paint();
+    return { paint, load, show };
+  }
+
+  // --- live ----------------------------------------------------------------------------------------------------
+  let source = null, loading = false, again = false;
+
+  function say(word, state) {
+    const live = byId("live");
+    if (!live) return;
+    live.dataset.state = state;
+    byId("live-word").textContent = word;
+  }
+
+  async function reload() {
+    if (!chart) return;
+    if (loading) { again = true; return; }
+    loading = true;
+    try { await chart.load(); } catch { /* the stream says that we are offline */ }
+    loading = false;
+    if (again) { again = false; setTimeout(reload, 500); }
+  }
+
+  function swap({ name, digest, html }) {
+    const box = document.querySelector(`[data-fragment="${name}"]`);
+    if (!box || box.dataset.digest === digest) return;
+    const open = [...box.querySelectorAll("details[open][data-key]")].map((d) => d.dataset.key);
+    const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+    box.innerHTML = html;
+    box.dataset.digest = digest;
+    for (const key of open) box.querySelector(`details[data-key="${key}"]`)?.setAttribute("open", "");
+    if (focused) box.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    if (name === "equity") reload();
+  }
+
+  function follow() {
+    if (source || document.hidden) return;
+    const own = source = new EventSource("/events");
+    own.onopen = () => say("live", "ok");
+    own.addEventListener("fragment", (event) => swap(JSON.parse(event.data)));
+    own.onerror = () => {
+      say("reconnecting", "bad");
+      if (own.readyState !== EventSource.CLOSED) return;
+      source = null;
+      fetch("/events", { method: "HEAD" }).then((a) => { if (a.status === 401) location.assign("/login"); }).catch(() => {});
+      setTimeout(follow, 3000);
+    };
+  }
+
+  function pause() {
+    source?.close();
+    source = null;
+    say("paused", "idle");
+  }
+
+  // --- keys and buttons ------------------------------------------------------------------------------------------
+  function help() { const box = byId("help"); if (box) box.open ? box.close() : box.showModal(); }
+
+  async function logout() {
+    await fetch("/logout", { method: "POST", headers: { "x-csrf-token": csrf() } });
+    location.assign("/login");
+  }
+
+  function step(by) {
+    const rows = [...document.querySelectorAll("[data-row]")];
+    const at = rows.indexOf(document.activeElement);
+    rows[Math.min(Math.max(at + by, 0), rows.length - 1)]?.focus();
+  }
+
+  let before = "";
+  function key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+    const pressed = event.key.toLowerCase();
+    if (pressed === "t") switchTheme();
+    else if (pressed === "?") help();
+    else if (pressed === "j") step(1);
+    else if (pressed === "k") step(-1);
+    else if (pressed === "o" && before === "g") location.assign("/");
+    before = pressed;
+  }
+
+  function click(event) {
+    const button = event.target.closest?.("[data-do], [data-range]");
+    if (!button) return;
+    if (button.dataset.range !== undefined) {
+      for (const other of document.querySelectorAll("[data-range]")) other.setAttribute("aria-pressed", String(other === button));
+      chart?.show(Number(button.dataset.range));
+      return;
+    }
+    ({ theme: switchTheme, help, logout })[button.dataset.do]?.();
+  }
+
+  document.addEventListener("DOMContentLoaded", async () => {
+    document.addEventListener("keydown", key);
+    document.addEventListener("click", click);
+    const box = byId("chart");
+    if (box && window.LightweightCharts) {
+      chart = makeChart(box);
+      matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => chart.paint());
+      await reload();
+    }
+    requestAnimationFrame(() => requestAnimationFrame(() => { root.dataset.drawn = ""; }));
+    if (byId("live")) {
+      follow();
+      document.addEventListener("visibilitychange", () => (document.hidden ? pause() : follow()));
+    }
+  });
+})();
