@@ -12,6 +12,7 @@ import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of 
 import pytest
 from tests.builders_content import commits, write_draft
 
+from steersman.cli.context import opened
 from steersman.cli.main import run
 
 TOML = """
@@ -79,7 +80,8 @@ SARIF = {
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.delenv("STEERSMAN_DIR", raising=False)
+    for name in ("STEERSMAN_DIR", "STEERSMAN_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "steersman.toml").write_text(TOML, encoding="utf-8")
     return tmp_path
@@ -185,6 +187,17 @@ def test_a_stopped_draft_is_a_no_by_hand_and_no_failure_on_schedule(desk: Path, 
     assert outcomes == {"content/good.md": "unchanged", "content/stopped.md": "blocked"}
     assert content("list") == 0
     assert "blocked" in content.out
+
+
+def test_a_run_of_an_automation_is_named_as_the_one_that_published(
+    desk: Path, content: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEERSMAN_RUN_ID", "publish_drafts-1")
+    write_draft(desk)
+    assert content("publish", "--due", "--yes") == 0
+    with opened(desk) as workspace:
+        actors = {e.actor for e in workspace.ledger.read(types=("content.*",))}
+    assert actors == {"automation:publish_drafts-1"}
 
 
 def test_a_wrong_name_is_wrong_usage_with_a_way_out(desk: Path, content: Said) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -145,6 +146,12 @@ def publish(
     _exit(stopped=any(o.is_trouble for o in outcomes) or (stopped and not due))
 
 
+def _actor() -> str:
+    """Return who is at work: the run this command is the script of, or the person who typed it."""
+    run = os.environ.get("STEERSMAN_RUN_ID")
+    return f"automation:{run}" if run else "person:cli"
+
+
 def _exit(*, stopped: bool) -> None:
     if stopped:
         raise typer.Exit(1)
@@ -168,7 +175,11 @@ def _checker(desk: Desk) -> DraftChecker:
     from steersman.content.handlers.checker import DraftChecker  # `--help` needs no domain
 
     return DraftChecker(
-        root=desk.workspace.root, settings=desk.workspace.content.qa, ledger=desk.ledger, clock=desk.clock
+        root=desk.workspace.root,
+        settings=desk.workspace.content.qa,
+        ledger=desk.ledger,
+        clock=desk.clock,
+        actor=_actor(),
     )
 
 
@@ -192,6 +203,7 @@ def _publisher(desk: Desk, only: str | None) -> Publisher:
         channels=channels,
         tz=desk.workspace.desk.tz,
         only=only,
+        actor=_actor(),
     )
 
 
