@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -53,8 +54,15 @@ class CutLedger:
 
 
 def outcome(ledger: Ledger) -> tuple[str, int, int, list[str]]:
+    """Return the digest of decisions and of every word that was said but the starts, and what `check_links` counts."""
     links = check_links(ledger)
-    return decisions_digest(ledger), links.fills, links.journal_entries, links.problems
+    said = sorted(
+        (event.type, event.stream, event.data)
+        for event in ledger.read(types=("trading.*", "journal.*", "approval.*"))
+        if event.type != "trading.feed.started"
+    )
+    everything = hashlib.sha256(repr(said).encode()).hexdigest()
+    return f"{decisions_digest(ledger)}/{everything}", links.fills, links.journal_entries, links.problems
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,7 @@ class Trader:
         self._refused = 0
 
     def run(self, stop: threading.Event, *, pace_s: float | None = None) -> TradeSummary:
-        """Trade to the end of the feed, or until `stop`; a feed that was finished before is left alone.
+        """Trade to the end of the feed, or until `stop`; of a feed that was finished before, only bars it got since.
 
         Args:
             pace_s: seconds to wait after each session; None waits for nothing.
@@ -108,8 +108,6 @@ class Trader:
         recorded = by_instant(self._ledger)
         before = restore(recorded, self._feed_name)
         total = self._feed.total()
-        if before.finished is not None and total in (None, before.resumed_after):
-            return self._summary(before.resumed_after, before.resumed_after, finished=True, counted=before.finished)
         instants = deque(sorted(at for at in recorded if at <= before.until))
         done, last, began = 0, 0, False
         for session in self._feed.sessions():
@@ -131,7 +129,8 @@ class Trader:
             if done % _PROGRESS_EVERY == 0 or done == total:
                 self._tell(done, total, session.at)
         else:
-            self._finish(last)
+            if began or before.finished is None:
+                self._finish(last)
             self._settle(everything=True)
             return self._summary(done, before.resumed_after, finished=True)
         self._settle(everything=True)
@@ -392,14 +391,12 @@ class Trader:
         note = f"equity {self._state.book.marked:,.0f}"
         self._on_progress(TradeProgress(done=done, total=total, at=at, note=note))
 
-    def _summary(
-        self, done: int, resumed_after: int, *, finished: bool, counted: e.FeedFinished | None = None
-    ) -> TradeSummary:
+    def _summary(self, done: int, resumed_after: int, *, finished: bool) -> TradeSummary:
         return TradeSummary(
             feed=self._feed_name,
             sessions=done,
-            bars=self._accepted if counted is None else counted.accepted,
-            refused=self._refused if counted is None else counted.rejected,
+            bars=self._accepted,
+            refused=self._refused,
             resumed_after=resumed_after,
             finished=finished,
         )
