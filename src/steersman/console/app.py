@@ -16,6 +16,7 @@ from steersman.bootstrap.desk import Desk
 from steersman.console import charts
 from steersman.console.assets import Assets
 from steersman.console.gatekeeper import Gatekeeper
+from steersman.console.kpis import Kpis
 from steersman.console.live import Live
 from steersman.console.overview import Overview, look
 from steersman.console.pages import Fragment, Pages
@@ -35,14 +36,15 @@ class Console:
         self.pages = Pages(self.assets)
         self.sessions = Sessions(token, desk.clock)
         self.guesses = Guesses(desk.clock)
-        self.live = Live(desk.ledger, self._fragments)
-        # The projector's connection and the policy store are for one thread at a time.
+        self.kpis = Kpis(desk)
+        self.live = Live(desk.ledger, self._fragments, is_behind=self.kpis.are_behind)
+        # The projector's connection is for one thread at a time.
         self._refreshing = threading.Lock()
 
     def view(self) -> Overview:
         """Catch the read models up and read the overview from them."""
         self.refresh()
-        return look(self.desk)
+        return look(self.desk, self.kpis.now())
 
     def refresh(self) -> None:
         with self._refreshing:

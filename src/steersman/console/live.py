@@ -24,10 +24,16 @@ Render = Callable[[], dict[str, Fragment]]
 class Live:
     """Fragments of the page, kept current while somebody looks."""
 
-    def __init__(self, ledger: Ledger, render: Render) -> None:
-        """`render` refreshes the read models and returns every fragment; it is called from one thread at a time."""
+    def __init__(self, ledger: Ledger, render: Render, *, is_behind: Callable[[], bool]) -> None:
+        """Follow `ledger` once somebody looks.
+
+        Args:
+            render: refreshes the read models and returns every fragment; called from one thread at a time.
+            is_behind: whether what was rendered last left something out that a later call would show.
+        """
         self._ledger = ledger
         self._render = render
+        self._is_behind = is_behind
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -85,14 +91,14 @@ class Live:
             subscription.close()
 
     def _update(self) -> bool:
-        """Render and wake; say whether it worked."""
+        """Render and wake; say whether the page is now up to date."""
         try:
             self._now = self._render()
         except Exception:  # noqa: BLE001 - the edge of a thread: report it, keep the other pages, try again
             traceback.print_exc(file=sys.stderr)
             return False
         self._wake()
-        return True
+        return not self._is_behind()
 
     def _wake(self) -> None:
         with self._lock:

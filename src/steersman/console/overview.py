@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final, Literal
 
 import msgspec
@@ -12,10 +14,9 @@ from steersman.bootstrap.desk import Desk
 from steersman.console.wording import amount, counted, money
 from steersman.content import queries as content
 from steersman.content.queries import DraftRow
-from steersman.feedback import KpiValue, values
-from steersman.feedback.settings import validate
+from steersman.feedback import KpiValue
 from steersman.trading import queries as trading
-from steersman.trading.queries import Account, FeedStatus, Hold, JournalRow, Position, StrategyStatus, VerdictRow
+from steersman.trading.queries import Account, FeedStatus, Hold, Position, StrategyStatus, VerdictRow
 
 State = Literal["ok", "warn", "bad", "idle"]
 CARDS: Final = 8
@@ -31,7 +32,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         now_ns: the machine's clock; `feed_now_ns` is the feed's, which a replay sets.
         kpis: the most urgent first; one without enough data comes last.
         drafts: those that need something first.
-        last_fills: executions at the latest instant that had any.
+        capital: what the account started with, in `currency`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     policy_version: int
     halts: dict[str, str]
+    capital: Decimal
     account: Account | None
     positions: tuple[Position, ...]
     holds: tuple[Hold, ...]
@@ -49,7 +51,6 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     verdict_counts: dict[str, int]
     feeds: tuple[FeedStatus, ...]
     strategies: tuple[StrategyStatus, ...]
-    last_entry: JournalRow | None
     fills: int
     runs: tuple[Run, ...]
     run_counts: dict[str, int]
@@ -66,13 +67,11 @@ class Sign(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
 
 
-def look(desk: Desk) -> Overview:
+def look(desk: Desk, kpis: Sequence[KpiValue]) -> Overview:
     """Read everything the page shows; the read models are as the last refresh left them."""
     db, workspace, now_ns = desk.db, desk.workspace, desk.clock.now_ns()
     account = trading.account(db)
     feed_now = now_ns if account is None else account.at
-    kpis = values(db, validate(workspace.file, workspace.kpis), now_ns=now_ns)
-    entries = trading.journal(db, limit=1)
     return Overview(
         name=workspace.desk.name,
         currency=workspace.desk.currency,
@@ -82,16 +81,16 @@ def look(desk: Desk) -> Overview:
         events=desk.ledger.head().pos,
         policy_version=desk.policy.version,
         halts=dict(desk.halts.reasons),
+        capital=workspace.capital,
         account=account,
         positions=tuple(trading.positions(db)),
         holds=tuple(trading.holds(db, now_ns=feed_now, limit=20)),
-        verdicts=tuple(trading.recent_verdicts(db, limit=7)),
+        verdicts=tuple(trading.recent_verdicts(db, limit=5)),
         verdict_counts=trading.verdict_counts(db),
         feeds=tuple(trading.feed_status(db)),
         strategies=tuple(trading.strategies_status(db)),
-        last_entry=entries[0] if entries else None,
         fills=trading.totals(db).fills,
-        runs=tuple(automation.recent_runs(db, limit=6)),
+        runs=tuple(automation.recent_runs(db, limit=20)),
         run_counts=automation.counts(db),
         drafts=tuple(sorted(content.drafts(db), key=lambda d: (_DRAFTS.get(d.status, 9), -d.checked_at))),
         kpis=tuple(sorted(kpis, key=lambda kpi: _URGENCY[kpi.status])),

@@ -18,6 +18,7 @@ from steersman.console.drawing import margin_bar, sparkline
 from steersman.console.overview import CARDS, Overview, signs
 from steersman.feedback import KpiValue
 from steersman.trading.events import CheckRow
+from steersman.trading.gate import CHECKS
 from steersman.trading.queries import VerdictDetail
 
 FRAGMENTS: Final = (
@@ -47,6 +48,7 @@ class Pages:
         )
         environment.globals.update(
             asset=assets.url,
+            meanings={check.code: check.meaning for check in CHECKS},
             spark=_spark,
             share=_share,
             margin_bar=lambda share, ok: Markup(margin_bar(share, ok=ok)),  # noqa: S704 - numbers only
@@ -58,7 +60,6 @@ class Pages:
             amount=wording.amount,
             day=wording.day,
             moment=wording.moment,
-            ago=wording.ago,
             seconds=wording.seconds,
             fact=wording.fact,
             counted=wording.counted,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -40,26 +39,12 @@ def amount(value: float | None, unit: str) -> str:
 
 def day(at_ns: int, tz: str) -> str:
     """Return the date of an instant where the desk is."""
-    return utc(at_ns).astimezone(ZoneInfo(tz)).strftime("%Y-%m-%d")
+    return utc(at_ns).astimezone(ZoneInfo(tz)).strftime("%-d %b %Y")
 
 
 def moment(at_ns: int, tz: str) -> str:
     """Return date and time of an instant where the desk is."""
-    return utc(at_ns).astimezone(ZoneInfo(tz)).strftime("%Y-%m-%d %H:%M")
-
-
-def ago(at_ns: int, now_ns: int) -> str:
-    """Return how long ago an instant was, in its largest unit; `soon` for one that is ahead."""
-    passed = timedelta(seconds=(now_ns - at_ns) // 1_000_000_000)
-    if passed < timedelta(0):
-        return "soon"
-    if passed < timedelta(minutes=1):
-        return f"{passed.seconds} s ago"
-    if passed < timedelta(hours=1):
-        return f"{passed.seconds // 60} min ago"
-    if passed < timedelta(days=2):
-        return f"{passed // timedelta(hours=1)} h ago"
-    return f"{passed.days:,} days ago"
+    return utc(at_ns).astimezone(ZoneInfo(tz)).strftime("%-d %b %Y %H:%M")
 
 
 def seconds(value: float | None) -> str:

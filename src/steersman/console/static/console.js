@@ -56,12 +56,12 @@
       const range = made.timeScale().getVisibleRange();
       const seen = range ? fills.filter((f) => f[0] >= range.from && f[0] <= range.to) : [];
       const note = byId("legend-note");
-      const room = Math.max(12, Math.round(box.clientWidth / 9));
+      const room = Math.max(12, Math.round(box.clientWidth / 12));
       if (note) note.textContent = seen.length > room ? `· ${seen.length} fills here, zoom in to see them` : `· ${seen.length} fills here`;
       const shown = seen.length > room ? [] : seen;
       markers.setMarkers(shown.map(([time, side, text]) => ({
         time, position: side === "B" ? "belowBar" : "aboveBar", shape: side === "B" ? "arrowUp" : "arrowDown",
-        color: side === "B" ? colour("ok") : colour("warn"), size: 0.7, text: shown.length <= room / 3 ? `${side} ${text}` : side,
+        color: side === "B" ? colour("ok") : colour("warn"), size: 0.7, text: shown.length <= room / 7 ? `${side} ${text}` : side,
       })));
     }
 
