@@ -100,6 +100,22 @@ def test_trips_are_the_realised_result_and_with_open_fees_everything_adds_up(all
     assert book.cash + at_cost(all_fills, trips) == CAPITAL + book.realised - open_fees
 
 
+@given(fills)
+def test_once_all_is_closed_every_fee_is_in_one_trip_and_cash_is_capital_plus_trips(all_fills: list[Fill]) -> None:
+    book, trips = booked(all_fills)
+    paid = sum(f.fee_cents for f in all_fills)
+    for strategy in ("trend", "reversion"):
+        for name in ("IBM", "MSFT"):
+            held = int(book.own_position(strategy, name))
+            if held:
+                side = Side.SELL if held > 0 else Side.BUY
+                trips += take(book, Fill(strategy, name, side, abs(held), 10_000, 7), 1_000)
+                paid += 7
+    assert book.positions() == {}
+    assert sum((t.fees for t in trips), Decimal(0)) == Decimal(paid) / 100
+    assert book.cash == CAPITAL + sum((t.pnl for t in trips), Decimal(0)) == CAPITAL + book.realised
+
+
 @given(fills, st.integers(1, 50_000), st.integers(1, 50_000))
 def test_equity_is_capital_plus_what_was_made_and_what_is_open(all_fills: list[Fill], ibm: int, msft: int) -> None:
     book, trips = booked(all_fills)

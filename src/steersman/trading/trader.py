@@ -208,11 +208,7 @@ class Trader:
         """Send what an earlier life decided at `at` and may not have sent; a venue that has it says so."""
         for found in self._state.open_orders():
             order = found.order
-            if order.created_at != at or order.order_id in self._state.unknown:
-                continue
-            if found.acknowledged:
-                self._venues[order.venue].restore([found])
-            else:
+            if order.created_at == at and order.order_id not in self._state.unknown:
                 self._send(order, at)
 
     def _decisions(self, session: Session) -> tuple[list[NewEvent], list[Order]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from tests.builders_desk import TOML, a_small_desk, a_trader, some_rows, trade, write_bars, write_strategy
 
 from steersman.bootstrap.plugins import factory
-from steersman.kernel.errors import OutcomeUnknown
+from steersman.kernel.errors import OutcomeUnknown, Unavailable
 from steersman.ledger import ANY, Appended, Ledger, NewEvent
 from steersman.ledger.adapters.memory import create as memory_ledger
 from steersman.policy.store import halt_event, resume_event
@@ -129,6 +130,60 @@ def test_an_order_of_unknown_fate_that_the_venue_has_is_known_again_and_unblocks
         lost.quantity
     )
     assert len([o for o in venue.sent if o.instrument == lost.instrument]) > 1
+
+
+def test_nothing_is_sent_once_an_append_that_nobody_waited_for_was_refused(tmp_path: Path) -> None:
+    root, ledger = a_small_desk(tmp_path), memory_ledger()
+
+    class FullForAMoment(Proxy):
+        """Refuses the session before the first order, then has room again."""
+
+        refused = 0
+
+        def append_soon(self, events: Sequence[NewEvent], *, expect: int = ANY) -> Future[Appended]:
+            last = [event for event in events if event.type == e.ACCOUNT_MARKED]
+            if last and msgspec.json.decode(last[0].data)["at"] == before:
+                future: Future[Appended] = Future()
+                future.set_exception(Unavailable("the disk is full", fix="free some"))
+                self.refused += 1
+                # As it is when the disk is slow: nobody has looked at the answer when the next decision is made.
+                return Late(future)
+            return self._inner.append_soon(events, expect=expect)  # type: ignore[no-any-return]  # of a proxy
+
+    with pytest.raises(Cut):
+        trade(root, CutAfterDecision(probe := memory_ledger()))
+    marks = [m["at"] for m in data(probe, e.ACCOUNT_MARKED)]
+    before = marks[-1]
+    full, venue = FullForAMoment(ledger), Listening(paper(root))
+    venue.heard = []
+    with pytest.raises(Unavailable):
+        trade(root, full, venue=venue)
+    assert full.refused == 1
+    assert data(ledger, e.ORDER_SUBMITTED)
+    assert venue.heard == []
+
+
+class Late(Future[Appended]):
+    """Answers as `known` does, but only once it has been asked whether it is done before."""
+
+    def __init__(self, known: Future[Appended]) -> None:
+        super().__init__()
+        self._known, self._asked = known, 0
+
+    def done(self) -> bool:
+        self._asked += 1
+        return self._asked > 1
+
+    def result(self, timeout: float | None = None) -> Appended:
+        return self._known.result(timeout)
+
+
+class Listening(Proxy):
+    heard: list[Order]
+
+    def submit(self, order: Order) -> None:
+        self.heard.append(order)
+        self._inner.submit(order)
 
 
 def test_bars_that_a_finished_feed_got_later_are_traded_and_the_old_ones_are_not_again(tmp_path: Path) -> None:
