@@ -25,17 +25,18 @@ from steersman.bootstrap.events import (
 from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.workspace import CATALOGUE, FILE, Workspace, load_workspace
 from steersman.kernel.clock import Clock, SystemClock
-from steersman.kernel.errors import Misconfigured, SteersmanError
+from steersman.kernel.errors import Corrupt, Misconfigured, SteersmanError
 from steersman.ledger import new_event
 from steersman.ledger.adapters.socket import serve
 from steersman.ledger.adapters.sqlite import BALLAST_BYTES
 from steersman.ledger.anchor import anchor
-from steersman.policy.store import PolicyStore, activate
+from steersman.policy.store import PolicyStore, activate, halt_event
 from steersman.trading.ports import Feed, Venue
 from steersman.trading.trader import TradeProgress, Trader, TradeSummary
 
 STREAM = "process/core"
 _LOOK_AGAIN_S = 1.0
+_QUIET_LOOKS = 10
 _ANCHOR_EVERY_S = 3600.0
 _WATCH_S = 5.0
 _JUMP_S = 2.0
@@ -65,6 +66,7 @@ class Core:
                 now_ns=self.clock.now_ns(),
             )
             self.policy = PolicyStore(self.ledger, CATALOGUE)
+            self.anchor()  # before anybody is answered: a cut tail halts the desk at its start
             self._server = serve(self.ledger, workspace.socket)
         except BaseException:
             self.ledger.close()
@@ -97,7 +99,7 @@ class Core:
         """
         found = []
         for name in self.workspace.trading.feeds:
-            told = ""
+            told, looks = "", 0
             while not stop.is_set():
                 try:
                     found.append(self._trader(name, on_progress).run(stop, pace_s=pace_s))
@@ -105,7 +107,9 @@ class Core:
                 except Misconfigured as exc:
                     if not waits:
                         raise
-                    if exc.message != told:
+                    looks += 1
+                    # A script of this desk may be about to write it: a few seconds are no news.
+                    if exc.message != told and looks > _QUIET_LOOKS:
                         told = exc.message
                         print(f"core: feed {name} waits: {exc}", file=sys.stderr, flush=True)
                         self.say(FEED_WAITING, FeedWaiting(feed=name, reason=told, at=self.clock.now_ns()))
@@ -127,9 +131,17 @@ class Core:
                 self.anchor()
 
     def anchor(self) -> None:
-        """Write the head outside the ledger, so that a cut tail shows."""
-        if self.ledger.head().pos:
+        """Write the head outside the ledger, so that a cut tail shows; halt everything if one was cut."""
+        if not self.ledger.head().pos:
+            return
+        try:
             anchor(self.ledger, self.workspace.anchor, self.clock)
+        except Corrupt as exc:
+            # A history that somebody changed is no ground to trade on. Only a person can say what happened.
+            print(f"core: {exc}", file=sys.stderr, flush=True)
+            if "all" not in self.policy.current_halts().reasons:
+                reason = f"the ledger does not agree with its anchors: {exc.message}"
+                self.ledger.append([halt_event("all", reason=reason, actor="core", now_ns=self.clock.now_ns())])
 
     def close(self) -> None:
         """Anchor, stop serving, let the ledger go."""

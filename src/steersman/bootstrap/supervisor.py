@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 
 from steersman.kernel.clock import Clock, SystemClock
-from steersman.kernel.errors import Unavailable
+from steersman.kernel.errors import Misconfigured, Unavailable
 
 STOP_GRACE_S = 10.0
 _QUICK_DEATH_S = 5.0
@@ -50,7 +50,7 @@ class Supervisor:
         try:
             for child in self._children:
                 self._start(child)
-                child.ready(partial(self._alive, child))
+                self._await(child)
             on_ready()
             watchers = [threading.Thread(target=self._watch, args=(c,), daemon=True) for c in self._children]
             for watcher in watchers:
@@ -74,6 +74,15 @@ class Supervisor:
     def _alive(self, child: Child) -> bool:
         process = self._running[child.name]
         return process.poll() is None and not self._stopping.is_set()
+
+    def _await(self, child: Child) -> None:
+        """Return once `child` is ready; one that says what must be changed keeps its exit code."""
+        try:
+            child.ready(partial(self._alive, child))
+        except Unavailable as exc:
+            if self._running[child.name].poll() == EXIT_MISCONFIGURED:
+                raise Misconfigured(exc.message, fix=exc.fix) from exc
+            raise
 
     def _start(self, child: Child) -> None:
         # A session of its own: Ctrl-C in the terminal reaches the supervisor only, which then stops them in order.
