@@ -19,7 +19,7 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
     "bench": ("bench", "measure against the targets"),
     "halt": ("halt", "stop orders: all, a venue, a strategy or an instrument"),
     "resume": ("resume", "re-arm what was halted; only a person can"),
-    "signal": ("signal", "submit and list signals"),
+    "signal": ("signal", "every signal, and what each check said to it"),
     "order": ("order", "list and show orders"),
     "journal": ("journal", "every decision and round trip, with its reasons"),
     "auto": ("auto", "automations: list, run, logs, graph"),
