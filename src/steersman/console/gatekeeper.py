@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -72,8 +72,6 @@ class Gatekeeper:
 
 def session_of(headers: Headers, sessions: Sessions) -> str | None:
     """Return the valid session that the request carries, or None."""
-    try:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(sessions.cookie)
-    except CookieError:
-        return None
-    return morsel.value if morsel is not None and sessions.is_valid(morsel.value) else None
+    # Not http.cookies: it drops everything after a value it dislikes, e.g. the JSON of another program on this host.
+    value = cookie_parser(headers.get("cookie", "")).get(sessions.cookie, "")
+    return value if sessions.is_valid(value) else None

@@ -58,6 +58,9 @@ class Live:
         finally:
             with self._lock:
                 self._streams.discard(own)
+                if not self._streams:
+                    # Nothing is rendered until somebody looks again, and their page is newer than this.
+                    self._now = None
 
     def close(self) -> None:
         """End every stream and the thread."""
@@ -84,7 +87,7 @@ class Live:
                     watched = bool(self._streams)
                 if not watched:
                     self._stop.wait(_POLL_S)  # nobody looks: remember that something happened, render nothing
-                elif stale:
+                elif stale or self._now is None:
                     stale = not self._update()
                     self._stop.wait(_AT_MOST_EVERY_S)
         finally:
