@@ -169,6 +169,10 @@ def _changed(view: Overview) -> Sign:
     return Sign(
         question="What changed?",
         state="idle",
-        answer=f"{money(view.account.day_pnl, signed=True)} {view.currency} on the day",
-        reasons=(*shifted, f"{counted(view.fills, 'fill')} so far, policy version {view.policy_version}"),
+        answer=f"{money(view.account.day_pnl, signed=True)} {view.currency}",
+        reasons=(
+            "on the day" + (f", {shifted[0]}" if shifted else ""),
+            *shifted[1:],
+            f"{counted(view.fills, 'fill')} so far, policy version {view.policy_version}",
+        ),
     )
