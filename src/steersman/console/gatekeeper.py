@@ -58,7 +58,10 @@ class Gatekeeper:
         value = session_of(headers, self._sessions)
         scope.setdefault("state", {})["session"] = value
         changes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
-        if changes and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        # A link to /login that somebody follows is welcome; pictures and frames of another site that guess tokens would
+        # use up the attempts of the one who knows it.
+        guesses = path == "/login" and headers.get("sec-fetch-dest", "document") != "document"
+        if (changes or guesses) and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return PlainTextResponse("Refused: the request comes from another site.\n", 403)
         if path == "/login" or path.startswith("/static/"):
             return None

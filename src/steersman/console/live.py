@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 import msgspec
@@ -40,7 +40,7 @@ class Live:
         self._streams: set[_Stream] = set()
         self._now: dict[str, Fragment] | None = None
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes, None]:
         """Yield server-sent events: first everything, then what changes, until the client or the desk goes away."""
         own = _Stream(asyncio.get_running_loop())
         self._join(own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import msgspec
 from tests.builders_trading_ledger import a_mark, append
@@ -15,7 +15,7 @@ from steersman.ledger.adapters.memory import create as memory_ledger
 from steersman.trading import events as e
 
 
-async def _first(stream: AsyncIterator[bytes]) -> str:
+async def _first(stream: AsyncGenerator[bytes, None]) -> str:
     """Return the HTML of the next fragment; comments and hints are passed over."""
     async with asyncio.timeout(20):
         while not (text := await anext(stream)).startswith(b"event: fragment\n"):
