@@ -98,6 +98,7 @@ def _facts(signal: Signal) -> Facts:
         in_session=True,
         direction=1,
         quantity=to_nano(signal.quantity),
+        limited=False,
         limit_price=_PRICE,
         price=_PRICE,
         signal_age_ns=0,

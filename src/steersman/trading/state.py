@@ -143,6 +143,7 @@ class State:
             in_session=None if bar_at is None else bar_at == at,
             direction=_SIGN[signal.side],
             quantity=to_nano(signal.quantity),
+            limited=signal.limit_price is not None,
             limit_price=price if signal.limit_price is None else to_nano(signal.limit_price),
             price=price,
             signal_age_ns=at - signal.created_at,

@@ -23,6 +23,7 @@ AT_THE_LIMIT: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] =
     ("DATA_OUTLIER", {"outlier_z": 8}, {"outlier_z": 8.1}, {}),
     ("DUPLICATE_ID", {}, {"repeated_id": True}, {}),
     ("DUPLICATE_CONTENT", {}, {"repeated_content": 1}, {}),
+    ("POSITIVE", {}, {"quantity": 0}, {}),
     ("TICK", {"limit_price": 100.01}, {"limit_price": 100.005}, {}),
     ("LOT", {"quantity": 10}, {"quantity": 10.5}, {}),
     ("MAX_QTY", {"quantity": 12}, {"quantity": 13}, {"max_qty": 12}),
@@ -126,6 +127,27 @@ def test_an_exit_passes_limits_on_exposure_loss_and_approval() -> None:
     assert judge(held, some_limits()).outcome == "accept"
     entry = some_facts(quantity=10, position=80, gross=90_000, buying_power=-50, day_pnl=-9_000, drawdown=0.5)
     assert set(judge(entry, some_limits()).failed) >= {"GROSS", "BUYING_POWER", "DAILY_LOSS", "DRAWDOWN"}
+
+
+def test_an_exit_over_a_size_limit_is_cut_although_exposure_is_beyond_its_limit() -> None:
+    judged = judge(some_facts(direction=-1, quantity=150, position=150, gross=90_000), some_limits(max_position=1_000))
+    assert (judged.outcome, judged.quantity, judged.failed) == ("adjust", 100 * ONE, ("MAX_NOTIONAL",))
+
+
+def test_a_market_order_at_an_adjusted_price_is_off_no_tick() -> None:
+    assert judge(some_facts(limited=False, price=100.005, limit_price=100.005), some_limits()).outcome == "accept"
+
+
+@pytest.mark.parametrize("changes", [{"quantity": -10}, {"price": -100}, {"limit_price": -100}, {"price": 0}])
+def test_a_number_not_above_zero_is_refused_whatever_else_passes(changes: dict[str, Any]) -> None:
+    judged = judge(some_facts(**changes), some_limits())
+    assert judged.outcome == "reject"
+    assert "POSITIVE" in judged.failed
+
+
+def test_a_step_of_zero_is_a_missing_fact() -> None:
+    assert judge(some_facts(tick=0), some_limits()).failed == ("TICK",)
+    assert judge(some_facts(lot=0), some_limits()).failed == ("LOT",)
 
 
 def test_a_strategy_may_not_sell_what_another_one_holds() -> None:

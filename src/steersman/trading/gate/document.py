@@ -10,6 +10,8 @@ _WORDS = {"+": "{0} + {1}", "-": "{0} - {1}", "*": "{0} x {1}", "times": "{0} x 
 _CONDITIONS = {
     "reducing": "it is an exit",
     "buying": "it buys",
+    "at_market": "it is a market order",
+    "positive": "quantity, price and limit price are above zero",
     "spending": "it buys and is no exit",
     "shorts_allowed": "shorts are allowed",
 }

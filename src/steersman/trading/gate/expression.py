@@ -1,6 +1,7 @@
 """The few words a check is written in; each can be said in Python integers and in Polars, with the same answer.
 
-A value that needs an unknown fact is unknown (None, null). Conditions are of facts that are always known.
+A value that needs an unknown fact, or a quotient by zero, is unknown (None, null).
+Conditions are true or false of any facts; an unknown one never grants anything.
 """
 
 from __future__ import annotations
@@ -72,6 +73,9 @@ CONDITIONS: Final[dict[str, str]] = {
     # An exit: it takes a position towards zero and not beyond. An unknown position is no exit.
     "reducing": "position is not None and direction * position < 0 and quantity <= abs(position)",
     "buying": "direction > 0",
+    "at_market": "not limited",
+    # An unknown price is left to the checks that need it.
+    "positive": "quantity > 0 and (price is None or price > 0) and (limit_price is None or limit_price > 0)",
     "spending": "direction > 0 and not reducing",
     "shorts_allowed": "allow_short",
 }
@@ -90,6 +94,14 @@ def fields(expression: Expression | None) -> set[str]:
             return set()
 
 
+def divisors(expression: Expression | None) -> set[str]:
+    """Return the names of the fields an expression divides by."""
+    if not isinstance(expression, Apply):
+        return set()
+    own = fields(expression.right) if expression.op in ("per", "rest") else set()
+    return own | divisors(expression.left) | divisors(expression.right)
+
+
 def source(expression: Expression, nullable: frozenset[str]) -> str:
     """Return Python source for `expression` over local names; None where a needed one is None."""
     if isinstance(expression, When):
@@ -99,7 +111,10 @@ def source(expression: Expression, nullable: frozenset[str]) -> str:
     plain = _plain(expression)
     if not unknown:
         return plain
-    return f"(None if {' or '.join(f'{name} is None' for name in unknown)} else {plain})"
+    zero = divisors(expression)
+    # `not` is both unknown and zero.
+    tests = (f"not {name}" if name in zero else f"{name} is None" for name in unknown)
+    return f"(None if {' or '.join(tests)} else {plain})"
 
 
 def _plain(expression: Expression | None) -> str:
@@ -143,6 +158,10 @@ def vector_conditions() -> dict[str, pl.Expr]:
     return {
         "reducing": reducing,
         "buying": pl.col("direction") > 0,
+        "at_market": ~pl.col("limited"),
+        "positive": (pl.col("quantity") > 0)
+        & (pl.col("price").fill_null(1) > 0)
+        & (pl.col("limit_price").fill_null(1) > 0),
         "spending": (pl.col("direction") > 0) & ~reducing,
         "shorts_allowed": pl.col("allow_short"),
     }

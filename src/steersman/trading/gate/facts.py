@@ -25,6 +25,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         in_session: the instrument's market trades at this instant.
         direction: +1 buys, -1 sells.
         quantity: units asked for, > 0.
+        limited: a limit order; a market order names no price, so it can be off no tick.
         limit_price: of a limit order; the last price for a market order.
         price: last price, currency per unit.
         signal_age_ns: since the source made the signal; negative: made in the future.
@@ -51,6 +52,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     in_session: bool | None
     direction: int
     quantity: int
+    limited: bool
     limit_price: int | None
     price: int | None
     signal_age_ns: int

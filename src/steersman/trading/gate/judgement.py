@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import compress
+from operator import not_
 from typing import Final, Literal
 
 import msgspec
@@ -15,6 +17,7 @@ from steersman.trading.gate.wording import amount
 Outcome = Literal["accept", "adjust", "hold", "reject"]
 _ADJUSTABLE: Final = frozenset(c.code for c in CHECKS if c.cap is not None)
 _ASKING: Final = frozenset(c.code for c in CHECKS if c.asks)
+_SIZED: Final = _ADJUSTABLE | _ASKING
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -46,8 +49,11 @@ def judge(facts: Facts, limits: Limits) -> Judgement:
     failed = _failed(passed)
     if not failed:
         return _judgement("accept", facts.quantity, rows, failed, "all checks passed", limits)
-    reasons = "; ".join(row.why for row in rows if not row.ok)
-    if _ASKING.issuperset(failed) and not _lacks(rows):
+    against = [row for row in rows if not row.ok]
+    reasons = "; ".join([row.why for row in against])
+    # What is known does not depend on the size: what is lacking now still is after a cut.
+    lacks = None in [row.margin for row in against]
+    if _ASKING.issuperset(failed) and not lacks:
         return _judgement("hold", facts.quantity, rows, failed, reasons, limits)
     quantity = _smaller(facts, limits, failed) if limits.allow_adjust else 0
     if quantity > 0:
@@ -55,8 +61,7 @@ def judge(facts: Facts, limits: Limits) -> Judgement:
         cut = f"{reasons}; cut to {amount(quantity)}"
         if not left:
             return _judgement("adjust", quantity, rows, failed, cut, limits)
-        # What is known does not depend on the size, so a limit that lacks still does.
-        if _ASKING.issuperset(left) and not _lacks(rows):
+        if _ASKING.issuperset(left) and not lacks:
             return _judgement("hold", quantity, rows, failed, cut, limits)
     return _judgement("reject", 0, rows, failed, reasons, limits)
 
@@ -77,16 +82,12 @@ def _judgement(
 
 def _failed(passed: tuple[bool, ...]) -> tuple[str, ...]:
     # Nearly always all pass, and `in` finds that without a loop of ours.
-    return () if False not in passed else tuple(code for code, ok in zip(CODES, passed, strict=True) if not ok)
-
-
-def _lacks(rows: tuple[CheckRow, ...]) -> bool:
-    return any(row.margin is None for row in rows)
+    return () if False not in passed else tuple(compress(CODES, map(not_, passed)))
 
 
 def _smaller(facts: Facts, limits: Limits, failed: tuple[str, ...]) -> int:
     """Return the largest whole number of lots that the size limits allow, 0 if size is not all that is wrong."""
-    if not (_ADJUSTABLE | _ASKING).issuperset(failed) or not facts.lot:
+    if not _SIZED.issuperset(failed) or not facts.lot:
         return 0
     largest = cap(facts, limits, facts.quantity)
     if largest is None:

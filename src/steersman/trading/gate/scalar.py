@@ -16,6 +16,8 @@ from steersman.trading.gate.wording import why
 Seen = tuple[tuple[CheckRow, ...], tuple[bool, ...]]
 """Per check, in table order: its row, and whether it passed. An unknown one did not."""
 
+# What the conditions read.
+_CONDITIONED: Final = {"direction", "position", "quantity", "price", "limit_price", "limited", "allow_short"}
 _FACTS, _LIMITS = tuple(Facts.__struct_fields__), tuple(Limits.__struct_fields__)
 
 
@@ -29,7 +31,7 @@ NULLABLE: Final = _nullable()
 
 def _loads(expressions: list[Expression]) -> list[str]:
     """Return the lines that bring each field into a local once."""
-    names = set().union(*(fields(e) for e in expressions)) | {"direction", "position", "quantity", "allow_short"}
+    names = set().union(*(fields(e) for e in expressions)) | _CONDITIONED
     lines = [f"{n} = facts.{n}" for n in _FACTS if n in names and n != "quantity"]
     return lines + [f"{n} = limits.{n}" for n in _LIMITS if n in names]
 

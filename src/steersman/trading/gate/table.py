@@ -66,6 +66,11 @@ def _unless_exit(expression: Expression) -> Expression:
     return When("reducing", _ZERO, expression)
 
 
+def _room_unless_exit(value: Expression) -> Expression:
+    # An exit cut by another limit must not be cut to nothing because exposure is already beyond its own.
+    return When("reducing", _QUANTITY, _room(value))
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     Check(
         code="HALT",
@@ -165,9 +170,19 @@ CHECKS: Final[tuple[Check, ...]] = (
         rule=f"{_SEC}(c)(1)(ii) (duplicative orders)",
     ),
     Check(
+        code="POSITIVE",
+        meaning="Quantity and prices are above zero.",
+        otherwise="the quantity or a price is not above zero",
+        seen=When("positive", _TRUE, _ZERO),
+        allowed=_TRUE,
+        unit="flag",
+        comparison="==",
+        rule=f"{_SEC}(c)(1)(ii) (erroneous orders)",
+    ),
+    Check(
         code="TICK",
-        meaning="The limit price is a multiple of the tick.",
-        seen=_op("rest", _F("limit_price"), _F("tick")),
+        meaning="The limit price is a multiple of the tick. A market order names none.",
+        seen=When("at_market", _ZERO, _op("rest", _F("limit_price"), _F("tick"))),
         allowed=_ZERO,
         unit="currency",
         on_missing="no price to check, or the instrument has no tick",
@@ -247,7 +262,7 @@ CHECKS: Final[tuple[Check, ...]] = (
         seen=_unless_exit(_AFTER_VALUE),
         allowed=_F("max_position"),
         unit="currency",
-        cap=_room(_F("max_position")),
+        cap=_room_unless_exit(_F("max_position")),
         rule=f"{_SEC}(c)(1)(i); {_RTS} art. 15(4)",
         on_missing="the position or its price is not known",
     ),
@@ -257,7 +272,7 @@ CHECKS: Final[tuple[Check, ...]] = (
         seen=_unless_exit(_op("+", _op("-", _F("gross"), _HELD_VALUE), _AFTER_VALUE)),
         allowed=_F("max_gross"),
         unit="currency",
-        cap=_room(_op("+", _op("-", _F("max_gross"), _F("gross")), _HELD_VALUE)),
+        cap=_room_unless_exit(_op("+", _op("-", _F("max_gross"), _F("gross")), _HELD_VALUE)),
         rule=f"{_SEC}(c)(1)(i) (pre-set credit or capital thresholds)",
         on_missing="a position has no price, so the exposure is not known",
     ),

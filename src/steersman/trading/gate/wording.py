@@ -6,7 +6,8 @@ from typing import Final
 
 from steersman.trading.gate.table import Check
 
-_PLAIN: Final = ("flag", "count")
+_BEYOND: Final = {"<=": ">", ">=": "<", "==": "is not"}
+_UNSAID: Final = ("ratio", "currency")
 
 
 def why(rule: Check, seen: int | None, allowed: int | None) -> str:
@@ -16,14 +17,16 @@ def why(rule: Check, seen: int | None, allowed: int | None) -> str:
         return f"{rule.code}: missing: {rule.on_missing or 'a fact it needs is not known'}"
     if rule.unit == "flag":
         return f"{rule.code}: {rule.otherwise}"
-    beyond = {"<=": ">", ">=": "<", "==": "is not"}[rule.comparison]
-    shown, limit = (str(v) if rule.unit in _PLAIN else amount(v) for v in (seen, allowed))
-    unit = "" if rule.unit in (*_PLAIN, "ratio", "currency") else f" {rule.unit}"
-    return f"{rule.code}: {shown}{unit} {beyond} {limit}{unit}"
+    if rule.unit == "count":
+        return f"{rule.code}: {seen} {_BEYOND[rule.comparison]} {allowed}"
+    unit = "" if rule.unit in _UNSAID else f" {rule.unit}"
+    return f"{rule.code}: {amount(seen)}{unit} {_BEYOND[rule.comparison]} {amount(allowed)}{unit}"
 
 
 def amount(nano: int) -> str:
     """Return billionths as people read them: 15,230 or 0.052, at most four decimals."""
+    if nano % 1_000_000_000 == 0:
+        return f"{nano // 1_000_000_000:,}"
     whole, rest = divmod((abs(nano) + 50_000) // 100_000, 10_000)
     decimals = f".{rest:04d}".rstrip("0") if rest else ""
     return f"{'-' if nano < 0 else ''}{whole:,}{decimals}"
