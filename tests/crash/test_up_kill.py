@@ -23,7 +23,7 @@ from steersman.ledger.adapters.sqlite import create as sqlite_ledger
 from steersman.trading.digest import decisions_digest
 from steersman.trading.links import check_links
 
-pytestmark = pytest.mark.crash
+pytestmark = [pytest.mark.crash, pytest.mark.serial]
 MARKED, STARTED, FINISHED = "trading.account.marked", "trading.feed.started", "trading.feed.finished"
 _SHORT = 'start = "2011-01-03"\nend = "2011-12-30"'
 
@@ -34,7 +34,7 @@ def steersman(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], *, seconds: float = 150) -> None:
     pause, clock = threading.Event(), SystemClock()
     give_up = clock.elapsed_ns() + int(seconds * 1e9)
     while not condition():
