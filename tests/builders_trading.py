@@ -24,8 +24,8 @@ def some_facts(**changes: Any) -> Facts:
     fine: dict[str, Any] = {
         "halted": False, "strategy_on": True, "known": True, "in_session": True, "direction": 1, "quantity": 10,
         "limited": True, "limit_price": 100, "price": 100, "signal_age_ns": 0, "data_age_ns": 0, "outlier_z": 1,
-        "repeated_id": False, "repeated_content": 0, "tick": 0.01, "lot": 1, "messages": 0, "executions": 0, "open_orders": 0,
-        "position": 0, "own_position": changes.get("position", 0), "gross": 0,
+        "repeated_id": False, "repeated_content": 0, "tick": 0.01, "lot": 1, "messages": 0,
+        "executions": 0, "open_orders": 0, "position": 0, "own_position": changes.get("position", 0), "gross": 0,
         "buying_power": 100_000, "crosses_own": False,
         "day_pnl": 0, "drawdown": 0,
     }  # fmt: skip

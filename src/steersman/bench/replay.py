@@ -76,13 +76,29 @@ def _once() -> dict[str, float]:
 
     facts = msgspec.structs.asdict(_facts(msgspec.json.decode(_raw(0, 20), type=Signal)))
     rng = np.random.default_rng(7)
-    constant = [pl.lit(value).alias(name) for name, value in facts.items() if name not in ("quantity", "position")]
-    frame = pl.DataFrame(
-        {
-            "quantity": rng.integers(1, 120, _SIGNALS) * 10**9,
-            "position": rng.integers(0, 200, _SIGNALS) * 10**9,
-        }
-    ).with_columns(constant)
+
+    def units(low: int, high: int) -> object:
+        return rng.integers(low, high, _SIGNALS) * 10**9
+
+    position, price = units(0, 200), rng.integers(9_900, 10_300, _SIGNALS) * 10**7
+    varied = {
+        "quantity": units(1, 120),
+        "position": position,
+        "own_position": position,
+        "price": price,
+        "limit_price": price,
+        "gross": units(20_000, 60_000),
+        "buying_power": units(50_000, 90_000),
+        "day_pnl": units(-1_000, 1_000),
+        "drawdown": rng.integers(0, 10**8, _SIGNALS),
+        "outlier_z": units(0, 5),
+        "messages": rng.integers(0, 5, _SIGNALS),
+        "open_orders": rng.integers(0, 5, _SIGNALS),
+    }
+    # Polars computes a column of one value once; a column like that of a real replay differs by row.
+    frame = pl.DataFrame(varied).with_columns(
+        pl.lit(value).alias(name) for name, value in facts.items() if name not in varied
+    )
     limits = _limits()
     before = resource.getrusage(resource.RUSAGE_SELF)
     judged = judge_frame(frame, limits)

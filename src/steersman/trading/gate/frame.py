@@ -33,19 +33,23 @@ def judge_frame(frame: pl.DataFrame, limits: Limits | None = None) -> pl.DataFra
     if absent:
         raise ValueError(f"the frame has no column {', '.join(absent)}")
     added = [_literal(name, value) for name, value in from_policy.items() if name not in frame.columns]
-    asked = frame.with_columns(added).with_columns(_passes())
+    # Lazy, so that what several checks read (the order's value, the position afterwards) is computed once.
+    asked = frame.lazy().with_columns(added).with_columns(_passes()).collect()
     judged = asked.with_columns(_first_outcome(), quantity_allowed=pl.col("quantity"))
     smaller = judged.with_row_index("row").filter(pl.col("outcome") == "cut")
     if smaller.height:
         again = (
-            smaller.with_columns(quantity=_smaller())
+            smaller.lazy()
+            .with_columns(quantity=_smaller())
             .filter(pl.col("quantity") > 0)
             .with_columns(_passes())
             .with_columns(_second_outcome())
+            .select("row", second="outcome", cut="quantity")
+            .collect()
         )
         judged = (
             judged.with_row_index("row")
-            .join(again.select("row", second="outcome", cut="quantity"), on="row", how="left", maintain_order="left")
+            .join(again, on="row", how="left", maintain_order="left")
             .with_columns(
                 outcome=pl.when(pl.col("outcome") == "cut")
                 .then(pl.col("second").fill_null("reject"))
