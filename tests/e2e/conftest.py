@@ -16,8 +16,9 @@ ARGUMENTS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Start the browser for one file: playwright's event loop runs as long, and other files have loops of their own."""
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is missing, no page was looked at: apt-get install chromium")
     with sync_playwright() as playwright:

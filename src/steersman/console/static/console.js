@@ -101,6 +101,14 @@
     return { paint, load, show };
   }
 
+  const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+
+  const library = (src) => new Promise((done, failed) => {
+    const script = document.createElement("script");
+    Object.assign(script, { src, onload: done, onerror: () => failed(new Error(`${src} did not load`)) });
+    document.head.append(script);
+  });
+
   // --- live ----------------------------------------------------------------------------------------------------
   let source = null, loading = false, again = false;
 
@@ -192,16 +200,19 @@
   document.addEventListener("DOMContentLoaded", async () => {
     document.addEventListener("keydown", key);
     document.addEventListener("click", click);
-    const box = byId("chart");
-    if (box && window.LightweightCharts) {
-      chart = makeChart(box);
-      matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => chart.paint());
-      await reload();
-    }
-    requestAnimationFrame(() => requestAnimationFrame(() => { root.dataset.drawn = ""; }));
     if (byId("live")) {
       follow();
       document.addEventListener("visibilitychange", () => (document.hidden ? pause() : follow()));
     }
+    const box = byId("chart");
+    if (box) {
+      await painted(); // the words first: the chart library takes longer than everything else together
+      await library(box.dataset.library);
+      chart = makeChart(box);
+      matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => chart.paint());
+      await reload();
+    }
+    await painted();
+    root.dataset.drawn = "";
   });
 })();
