@@ -32,6 +32,8 @@ from steersman.ledger import Ledger
 _REMEMBERED = 1000
 _POLL_S = 0.1
 _LOST_NEED_S = 10.0
+_LETTING_GO_S = 5.0
+_LETTING_GO_POLL_S = 0.005
 _VERBS: dict[Status, str] = {
     "failed": "failed",
     "timed_out": "timed out",
@@ -203,6 +205,8 @@ class Conductor:
         if lock.acquire(request.run_id):
             return ""
         running = lock.holder()
+        if self.recorder.final(running) is not None and self._acquire_soon(request, lock):
+            return ""
         if automation.overlap == "skip":
             return f"overlap: {running} is still running"
         waiting = FileLock(self.folders.runs / automation.name / "queue")
@@ -217,6 +221,14 @@ class Conductor:
         finally:
             waiting.release()
         return ""
+
+    def _acquire_soon(self, request: RunRequest, lock: FileLock) -> bool:
+        """Take the lock of a run that has ended and is about to let go; return whether it came."""
+        give_up = self._clock.elapsed_ns() + int(_LETTING_GO_S * 1e9)
+        while not lock.acquire(request.run_id):
+            if self._clock.elapsed_ns() > give_up or self.closing.wait(_LETTING_GO_POLL_S):
+                return False
+        return True
 
     def _attempts(
         self, automation: Automation, request: RunRequest, on_progress: Callable[[Progress], None]
