@@ -130,20 +130,42 @@ def _plain(expression: Expression | None) -> str:
             raise TypeError(f"{expression!r} may only stand at the top of an expression")
 
 
-def vector(expression: Expression, conditions: dict[str, pl.Expr]) -> pl.Expr:
-    """Return the Polars expression for `expression`; null where a needed column is null."""
+def fits_64_bits(expression: Expression | None) -> bool:
+    """Say whether no step of `expression` can leave 64 bits, whatever its 64-bit columns hold."""
+    match expression:
+        case When():
+            return fits_64_bits(expression.then) and fits_64_bits(expression.otherwise)
+        case Apply():
+            small = expression.op in ("floor0", "rest") or (
+                expression.op in ("+", "-")
+                and isinstance(expression.right, Const)
+                and abs(expression.right.value) < ONE
+            )
+            return small and fits_64_bits(expression.left) and fits_64_bits(expression.right)
+        case _:
+            return True
+
+
+def vector(expression: Expression, conditions: dict[str, pl.Expr], *, wide: bool = True) -> pl.Expr:
+    """Return the Polars expression for `expression`; null where a needed column is null.
+
+    `wide` computes in 128 bits, which costs several times as much; without it `fits_64_bits` must hold.
+    """
     import polars as pl  # frames stay out of the process that trades
 
+    kind = pl.Int128 if wide else pl.Int64
     match expression:
         case Field():
-            return pl.col(expression.name).cast(pl.Int128)
+            return pl.col(expression.name).cast(kind)
         case Const():
-            return pl.lit(expression.value, dtype=pl.Int128)
+            return pl.lit(expression.value, dtype=kind)
         case When():
-            then, otherwise = vector(expression.then, conditions), vector(expression.otherwise, conditions)
+            then = vector(expression.then, conditions, wide=wide)
+            otherwise = vector(expression.otherwise, conditions, wide=wide)
             return pl.when(conditions[expression.condition]).then(then).otherwise(otherwise)
         case Apply():
-            parts = [vector(part, conditions) for part in (expression.left, expression.right) if part is not None]
+            sides = (expression.left, expression.right)
+            parts = [vector(part, conditions, wide=wide) for part in sides if part is not None]
             made: pl.Expr = _VECTOR[expression.op](*parts)
             return made
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from steersman.trading.gate.expression import vector, vector_conditions
+from steersman.trading.gate.expression import fits_64_bits, vector, vector_conditions
 from steersman.trading.gate.facts import Facts, Limits
 from steersman.trading.gate.table import CHECKS
 
 if TYPE_CHECKING:
     import polars as pl
 
+_AT_ONCE: Final = 200_000
 _COLUMNS: Final = (*Facts.__struct_fields__, *Limits.__struct_fields__)
 
 
@@ -28,6 +29,9 @@ def judge_frame(frame: pl.DataFrame, limits: Limits | None = None) -> pl.DataFra
     """
     import polars as pl  # never in the process that trades
 
+    if frame.height > _AT_ONCE:
+        # In pieces that use the same memory again: much of the cost of a million rows at once was fresh pages.
+        return pl.concat([judge_frame(piece, limits) for piece in frame.iter_slices(_AT_ONCE)])
     from_policy = {} if limits is None else msgspec.structs.asdict(limits)
     absent = [name for name in _COLUMNS if name not in frame.columns and name not in from_policy]
     if absent:
@@ -75,7 +79,8 @@ def _passes() -> list[pl.Expr]:
     conditions = vector_conditions()
     made, lacking = [], []
     for check in CHECKS:
-        seen, allowed = vector(check.seen, conditions), vector(check.allowed, conditions)
+        wide = not (fits_64_bits(check.seen) and fits_64_bits(check.allowed))
+        seen, allowed = (vector(side, conditions, wide=wide) for side in (check.seen, check.allowed))
         ok = {"<=": seen <= allowed, ">=": seen >= allowed, "==": seen == allowed}[check.comparison]
         made.append(ok.fill_null(value=False).alias(f"ok_{check.code}"))
         if check.asks:
