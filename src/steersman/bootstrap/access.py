@@ -18,7 +18,8 @@ def open_writer(path: Path, *, clock: Clock | None = None) -> Ledger:
     Raises:
         Conflict: another process is the writer; names its pid.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # The state folder holds tokens and keys: for this user only, whoever makes it.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     ledger: Ledger = factory("ledgers", "sqlite")(path, clock=clock)
     return ledger
 
