@@ -22,6 +22,7 @@ GRACE_S = 5.0
 _DRAIN_S = 0.5
 _SAMPLE_S = 0.25
 _MARK_ERROR_BYTES = 2 << 20
+_COUNTER_SLACK_BYTES = 8 << 20
 _CHUNK = 1 << 16
 
 
@@ -206,6 +207,7 @@ class _Watch:
         """Return the peak resident size: what the kernel reports where it is the child's, else the largest sample.
 
         Linux carries the starter's own high-water mark over exec into ru_maxrss, so a small script started by a big
-        engine looks as big as the engine. A value above the engine's mark is the child's own.
+        engine looks as big as the engine. A value well above the engine's mark is the child's own; near it, the two may
+        differ by what the kernel's per-processor counters have not summed up yet.
         """
-        return reported if reported > self._own_peak else self._sampled
+        return reported if reported > self._own_peak + _COUNTER_SLACK_BYTES else self._sampled
