@@ -21,15 +21,13 @@ def to_nano(value: Decimal | int | str) -> Nano:
         ValueError: not a finite number, or finer than 1e-9.
     """
     try:
-        scaled = Decimal(value) * _SCALE
-        whole = scaled.to_integral_value()
-    except InvalidOperation as exc:
+        scaled = (value if type(value) is Decimal else Decimal(value)) * _SCALE
+        whole = int(scaled)
+    except (InvalidOperation, ValueError, OverflowError) as exc:  # no number at all, not a number, infinite
         raise ValueError(f"{value!r} is not a finite number") from exc
-    if not scaled.is_finite():
-        raise ValueError(f"{value!r} is not a finite number")
     if whole != scaled:
         raise ValueError(f"{value!r} is finer than 0.000000001")
-    return Nano(int(whole))
+    return Nano(whole)
 
 
 def round_to_nano(value: Decimal) -> Nano:
@@ -39,8 +37,8 @@ def round_to_nano(value: Decimal) -> Nano:
 
 def from_nano(value: int) -> Decimal:
     """Return the exact Decimal of `value` billionths, without trailing zeros; 100 stays 100, not 1E+2."""
-    number = Decimal(value).scaleb(-9).normalize()
-    return number if number == 0 or number.as_tuple().exponent <= 0 else number.quantize(Decimal(1))  # type: ignore[operator]
+    whole, rest = divmod(value, ONE)
+    return Decimal(value).scaleb(-9).normalize() if rest else Decimal(whole)
 
 
 def multiply(left: int, right: int) -> Nano:
