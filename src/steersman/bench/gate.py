@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from steersman.bench.row import Row
-from steersman.kernel.fixed import ONE, from_nano, to_nano
-from steersman.trading.events import VerdictGiven
+from steersman.kernel.fixed import ONE, to_nano
+from steersman.trading.decisions import verdict_of
 from steersman.trading.gate import CHECKS, Facts, Limits, judge
 from steersman.trading.model.signal import OrderType, Side, Signal, SignalId
 
@@ -72,22 +72,7 @@ def _once(raw: list[bytes]) -> float:
     began = process_time_ns()
     for body in raw:
         signal = decode(body)
-        judged = judge(_facts(signal), limits)
-        verdict = VerdictGiven(
-            signal_id=signal.signal_id,
-            strategy=signal.strategy,
-            instrument=signal.instrument,
-            side=signal.side,
-            outcome=judged.outcome,
-            asked=signal.quantity,
-            quantity=from_nano(judged.quantity),
-            policy_version=judged.policy_version,
-            table=judged.table,
-            failed=judged.failed,
-            checks=judged.rows,
-            why=judged.why,
-            at=signal.created_at,
-        )
+        verdict = verdict_of(signal, judge(_facts(signal), limits), signal.created_at)
         previous = hashlib.sha256(previous + encode(verdict)).digest()
     return (process_time_ns() - began) / 1e3 / len(raw)
 

@@ -43,18 +43,10 @@ def demo(
         if not result.ledger.verified:
             raise typer.Exit(1)
         return
-    from steersman.cli.serving import keep_up, say, show_link  # as above
+    from steersman.cli.serving import serve_until_stopped  # as above
 
-    def ready(url: str) -> None:
-        if as_json:
-            print(f'{{"url": "{url}"}}', flush=True)
-            return
-        say(f"the sample desk replays in {directory}, {pace:g} s a session; Ctrl-C stops it")
-        show_link(workspace, url)
-
-    code = keep_up(workspace, port=port, pace_s=pace, on_ready=ready)
-    if code:
-        raise typer.Exit(code)
+    welcome = f"the sample desk replays in {directory}, {pace:g} s a session; Ctrl-C stops it"
+    serve_until_stopped(workspace, port=port, pace_s=pace, as_json=as_json, welcome=welcome)
 
 
 class _Progress:

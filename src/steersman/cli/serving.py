@@ -6,6 +6,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+import typer
+
 from steersman.bootstrap import presence
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.supervisor import Child, Supervisor, python_module, wait_until
@@ -63,6 +65,27 @@ def keep_up(workspace: Workspace, *, port: int | None, pace_s: float | None, on_
             on_ready(found.url)
 
     return supervisor.run(ready)
+
+
+def serve_until_stopped(
+    workspace: Workspace, *, port: int | None, pace_s: float | None, as_json: bool, welcome: str
+) -> None:
+    """Run core and desk until stopped; once they serve, print `{"url": ...}` or `welcome` and where the console is.
+
+    Raises:
+        typer.Exit: with the exit code, if it is not 0.
+    """
+
+    def ready(url: str) -> None:
+        if as_json:
+            print(f'{{"url": "{url}"}}', flush=True)
+            return
+        say(welcome)
+        show_link(workspace, url)
+
+    code = keep_up(workspace, port=port, pace_s=pace_s, on_ready=ready)
+    if code:
+        raise typer.Exit(code)
 
 
 def login_link(workspace: Workspace, url: str) -> str:

@@ -20,17 +20,8 @@ def up(
 ) -> None:
     """Run until Ctrl-C. With --json, prints one line {"url": ...} once everything serves."""
     from steersman.bootstrap.workspace import load_workspace  # `--help` needs no domain
-    from steersman.cli.serving import keep_up, say, show_link  # as above
+    from steersman.cli.serving import serve_until_stopped  # as above
 
     workspace = load_workspace(directory)
-
-    def ready(url: str) -> None:
-        if as_json:
-            print(f'{{"url": "{url}"}}', flush=True)
-            return
-        say(f"{workspace.desk.name} is up; Ctrl-C stops it")
-        show_link(workspace, url)
-
-    code = keep_up(workspace, port=port, pace_s=pace, on_ready=ready)
-    if code:
-        raise typer.Exit(code)
+    welcome = f"{workspace.desk.name} is up; Ctrl-C stops it"
+    serve_until_stopped(workspace, port=port, pace_s=pace, as_json=as_json, welcome=welcome)

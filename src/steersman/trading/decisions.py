@@ -15,7 +15,7 @@ from steersman.policy.events import HALT_SET, HALT_STREAM
 from steersman.trading import events as e
 from steersman.trading import journal
 from steersman.trading.gate.facts import Limits, limits_for
-from steersman.trading.gate.judgement import judge
+from steersman.trading.gate.judgement import Judgement, judge
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.order import Order
 from steersman.trading.model.signal import OrderId, Signal
@@ -32,6 +32,25 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     events: list[NewEvent]
     order: Order | None
+
+
+def verdict_of(signal: Signal, judged: Judgement, at: int) -> e.VerdictGiven:
+    """Return what the ledger keeps of a judgement on `signal` at the instant `at`."""
+    return e.VerdictGiven(
+        signal_id=signal.signal_id,
+        strategy=signal.strategy,
+        instrument=signal.instrument,
+        side=signal.side,
+        outcome=judged.outcome,
+        asked=signal.quantity,
+        quantity=from_nano(judged.quantity),
+        policy_version=judged.policy_version,
+        table=judged.table,
+        failed=judged.failed,
+        checks=judged.rows,
+        why=judged.why,
+        at=at,
+    )
 
 
 class Decider:
@@ -82,22 +101,7 @@ class Decider:
     ) -> e.VerdictGiven:
         limits, window_ns = self._limits_of(signal, snapshot)
         facts = self._state.facts(signal, at=at, halts=halts, strategy_on=strategy_on, duplicate_window_ns=window_ns)
-        judged = judge(facts, limits)
-        return e.VerdictGiven(
-            signal_id=signal.signal_id,
-            strategy=signal.strategy,
-            instrument=signal.instrument,
-            side=signal.side,
-            outcome=judged.outcome,
-            asked=signal.quantity,
-            quantity=from_nano(judged.quantity),
-            policy_version=judged.policy_version,
-            table=judged.table,
-            failed=judged.failed,
-            checks=judged.rows,
-            why=judged.why,
-            at=at,
-        )
+        return verdict_of(signal, judge(facts, limits), at)
 
     def _limits_of(self, signal: Signal, snapshot: Snapshot) -> tuple[Limits, int | None]:
         """Return the limits of a signal, resolved once per policy version."""

@@ -93,7 +93,7 @@ class SiteChannel:
         path = self._folder / "feed.xml"
         try:
             # Our own output, read back; nothing in it comes from a network.
-            entries = len(ElementTree.fromstring(path.read_bytes()).findall(f"{_ATOM}entry"))  # noqa: S314
+            entries = len(ElementTree.fromstring(path.read_bytes()).findall(f"{_ATOM}entry"))  # noqa: S314 - our own feed, just written
         except ElementTree.ParseError as exc:
             raise Corrupt(f"feed.xml is not XML: {exc}", fix="report this with the draft that led to it") from exc
         if entries != expected:
