@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from steersman.bootstrap.plugins import factory
+from steersman.bootstrap.workspace import venue_type
+from steersman.kernel.clock import FakeClock
 from steersman.kernel.toml_file import TomlFile
 from steersman.ledger import Ledger
 from steersman.policy.document import read_policy
 from steersman.policy.parameter import Catalogue
 from steersman.policy.store import PolicyStore, activate
+from steersman.trading.handlers.trader import Trader, TradeSummary
 from steersman.trading.limits import PARAMETERS
 from steersman.trading.settings import TradingSettings, read
-from steersman.trading.trader import Trader, TradeSummary
 
 CATALOGUE = Catalogue(PARAMETERS)
 TOML = """
@@ -57,6 +59,13 @@ class Strategy:
 """
 
 
+def paper(settings: TradingSettings) -> Any:
+    """Return the paper venue of a desk's settings."""
+    return factory("venues", "paper")(
+        settings=settings.venues["paper"], instruments=settings.instruments, root=Path(), clock=FakeClock()
+    )
+
+
 def weekdays(count: int, start: date = date(2024, 1, 1)) -> list[date]:
     days = (start + timedelta(days=n) for n in range(count * 2))
     return [day for day in days if day.weekday() < 5][:count]
@@ -90,7 +99,7 @@ def a_small_desk(root: Path, *, sessions: int = 40) -> Path:
 
 
 def settings_of(root: Path, text: str = TOML) -> TradingSettings:
-    return read(TomlFile(text, name="steersman.toml"), root)
+    return read(TomlFile(text, name="steersman.toml"), root, venue_type)
 
 
 def a_trader(
@@ -98,11 +107,11 @@ def a_trader(
 ) -> Trader:
     """Return a trader of the workspace at `root`, with the policy in force."""
     file = TomlFile(text + policy, name="steersman.toml")
-    settings = read(file, root)
+    settings = read(file, root, venue_type)
     known = {"strategy": set(settings.strategies), "instrument": set(settings.instruments), "venue": {"paper"}}
     values = read_policy(file, CATALOGUE, known=known)
     activate(ledger, values, actor="person:test", reason="test", source="test", now_ns=1)
-    made = venue or factory("venues", "paper")(settings=settings.venues["paper"], instruments=settings.instruments)
+    made = venue or paper(settings)
     feed = factory("feeds", "replay")(settings=settings.feeds["daily"], instruments=settings.instruments, root=root)
     return Trader(
         settings=settings,

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from steersman.bootstrap.plugins import factory, names
+from steersman.kernel.clock import FakeClock
 from steersman.kernel.errors import Conflict
+from steersman.trading.adapters.paper.settings import PaperSettings
 from steersman.trading.model.bar import Bar
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.order import Acknowledged, Ended, Execution, OpenOrder, Order, Report
 from steersman.trading.model.signal import OrderId, OrderType, Side, TimeInForce
 from steersman.trading.ports import Venue
-from steersman.trading.settings import VenueSettings
 
 VENUES = ("paper",)
 DAY = 86_400_000_000_000
@@ -25,10 +27,10 @@ pytestmark = pytest.mark.parametrize("kind", VENUES)
 
 
 def a_venue(kind: str) -> Venue:
-    settings = VenueSettings(
+    settings = PaperSettings(
         kind=kind, seed=3, latency="1s", fee_bps=Decimal(1), slippage_bps=Decimal(5), participation=Decimal("0.1")
     )
-    venue: Venue = factory("venues", kind)(settings=settings, instruments=INSTRUMENTS)
+    venue: Venue = factory("venues", kind)(settings=settings, instruments=INSTRUMENTS, root=Path(), clock=FakeClock())
     return venue
 
 
@@ -108,7 +110,7 @@ def test_an_order_fills_in_parts_that_add_up_to_it(kind: str) -> None:
         venue.on_bar(a_bar(day))
         seen += executions(venue.poll())
         filled = sum(e.quantity for e in seen)
-        left = [(o.order.order_id, o.filled) for o in venue.open_orders()]
+        left = [(o.order_id, o.filled) for o in venue.open_orders()]
         assert left == ([("a1", filled)] if filled < 100 else [])
     assert [e.quantity for e in seen] == [40, 40, 20]
     assert len({e.execution_id for e in seen}) == 3
@@ -165,7 +167,7 @@ def test_a_restored_order_goes_on_where_it_was(kind: str) -> None:
         venue.on_bar(a_bar(2))
         venue.poll()
     second = a_venue(kind)
-    second.restore(first.open_orders())
+    second.restore(first.resting())  # type: ignore[attr-defined]
     with pytest.raises(Conflict):
         second.submit(an_order())
     for venue in (whole, second):

@@ -12,8 +12,8 @@ import msgspec
 
 from steersman.bench.row import Row
 from steersman.kernel.fixed import ONE, to_nano
-from steersman.trading.decisions import verdict_of
 from steersman.trading.gate import CHECKS, Facts, Limits, judge
+from steersman.trading.handlers.decisions import verdict_of
 from steersman.trading.model.signal import OrderType, Side, Signal, SignalId
 
 _SIGNALS: Final = 20_000

@@ -31,8 +31,8 @@ from steersman.ledger.adapters.socket import serve
 from steersman.ledger.adapters.sqlite import BALLAST_BYTES
 from steersman.ledger.anchor import anchor
 from steersman.policy.store import PolicyStore, activate, halt_event
+from steersman.trading.handlers.trader import TradeProgress, Trader, TradeSummary
 from steersman.trading.ports import Feed, Venue
-from steersman.trading.trader import TradeProgress, Trader, TradeSummary
 
 STREAM = "process/core"
 _LOOK_AGAIN_S = 1.0
@@ -154,7 +154,12 @@ class Core:
     def _trader(self, feed: str, on_progress: OnProgress | None) -> Trader:
         trading = self.workspace.trading
         venues: dict[str, Venue] = {
-            name: factory("venues", settings.kind)(settings=settings, instruments=trading.instruments)
+            name: factory("venues", settings.kind)(
+                settings=settings,
+                instruments={n: i for n, i in trading.instruments.items() if i.venue == name},
+                root=self.workspace.root,
+                clock=self.clock,
+            )
             for name, settings in trading.venues.items()
         }
         settings = trading.feeds[feed]

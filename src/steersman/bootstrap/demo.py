@@ -21,8 +21,8 @@ from steersman.kernel.errors import Unavailable
 from steersman.ledger.anchor import check_anchors
 from steersman.trading import queries as trading
 from steersman.trading.digest import decisions_digest
+from steersman.trading.handlers.trader import TradeProgress
 from steersman.trading.links import check_links
-from steersman.trading.trader import TradeProgress
 
 BEFORE = ("pull_prices", "make_chart")
 """Automations that the bars come from; the others of the sample desk run once the bars are through."""

@@ -27,3 +27,12 @@ def factory(kind: str, name: str) -> Callable[..., Any]:
         f"there is no adapter {name!r} for {kind}",
         fix=f"use one of: {', '.join(names(kind))}, or install the package that brings it",
     )
+
+
+def setting_type(port: str, name: str) -> Any:
+    """Return the settings struct of the adapter `name` of a port, without importing the adapter itself.
+
+    Raises:
+        Misconfigured: no such adapter is installed; names those that are.
+    """
+    return factory(f"{port}_settings", name)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from steersman.automation import settings as automation
+from steersman.bootstrap.plugins import setting_type
 from steersman.content import settings as content
 from steersman.feedback import settings as feedback
 from steersman.kernel.errors import Misconfigured
@@ -102,6 +103,16 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         return self.state / "console.token"
 
 
+def venue_type(kind: str) -> type[trading.VenueSettings]:
+    """Return what `[venue.NAME]` of this kind may say.
+
+    Raises:
+        Misconfigured: no such adapter is installed.
+    """
+    found: type[trading.VenueSettings] = setting_type("venue", kind)
+    return found
+
+
 def find_root(directory: Path) -> Path:
     """Return the nearest folder at or above `directory` that holds a steersman.toml.
 
@@ -136,7 +147,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
     file = TomlFile(text, name=FILE)
     _refuse_unknown_sections(file)
     desk = _desk(file, environ)
-    traded = trading.read(file, root)
+    traded = trading.read(file, root, venue_type)
     automations = file.section((automation.SECTION,), dict[str, automation.AutomationSettings])
     automation.validate(file, automations, root, tz=desk.tz)
     kpis = file.section((feedback.SECTION,), feedback.KpiSettings)

@@ -3,8 +3,8 @@
 A strategy file needs three of these names: `Bar`, `buy` and `sell`.
 """
 
+from steersman.trading.handlers.strategies import Intent, buy, sell
 from steersman.trading.model.bar import Bar
 from steersman.trading.model.signal import TimeInForce
-from steersman.trading.strategies import Intent, buy, sell
 
 __all__ = ["Bar", "Intent", "TimeInForce", "buy", "sell"]

@@ -8,42 +8,91 @@ from typing import Protocol
 import msgspec
 
 from steersman.trading.model.bar import Bar
-from steersman.trading.model.order import OpenOrder, Order, Report
+from steersman.trading.model.order import OpenOrder, Order, Quote, Report, VenueOrder, VenuePosition
 from steersman.trading.model.signal import OrderId
 
 
 class Venue(Protocol):
-    """Where orders go. `create(settings=, instruments=)` of each adapter makes one."""
+    """Where orders go. `create(settings=, instruments=, root=, clock=)` of each adapter makes one; see its README.
+
+    Called by one thread. A call that has to ask somebody elsewhere returns or raises within the adapter's timeout.
+    """
 
     name: str
+    simulated: bool
+    """Driven by `on_bar`, and without a memory of its own: the ledger is its memory (`restore`)."""
 
     def submit(self, order: Order) -> None:
-        """Send `order` once. What becomes of it comes through `poll`.
+        """Send `order` once, never again by itself. What becomes of it, a refusal too, comes through `poll`.
 
         Raises:
             Conflict: an order with this id is there already; nothing was sent.
-            OutcomeUnknown: it may or may not have arrived: look it up (`open_orders`) before anything else.
+            Unavailable: certainly not sent (no connection, asked to wait before anything was taken).
+            OutcomeUnknown: it may or may not have arrived: look it up before anything else.
         """
         ...
 
     def cancel(self, order_id: OrderId) -> None:
-        """Ask for the end of an order; an unknown or ended one is left alone. The answer comes through `poll`."""
+        """Ask for the end of an order; an unknown or ended one is left alone. The answer comes through `poll`.
+
+        Raises:
+            Unavailable, OutcomeUnknown: as for `submit`; asking again does no harm.
+        """
         ...
 
     def poll(self) -> Sequence[Report]:
-        """Return what was reported since the last call, in order."""
+        """Return what was reported since the last call, in order; what was reported before may come again.
+
+        Raises:
+            Unavailable: the venue does not answer. Nothing is lost: the next call reports it.
+        """
         ...
 
-    def open_orders(self) -> Sequence[OpenOrder]:
-        """Return what the venue holds that may still trade."""
+    def lookup(self, order_id: OrderId) -> VenueOrder | None:
+        """Return what the venue knows of an order by our id; None: it never had one of that id.
+
+        Raises:
+            Unavailable: it does not say.
+        """
+        ...
+
+    def open_orders(self) -> Sequence[VenueOrder]:
+        """Return every order of the account that may still trade, those that are not ours too.
+
+        Raises:
+            Unavailable: it does not say.
+        """
+        ...
+
+    def positions(self) -> Sequence[VenuePosition] | None:
+        """Return everything the account holds there; None: this venue keeps no positions.
+
+        Raises:
+            Unavailable: it does not say.
+        """
+        ...
+
+    def quotes(self) -> Sequence[Quote]:
+        """Return the latest prices of the instruments traded here; empty if it has none to give.
+
+        Raises:
+            Unavailable: it does not say.
+        """
         ...
 
     def restore(self, orders: Iterable[OpenOrder]) -> None:
-        """Take over what the ledger says was open before a restart; a venue with a memory of its own ignores it."""
+        """Take over what the ledger says may be open: reports about these orders are wanted from now on.
+
+        A venue with a memory of its own asks it; a simulated one works these orders again.
+        """
         ...
 
     def on_bar(self, bar: Bar) -> None:
         """Take in market data, if the venue is simulated; fills it causes come through `poll`."""
+        ...
+
+    def close(self) -> None:
+        """Let connections go. Orders stay where they are."""
         ...
 
 
@@ -79,9 +128,11 @@ class Feed(Protocol):
 
     name: str
     source: str
+    live: bool
+    """Its bars are of now: times are the wall clock's. Otherwise the desk lives in the time of the feed."""
 
-    def sessions(self) -> Iterator[Session]:
-        """Yield instants in increasing order, from the beginning each time.
+    def sessions(self) -> Iterator[Session | None]:
+        """Yield instants in increasing order, from the beginning each time; None: nothing yet, ask again soon.
 
         Raises:
             Misconfigured: the source cannot be read; names it and what to do.

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from steersman.kernel.durations import seconds
+from steersman.kernel.errors import Misconfigured
 from steersman.kernel.fixed import to_nano
 from steersman.kernel.toml_file import TomlFile
 from steersman.trading.model.instrument import Instrument
@@ -24,45 +24,55 @@ PLACE: Final = "{instrument}"
 
 
 class InstrumentTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[instrument.NAME]`: smallest steps of price and quantity, currency, and where its orders go."""
+    """`[instrument.NAME]`: smallest steps of price and quantity, currency, and where its orders go.
+
+    Attributes:
+        symbol: the venue's name for it, where that is another one.
+        calendar: when it trades: `24/7` or a name of exchange_calendars such as `XNYS`; without one, an instant for
+            which the feed brought a bar.
+        group: instruments of one group move together; their exposure is limited as one (CORRELATED_EXPOSURE).
+    """
 
     tick: Decimal
     venue: str
     lot: Decimal = Decimal(1)
     currency: str = "USD"
+    symbol: str | None = None
+    calendar: str | None = None
+    group: str | None = None
 
 
 class StrategySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[strategy.NAME]`: a Python file, the instruments whose bars it sees, and the arguments of its `Strategy`."""
+    """`[strategy.NAME]`: a Python file, the instruments it may trade, and the arguments of its `Strategy`.
 
-    file: str
+    Without a file its signals come from outside: the API, a webhook, a watched file or the command line.
+    """
+
     instruments: tuple[str, ...]
+    file: str | None = None
     enabled: bool = True
     parameters: dict[str, bool | int | float | str] = {}
 
 
 class VenueSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[venue.NAME]`. All but `kind` belong to the paper venue.
+    """`[venue.NAME]`: what every venue is told; each adapter adds its own fields in a subclass.
 
     Attributes:
-        seed: same seed, same fills.
-        latency: span between sending and arriving; only a later price can fill.
-        fee_bps, fee_min: of the traded value, and at least this much currency per order.
-        slippage_bps: how far a market order moves the price against us, on average.
-        participation: largest share (0..1) of a bar's volume that our orders together take.
+        kind: the adapter.
+        mode: simulated (no money, no connection), sandbox (the venue's own test account) or live (real money: needs
+            this line, and `steersman venue arm NAME` typed by a person).
     """
 
     kind: str = "paper"
-    seed: int = 1
-    latency: str = "0s"
-    fee_bps: Decimal = Decimal(0)
-    fee_min: Decimal = Decimal(0)
-    slippage_bps: Decimal = Decimal(0)
-    participation: Decimal = Decimal(1)
+    mode: Literal["simulated", "sandbox", "live"] = "sandbox"
 
-    @property
-    def latency_ns(self) -> int:
-        return round(seconds(self.latency) * 1e9)
+    def problems(self) -> Iterator[tuple[str, str, str]]:
+        """Yield (field, what was found and what is allowed, the fix) of every value that may not be."""
+        yield from ()
+
+
+VenueType = Callable[[str], type[VenueSettings]]
+"""Returns the settings of an adapter by its kind; raises Misconfigured for one that is not installed."""
 
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,21 +103,19 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True):
     feeds: dict[str, FeedSettings] = {}
 
 
-def read(file: TomlFile, root: Path) -> TradingSettings:
+def read(file: TomlFile, root: Path, venue_type: VenueType) -> TradingSettings:
     """Return the trading part of `file`.
 
     Raises:
         Misconfigured: names file, line, field, what was found and what is allowed.
     """
     tables = file.section(("instrument",), dict[str, InstrumentTable])
-    venues = file.section(("venue",), dict[str, VenueSettings])
+    venues = _venues(file, venue_type)
     strategies = file.section(("strategy",), dict[str, StrategySettings])
     feeds = file.section(("feed",), dict[str, FeedSettings])
     declared: tuple[Iterable[str], ...] = (tables, strategies, venues, feeds)
     for section, names in zip(SECTIONS, declared, strict=True):
         _check_names(file, section, names)
-    for name, venue in venues.items():
-        _check_venue(file, name, venue)
     for name, feed in feeds.items():
         _check_feed(file, name, feed)
     if len(feeds) > 1:
@@ -119,6 +127,21 @@ def read(file: TomlFile, root: Path) -> TradingSettings:
     for name, strategy in strategies.items():
         _check_strategy(file, name, strategy, instruments, root)
     return TradingSettings(instruments=instruments, strategies=strategies, venues=venues, feeds=feeds)
+
+
+def _venues(file: TomlFile, venue_type: VenueType) -> dict[str, VenueSettings]:
+    found = {}
+    for name in file.section(("venue",), dict[str, dict[str, Any]]):
+        here = ("venue", name)
+        kind = file.get(*here, "kind") or VenueSettings().kind
+        try:
+            type_ = venue_type(str(kind))
+        except Misconfigured as exc:
+            raise file.error((*here, "kind"), exc.message, fix=exc.fix) from exc
+        found[name] = file.section(here, type_)
+        for field, problem, fix in found[name].problems():
+            raise file.error((*here, field), problem, fix=fix)
+    return found
 
 
 def _check_names(file: TomlFile, section: str, names: Iterable[str]) -> None:
@@ -146,7 +169,16 @@ def _instrument(file: TomlFile, name: str, table: InstrumentTable, venues: Mappi
             f"no venue {table.venue!r} is declared; declared: {', '.join(venues) or 'none'}",
             fix=_nearest(table.venue, venues) or f"add [venue.{table.venue}]",
         )
-    return Instrument(name=name, tick=table.tick, lot=table.lot, currency=table.currency, venue=table.venue)
+    return Instrument(
+        name=name,
+        tick=table.tick,
+        lot=table.lot,
+        currency=table.currency,
+        venue=table.venue,
+        symbol=table.symbol or name,
+        calendar=table.calendar,
+        group=table.group,
+    )
 
 
 def _check_strategy(
@@ -162,28 +194,12 @@ def _check_strategy(
                 f"no instrument {instrument!r} is declared; declared: {', '.join(instruments) or 'none'}",
                 fix=_nearest(instrument, instruments) or f"add [instrument.{instrument}]",
             )
+    if strategy.file is None:
+        return
     path = (root / strategy.file).resolve()
     if not path.is_file() or path.suffix != ".py":
         raise file.error(
             (*here, "file"), f"there is no Python file {strategy.file!r} in the workspace", fix="create it, or correct"
-        )
-
-
-def _check_venue(file: TomlFile, name: str, venue: VenueSettings) -> None:
-    here = ("venue", name)
-    try:
-        seconds(venue.latency)
-    except ValueError as exc:
-        raise file.error((*here, "latency"), str(exc), fix='write e.g. latency = "250ms"') from exc
-    for field, low, high in (("fee_bps", 0, 1000), ("fee_min", 0, 10_000), ("slippage_bps", 0, 1000)):
-        value = getattr(venue, field)
-        if not value.is_finite() or not low <= value <= high:
-            raise file.error((*here, field), f"found {value}, allowed: {low} to {high}", fix=f'write {field} = "1"')
-    if not venue.participation.is_finite() or not 0 < venue.participation <= 1:
-        raise file.error(
-            (*here, "participation"),
-            f"found {venue.participation}, allowed: above 0, at most 1",
-            fix='write participation = "0.1"',
         )
 
 

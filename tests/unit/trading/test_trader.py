@@ -8,9 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.builders_desk import SWING, TOML, a_small_desk, a_trader, some_rows, trade, write_bars, write_strategy
+from tests.builders_desk import SWING, TOML, a_small_desk, a_trader, paper, some_rows, trade, write_bars, write_strategy
 
-from steersman.bootstrap.plugins import factory
 from steersman.kernel.errors import Misconfigured, OutcomeUnknown, Unavailable
 from steersman.ledger import Ledger
 from steersman.ledger.adapters.memory import create as memory_ledger
@@ -54,9 +53,7 @@ def test_the_intent_is_durable_before_the_venue_hears_of_it(tmp_path: Path) -> N
     class Listening:
         def __init__(self) -> None:
             settings = a_trader(root, memory_ledger())._settings
-            self._venue = factory("venues", "paper")(
-                settings=settings.venues["paper"], instruments=settings.instruments
-            )
+            self._venue = paper(settings)
 
         def submit(self, order: Order) -> None:
             stored = [msgspec.json.decode(e.data)["order_id"] for e in ledger.read(types=("trading.order.submitted",))]
@@ -144,9 +141,7 @@ def test_a_halt_set_while_trading_stops_orders_and_cancels_open_ones(tmp_path: P
 
         def __init__(self) -> None:
             settings = a_trader(root, memory_ledger())._settings
-            self._venue = factory("venues", "paper")(
-                settings=settings.venues["paper"], instruments=settings.instruments
-            )
+            self._venue = paper(settings)
             self.sent = 0
 
         def submit(self, order: Order) -> None:
@@ -173,9 +168,7 @@ def test_an_order_of_unknown_fate_blocks_its_instrument(tmp_path: Path) -> None:
     class Silent:
         def __init__(self) -> None:
             settings = a_trader(root, memory_ledger())._settings
-            self._venue = factory("venues", "paper")(
-                settings=settings.venues["paper"], instruments=settings.instruments
-            )
+            self._venue = paper(settings)
             self.sent: Counter[str] = Counter()
 
         def submit(self, order: Order) -> None:

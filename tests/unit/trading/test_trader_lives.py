@@ -10,9 +10,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.builders_desk import TOML, a_small_desk, a_trader, some_rows, trade, write_bars, write_strategy
+from tests.builders_desk import TOML, a_small_desk, a_trader, paper, some_rows, trade, write_bars, write_strategy
 
-from steersman.bootstrap.plugins import factory
 from steersman.kernel.errors import OutcomeUnknown, Unavailable
 from steersman.ledger import ANY, Appended, Ledger, NewEvent
 from steersman.ledger.adapters.memory import create as memory_ledger
@@ -49,9 +48,9 @@ def data(ledger: Ledger, *types: str) -> list[dict[str, Any]]:
     return [msgspec.json.decode(event.data) for event in ledger.read(types=types)]
 
 
-def paper(root: Path) -> Any:
+def paper_at(root: Path) -> Any:
     settings = a_trader(root, memory_ledger())._settings
-    return factory("venues", "paper")(settings=settings.venues["paper"], instruments=settings.instruments)
+    return paper(settings)
 
 
 def cut_after_a_decision(root: Path, ledger: Ledger) -> list[dict[str, Any]]:
@@ -120,7 +119,7 @@ def test_an_order_of_unknown_fate_that_the_venue_has_is_known_again_and_unblocks
                 self._inner.poll()
                 raise OutcomeUnknown("no answer within 5 s", fix="look it up")
 
-    venue = Deaf(paper(root))
+    venue = Deaf(paper_at(root))
     venue.sent = []
     trade(root, ledger, venue=venue)
     lost = venue.sent[0]
@@ -154,7 +153,7 @@ def test_nothing_is_sent_once_an_append_that_nobody_waited_for_was_refused(tmp_p
         trade(root, CutAfterDecision(probe := memory_ledger()))
     marks = [m["at"] for m in data(probe, e.ACCOUNT_MARKED)]
     before = marks[-1]
-    full, venue = FullForAMoment(ledger), Listening(paper(root))
+    full, venue = FullForAMoment(ledger), Listening(paper_at(root))
     venue.heard = []
     with pytest.raises(Unavailable):
         trade(root, full, venue=venue)

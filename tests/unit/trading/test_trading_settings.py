@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from steersman.bootstrap.workspace import venue_type
 from steersman.kernel.errors import Misconfigured
 from steersman.kernel.toml_file import TomlFile
+from steersman.trading.adapters.paper.settings import PaperSettings
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.settings import TradingSettings, read
 
@@ -40,15 +42,17 @@ fast = 20
 def reading(text: str, root: Path) -> TradingSettings:
     (root / "strategies").mkdir(exist_ok=True)
     (root / "strategies" / "trend.py").write_text("def on_bar(bar): ...\n", encoding="utf-8")
-    return read(TomlFile(text, name="steersman.toml"), root)
+    return read(TomlFile(text, name="steersman.toml"), root, venue_type)
 
 
 def test_a_good_file_is_read_with_its_defaults(tmp_path: Path) -> None:
     found = reading(GOOD, tmp_path)
     assert found.instruments == {
-        "IBM": Instrument(name="IBM", tick=Decimal("0.01"), lot=Decimal(1), currency="USD", venue="paper")
+        "IBM": Instrument(name="IBM", tick=Decimal("0.01"), lot=Decimal(1), currency="USD", venue="paper", symbol="IBM")
     }
-    assert found.venues["paper"].latency_ns == 250_000_000
+    paper = found.venues["paper"]
+    assert isinstance(paper, PaperSettings)
+    assert paper.latency_ns == 250_000_000
     assert found.feeds["daily"].close_time == time(16)
     assert found.strategies["trend"].parameters == {"fast": 20}
     assert found.strategies["trend"].enabled

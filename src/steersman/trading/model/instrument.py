@@ -15,6 +15,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         lot: smallest quantity step, units, > 0.
         currency: of its prices.
         venue: where its orders go.
+        symbol: the venue's name for it; "" is its own name.
+        calendar: `24/7`, a name of exchange_calendars, or None: it trades when the feed brings a bar.
+        group: instruments that move together, limited as one; None: alone.
     """
 
     name: str
@@ -22,3 +25,6 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     lot: Decimal
     currency: str
     venue: str
+    symbol: str = ""
+    calendar: str | None = None
+    group: str | None = None

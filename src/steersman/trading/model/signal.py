@@ -25,6 +25,10 @@ class OrderType(Enum):
 
     MARKET = "market"
     LIMIT = "limit"
+    STOP = "stop"
+    """Becomes a market order once the price reaches `stop_price`."""
+    STOP_LIMIT = "stop_limit"
+    """Becomes a limit order once the price reaches `stop_price`."""
 
 
 class TimeInForce(Enum):
@@ -41,7 +45,10 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes:
         signal_id: unique within `source`; (source, signal_id) is the identity.
         quantity: units of the instrument, > 0.
-        limit_price: required for limit orders, in the instrument's currency per unit.
+        limit_price: required for limit and stop-limit orders, in the instrument's currency per unit.
+        stop_price: required for stop and stop-limit orders: what the price must reach first.
+        stop_loss, take_profit: of a bracket: once the entry is filled, an exit at a loss and one at a gain wait, and
+            the first to be filled ends the other.
         created_at: ns since 1970 UTC on the feed's clock.
         price: the price the source saw when it decided (bar close), for slippage; currency per unit.
         confidence: 0..1, if the source has one.
@@ -60,3 +67,6 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     time_in_force: TimeInForce = TimeInForce.DAY
     confidence: float | None = None
     notes: str = ""
+    stop_price: Decimal | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None

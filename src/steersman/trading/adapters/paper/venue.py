@@ -10,11 +10,24 @@ from steersman.kernel.errors import Conflict
 from steersman.trading.adapters.paper.models import Costs, fee, price
 from steersman.trading.model.bar import Bar
 from steersman.trading.model.instrument import Instrument
-from steersman.trading.model.order import Acknowledged, Ended, Execution, OpenOrder, Order, Report
+from steersman.trading.model.order import (
+    Acknowledged,
+    Ended,
+    Execution,
+    OpenOrder,
+    Order,
+    Quote,
+    Report,
+    VenueOrder,
+    VenuePosition,
+)
 from steersman.trading.model.signal import OrderId, OrderType, Side, TimeInForce
 
 if TYPE_CHECKING:
-    from steersman.trading.settings import VenueSettings
+    from pathlib import Path
+
+    from steersman.kernel.clock import Clock
+    from steersman.trading.adapters.paper.settings import PaperSettings
 
 
 class _Resting:
@@ -29,11 +42,13 @@ class _Resting:
 
 
 def _rank(order: Order) -> tuple[int, Decimal, int, str]:
-    """Return the place in line: market orders, then the better price, then the earlier, then the id.
+    """Return the place in line: market and stop orders, then the better price, then the earlier, then the id.
+
+    A bar that reaches both exits of a bracket fills the stop: nobody knows which came first, so the worse one.
 
     The id decides between orders of one instant, so that a restart cannot change who is first.
     """
-    if order.order_type is OrderType.MARKET or order.limit_price is None:
+    if order.limit_price is None:
         return (0, Decimal(0), order.created_at, order.order_id)
     better = -order.limit_price if order.side is Side.BUY else order.limit_price
     return (1, better, order.created_at, order.order_id)
@@ -43,6 +58,7 @@ class PaperVenue:
     """Keeps orders by instrument and trades them when a bar comes. Not for several threads."""
 
     name = "paper"
+    simulated = True
 
     def __init__(self, instruments: Mapping[str, Instrument], costs: Costs) -> None:
         self._instruments = instruments
@@ -69,9 +85,28 @@ class PaperVenue:
         reports, self._reports = self._reports, []
         return reports
 
-    def open_orders(self) -> Sequence[OpenOrder]:
-        resting = sorted((r for book in self._open.values() for r in book.values()), key=_arrival)
-        return [OpenOrder(order=r.order, filled=r.filled, acknowledged=True) for r in resting]
+    def lookup(self, order_id: OrderId) -> VenueOrder | None:
+        resting = self._open.get(self._instrument_of.get(order_id, ""), {}).get(order_id)
+        return None if resting is None else _told(resting)
+
+    def open_orders(self) -> Sequence[VenueOrder]:
+        return [_told(resting) for resting in self._resting()]
+
+    def positions(self) -> Sequence[VenuePosition] | None:
+        return None
+
+    def quotes(self) -> Sequence[Quote]:
+        return ()
+
+    def close(self) -> None:
+        """Nothing to let go."""
+
+    def resting(self) -> Sequence[OpenOrder]:
+        """Return what may still trade, as `restore` takes it."""
+        return [OpenOrder(order=r.order, filled=r.filled, acknowledged=True) for r in self._resting()]
+
+    def _resting(self) -> list[_Resting]:
+        return sorted((r for book in self._open.values() for r in book.values()), key=_arrival)
 
     def restore(self, orders: Iterable[OpenOrder]) -> None:
         for known in orders:
@@ -86,7 +121,8 @@ class PaperVenue:
         instrument = self._instruments[bar.instrument]
         left = (bar.volume * self._costs.participation / instrument.lot).to_integral_value(ROUND_FLOOR) * instrument.lot
         for resting in sorted(book.values(), key=_place):
-            if bar.at > resting.order.created_at + self._costs.latency_ns:
+            ended = resting.order.order_id not in book  # by an alternative of it, earlier in this bar
+            if not ended and bar.at > resting.order.created_at + self._costs.latency_ns:
                 left -= self._trade(resting, bar, instrument, left)
 
     def _take(self, order: Order, filled: Decimal, *, acknowledged: bool) -> None:
@@ -111,19 +147,26 @@ class PaperVenue:
             return f"quantity {order.quantity} is not above 0"
         if order.quantity % instrument.lot:
             return f"quantity {order.quantity} is not a multiple of the lot {instrument.lot}"
-        if order.order_type is OrderType.MARKET:
-            return ""
-        limit = order.limit_price
-        if limit is None or not limit.is_finite() or limit <= 0:
-            return f"limit price {limit} is not above 0"
-        return f"limit price {limit} is off the tick {instrument.tick}" if limit % instrument.tick else ""
+        for name, price_, needed in (
+            ("limit", order.limit_price, order.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT)),
+            ("stop", order.stop_price, order.order_type in (OrderType.STOP, OrderType.STOP_LIMIT)),
+        ):
+            if not needed and price_ is None:
+                continue
+            if not needed:
+                return f"a {order.order_type.value} order has no {name} price"
+            if price_ is None or not price_.is_finite() or price_ <= 0:
+                return f"{name} price {price_} is not above 0"
+            if price_ % instrument.tick:
+                return f"{name} price {price_} is off the tick {instrument.tick}"
+        return ""
 
     def _trade(self, resting: _Resting, bar: Bar, instrument: Instrument, available: Decimal) -> Decimal:
         """Trade what `bar` allows of an order, end it if its time is over, and return the units traded."""
         order, before = resting.order, resting.filled
         # A slice is named by its first lot: a restart knows how much was filled, not in how many slices.
         first_lot = int(before / instrument.lot) + 1
-        quantity = min(order.quantity - before, available)
+        quantity = min(order.quantity - before, available, self._left_in_group(order))
         at_price = price(order, bar, instrument.tick, self._costs, first_lot) if quantity > 0 else None
         if at_price is None:
             quantity = Decimal(0)
@@ -139,6 +182,7 @@ class PaperVenue:
                     at=bar.at,
                 )
             )
+            self._end_alternatives(order, bar.at)
         rest = order.quantity - resting.filled
         if rest == 0:
             del self._open[order.instrument][order.order_id]
@@ -148,9 +192,38 @@ class PaperVenue:
             self._end(order, "expired", f"end of the session: {rest:f} not filled", bar.at)
         return quantity
 
+    def _left_in_group(self, order: Order) -> Decimal:
+        """Return what `order` may trade without more being traded than one of its group alone would."""
+        if order.group is None:
+            return order.quantity
+        return order.quantity - sum((r.filled for r in self._group(order)), Decimal(0))
+
+    def _group(self, order: Order) -> list[_Resting]:
+        return [r for r in self._open.get(order.instrument, {}).values() if r.order.group == order.group]
+
+    def _end_alternatives(self, order: Order, at: int) -> None:
+        if order.group is None or self._left_in_group(order) > 0:
+            return
+        for other in self._group(order):
+            if other.order is not order:
+                self._end(other.order, "cancelled", f"its alternative {order.order_id} was filled", at)
+
     def _end(self, order: Order, how: str, reason: str, at: int) -> None:
         self._open.get(order.instrument, {}).pop(order.order_id, None)
         self._reports.append(Ended(order_id=order.order_id, how=how, reason=reason, at=at))
+
+
+def _told(resting: _Resting) -> VenueOrder:
+    order = resting.order
+    return VenueOrder(
+        order_id=order.order_id,
+        venue_order_id=f"paper-{order.order_id}",
+        instrument=order.instrument,
+        side=order.side,
+        quantity=order.quantity,
+        filled=resting.filled,
+        status="open",
+    )
 
 
 def _place(resting: _Resting) -> tuple[int, Decimal, int, str]:
@@ -161,8 +234,8 @@ def _arrival(resting: _Resting) -> tuple[int, str]:
     return (resting.order.created_at, resting.order.order_id)
 
 
-def create(*, settings: VenueSettings, instruments: Mapping[str, Instrument]) -> PaperVenue:
-    """Return a venue that trades `instruments` as `settings` say."""
+def create(*, settings: PaperSettings, instruments: Mapping[str, Instrument], root: Path, clock: Clock) -> PaperVenue:
+    """Return a venue that trades `instruments` as `settings` say; its bars are its only clock."""
     return PaperVenue(
         instruments,
         Costs(

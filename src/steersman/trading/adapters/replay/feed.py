@@ -37,6 +37,8 @@ def _refused(at: int, order: int, name: str, reason: str, row: Mapping[str, str]
 class ReplayFeed:
     """A feed over files; reads them again for each pass, one row of each at a time."""
 
+    live = False
+
     def __init__(self, *, settings: FeedSettings, instruments: Mapping[str, Instrument], root: Path) -> None:
         self.name = "replay"
         self.source = settings.files

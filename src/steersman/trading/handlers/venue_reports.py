@@ -9,12 +9,12 @@ import msgspec
 
 from steersman.ledger import Event, NewEvent
 from steersman.trading import events as e
-from steersman.trading import journal
+from steersman.trading.handlers import journal
+from steersman.trading.handlers.recorded import Recorder
+from steersman.trading.handlers.state import State
 from steersman.trading.model.book import Trip
 from steersman.trading.model.order import Acknowledged, Ended, Execution, Order, Report
 from steersman.trading.model.signal import OrderId, Side
-from steersman.trading.recorded import Recorder
-from steersman.trading.state import State
 
 
 class Reports:
@@ -33,7 +33,7 @@ class Reports:
                 made.append(self._acknowledged(report, at))
             elif isinstance(report, Execution):
                 made += self._execution(venue, report, at)
-            else:
+            elif isinstance(report, Ended):
                 made += self._ended(report, at)
         return made
 

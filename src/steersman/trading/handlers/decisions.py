@@ -13,14 +13,14 @@ from steersman.ledger import NewEvent
 from steersman.policy import HaltSet, HaltState, Snapshot
 from steersman.policy.events import HALT_SET, HALT_STREAM
 from steersman.trading import events as e
-from steersman.trading import journal
 from steersman.trading.gate.facts import Limits, limits_for
 from steersman.trading.gate.judgement import Judgement, judge
+from steersman.trading.handlers import journal, observed
+from steersman.trading.handlers.recorded import Recorder, order_correlation, order_id_of
+from steersman.trading.handlers.state import State
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.order import Order
 from steersman.trading.model.signal import OrderId, Signal
-from steersman.trading.recorded import Recorder, order_correlation, order_id_of
-from steersman.trading.state import State
 
 HOLD_NS: Final = 24 * 3600 * 10**9
 """How long a hold waits for a person."""
@@ -100,7 +100,9 @@ class Decider:
         self, signal: Signal, at: int, snapshot: Snapshot, halts: HaltState, strategy_on: bool
     ) -> e.VerdictGiven:
         limits, window_ns = self._limits_of(signal, snapshot)
-        facts = self._state.facts(signal, at=at, halts=halts, strategy_on=strategy_on, duplicate_window_ns=window_ns)
+        facts = observed.facts(
+            self._state, signal, at=at, halts=halts, strategy_on=strategy_on, duplicate_window_ns=window_ns
+        )
         return verdict_of(signal, judge(facts, limits), at)
 
     def _limits_of(self, signal: Signal, snapshot: Snapshot) -> tuple[Limits, int | None]:

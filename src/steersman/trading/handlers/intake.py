@@ -8,9 +8,9 @@ from decimal import Decimal, InvalidOperation
 
 from steersman.kernel.clock import utc
 from steersman.kernel.fixed import to_nano
+from steersman.trading.handlers.strategies import Intent, Number, readable
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.signal import OrderType, Side, Signal, SignalId, TimeInForce
-from steersman.trading.strategies import Intent, Number, readable
 
 _LARGEST = Decimal(10) ** 9
 

@@ -66,7 +66,7 @@ class Runner:
         self.broken: Failure | None = None
         self.stopped = not settings.enabled
         self._on_bar: OnBar | None = None
-        if settings.enabled:
+        if settings.enabled and settings.file is not None:
             try:
                 self._on_bar = _load(name, root / settings.file, settings.parameters)
             except (Exception, SystemExit) as exc:  # noqa: BLE001 - the edge to code that is not ours; recorded with its traceback

@@ -20,17 +20,17 @@ from steersman.kernel.errors import Conflict, OutcomeUnknown
 from steersman.ledger import Appended, Event, Ledger, NewEvent
 from steersman.policy.store import PolicyStore
 from steersman.trading import events as e
-from steersman.trading.decisions import Decider
-from steersman.trading.intake import signal_of
+from steersman.trading.handlers.decisions import Decider
+from steersman.trading.handlers.intake import signal_of
+from steersman.trading.handlers.recorded import Recorder, by_instant
+from steersman.trading.handlers.restart import Restored, restore
+from steersman.trading.handlers.state import State
+from steersman.trading.handlers.strategies import FAILURES_IN_A_ROW, Failure, Runner, readable, shown
+from steersman.trading.handlers.venue_reports import Reports
 from steersman.trading.model.order import Acknowledged, Order
-from steersman.trading.model.signal import Signal
+from steersman.trading.model.signal import OrderId, Signal
 from steersman.trading.ports import Feed, Session, Venue
-from steersman.trading.recorded import Recorder, by_instant
-from steersman.trading.restart import Restored, restore
 from steersman.trading.settings import TradingSettings
-from steersman.trading.state import State
-from steersman.trading.strategies import FAILURES_IN_A_ROW, Failure, Runner, readable, shown
-from steersman.trading.venue_reports import Reports
 
 _PROGRESS_EVERY = 25
 
@@ -113,6 +113,8 @@ class Trader:
         for session in self._feed.sessions():
             if stop.is_set():
                 break
+            if session is None:
+                continue
             # All that was recorded, also at instants the feed no longer has: the book must not forget a fill.
             while instants and instants[0] <= session.at:
                 self._reports.replay(recorded[instants.popleft()])
@@ -282,8 +284,8 @@ class Trader:
         if not self._state.unknown:
             return
         for name, venue in self._venues.items():
-            there = {o.order.order_id: o.order for o in venue.open_orders() if o.order.order_id in self._state.unknown}
-            found = [Acknowledged(order_id=i, venue_order_id=f"{name}/{i}", at=at) for i in there]
+            there = [o for o in venue.open_orders() if o.order_id in self._state.unknown]
+            found = [Acknowledged(order_id=OrderId(o.order_id), venue_order_id=o.venue_order_id, at=at) for o in there]
             self._soon(self._reports.take(name, found, at))
 
     # -- events --------------------------------------------------------------------------------------------------
