@@ -13,7 +13,7 @@ from steersman.ledger import NewEvent
 from steersman.policy import HaltSet, HaltState, Snapshot
 from steersman.policy.events import HALT_SET, HALT_STREAM
 from steersman.trading import events as e
-from steersman.trading.gate.facts import Limits, limits_for
+from steersman.trading.gate.facts import Facts, Limits, limits_for
 from steersman.trading.gate.judgement import Judgement, judge
 from steersman.trading.handlers import journal, observed
 from steersman.trading.handlers.recorded import Recorder, order_correlation, order_id_of
@@ -34,8 +34,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     order: Order | None
 
 
-def verdict_of(signal: Signal, judged: Judgement, at: int) -> e.VerdictGiven:
-    """Return what the ledger keeps of a judgement on `signal` at the instant `at`."""
+def verdict_of(signal: Signal, facts: Facts, judged: Judgement, at: int) -> e.VerdictGiven:
+    """Return what the ledger keeps of a judgement on `signal` at the instant `at`, which read `facts`."""
     return e.VerdictGiven(
         signal_id=signal.signal_id,
         strategy=signal.strategy,
@@ -50,6 +50,7 @@ def verdict_of(signal: Signal, judged: Judgement, at: int) -> e.VerdictGiven:
         checks=judged.rows,
         why=judged.why,
         at=at,
+        facts=msgspec.structs.astuple(facts),
     )
 
 
@@ -103,7 +104,7 @@ class Decider:
         facts = observed.facts(
             self._state, signal, at=at, halts=halts, strategy_on=strategy_on, duplicate_window_ns=window_ns
         )
-        return verdict_of(signal, judge(facts, limits), at)
+        return verdict_of(signal, facts, judge(facts, limits), at)
 
     def _limits_of(self, signal: Signal, snapshot: Snapshot) -> tuple[Limits, int | None]:
         """Return the limits of a signal, resolved once per policy version."""
