@@ -11,7 +11,9 @@ _SECOND = 1_000_000_000
 _SCALED = {
     "quantity", "limit_price", "price", "outlier_z", "tick", "lot", "position", "own_position", "gross", "buying_power",
     "day_pnl", "drawdown", "max_outlier_z", "max_qty", "max_notional", "price_collar", "max_position", "max_gross",
-    "cash_reserve", "max_daily_loss", "max_drawdown", "approval_notional",
+    "cash_reserve", "max_daily_loss", "max_drawdown", "approval_notional", "bid", "ask", "period_price",
+    "source_price", "net", "equity", "group_gross", "stop_price", "cost_price", "stop_collar", "period_collar",
+    "price_drift", "max_net", "max_concentration", "max_group",
 }  # fmt: skip
 
 
@@ -21,13 +23,16 @@ def _nano(changes: dict[str, Any]) -> dict[str, Any]:
 
 def some_facts(**changes: Any) -> Facts:
     """Return facts of a buy of 10 units at 100 that every check of `some_limits` passes."""
+    price = changes.get("price", 100)
     fine: dict[str, Any] = {
         "halted": False, "strategy_on": True, "known": True, "in_session": True, "direction": 1, "quantity": 10,
         "limited": True, "limit_price": 100, "price": 100, "signal_age_ns": 0, "data_age_ns": 0, "outlier_z": 1,
         "repeated_id": False, "repeated_content": 0, "tick": 0.01, "lot": 1, "messages": 0,
         "executions": 0, "open_orders": 0, "position": 0, "own_position": changes.get("position", 0), "gross": 0,
         "buying_power": 100_000, "crosses_own": False,
-        "day_pnl": 0, "drawdown": 0,
+        "day_pnl": 0, "drawdown": 0, "entitled": True, "blackout": False, "unreconciled": False, "missing_bars": 0,
+        "bid": None, "ask": None, "period_price": price, "source_price": price, "net": changes.get("gross", 0),
+        "equity": 100_000, "group_gross": 0, "losing_streak": 0, "stop_price": None, "cost_price": price,
     }  # fmt: skip
     return Facts(**_nano({**fine, **changes}))
 
@@ -39,6 +44,7 @@ def some_limits(**changes: Any) -> Limits:
         "max_signal_age_ns": 60 * _SECOND, "max_data_age_ns": 60 * _SECOND, "max_outlier_z": 8, "max_qty": 1000,
         "max_notional": 10_000, "price_collar": 0.05, "message_rate": 5, "repeat_executions": 3, "max_open_orders": 4,
         "max_position": 20_000, "max_gross": 50_000, "cash_reserve": 0, "max_daily_loss": 1_000, "max_drawdown": 0.2,
-        "approval_notional": 5_000,
+        "approval_notional": 5_000, "price_optional": False, "max_gap": 3, "stop_collar": 0.5, "period_collar": 0.3,
+        "price_drift": 0.02, "max_net": 50_000, "max_concentration": 0.5, "max_group": 30_000, "max_losing_streak": 4,
     }  # fmt: skip
     return Limits(**_nano({**fine, **changes}))

@@ -87,6 +87,8 @@ def _once() -> dict[str, float]:
         "own_position": position,
         "price": price,
         "limit_price": price,
+        "source_price": price,
+        "cost_price": price,
         "gross": units(20_000, 60_000),
         "buying_power": units(50_000, 90_000),
         "day_pnl": units(-1_000, 1_000),
@@ -94,6 +96,13 @@ def _once() -> dict[str, float]:
         "outlier_z": units(0, 5),
         "messages": rng.integers(0, 5, _SIGNALS),
         "open_orders": rng.integers(0, 5, _SIGNALS),
+        "bid": price - 10**7,
+        "ask": price + 10**7,
+        "period_price": rng.integers(9_500, 10_300, _SIGNALS) * 10**7,
+        "net": units(20_000, 60_000),
+        "equity": units(90_000, 110_000),
+        "group_gross": units(10_000, 30_000),
+        "losing_streak": rng.integers(0, 5, _SIGNALS),
     }
     # Polars computes a column of one value once; a column like that of a real replay differs by row.
     frame = pl.DataFrame(varied).with_columns(

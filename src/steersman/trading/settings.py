@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -13,14 +13,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from steersman.kernel.clock import to_ns
 from steersman.kernel.errors import Misconfigured
 from steersman.kernel.fixed import to_nano
 from steersman.kernel.toml_file import TomlFile
+from steersman.trading.model.blackout import Blackout, Once, Weekly
 from steersman.trading.model.instrument import Instrument
 
-SECTIONS: Final = ("instrument", "strategy", "venue", "feed")
+SECTIONS: Final = ("instrument", "strategy", "venue", "feed", "blackout")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 PLACE: Final = "{instrument}"
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class InstrumentTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,6 +97,26 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     gap_days: int = 3
 
 
+class BlackoutSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"begin": "from"}):
+    """`[blackout.NAME]`: when only exits pass: once (`start`, `end`), or every week (`days`, `from`, `to`, `tz`).
+
+    Attributes:
+        start, end: instants with an offset; `end` is not part of it.
+        days: mon to sun; `from` and `to` are wall-clock times in `tz`, a whole day without them; `to` at or before
+            `from` is on the day after.
+        instruments: names; none: all.
+    """
+
+    reason: str
+    start: datetime | None = None
+    end: datetime | None = None
+    days: tuple[str, ...] | None = None
+    begin: time = time(0)
+    to: time = time(0)
+    tz: str = "UTC"
+    instruments: tuple[str, ...] = ()
+
+
 class TradingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything trading is told, checked; by name, in the order of the file."""
 
@@ -101,6 +124,7 @@ class TradingSettings(msgspec.Struct, frozen=True, kw_only=True):
     strategies: dict[str, StrategySettings] = {}
     venues: dict[str, VenueSettings] = {}
     feeds: dict[str, FeedSettings] = {}
+    blackouts: tuple[Blackout, ...] = ()
 
 
 def read(file: TomlFile, root: Path, venue_type: VenueType) -> TradingSettings:
@@ -113,7 +137,8 @@ def read(file: TomlFile, root: Path, venue_type: VenueType) -> TradingSettings:
     venues = _venues(file, venue_type)
     strategies = file.section(("strategy",), dict[str, StrategySettings])
     feeds = file.section(("feed",), dict[str, FeedSettings])
-    declared: tuple[Iterable[str], ...] = (tables, strategies, venues, feeds)
+    blackouts = file.section(("blackout",), dict[str, BlackoutSettings])
+    declared: tuple[Iterable[str], ...] = (tables, strategies, venues, feeds, blackouts)
     for section, names in zip(SECTIONS, declared, strict=True):
         _check_names(file, section, names)
     for name, feed in feeds.items():
@@ -126,7 +151,13 @@ def read(file: TomlFile, root: Path, venue_type: VenueType) -> TradingSettings:
     instruments = {name: _instrument(file, name, table, venues) for name, table in tables.items()}
     for name, strategy in strategies.items():
         _check_strategy(file, name, strategy, instruments, root)
-    return TradingSettings(instruments=instruments, strategies=strategies, venues=venues, feeds=feeds)
+    return TradingSettings(
+        instruments=instruments,
+        strategies=strategies,
+        venues=venues,
+        feeds=feeds,
+        blackouts=tuple(_blackout(file, name, table, instruments) for name, table in blackouts.items()),
+    )
 
 
 def _venues(file: TomlFile, venue_type: VenueType) -> dict[str, VenueSettings]:
@@ -188,12 +219,7 @@ def _check_strategy(
     if not strategy.instruments:
         raise file.error((*here, "instruments"), "is empty: it would never see a bar", fix="name at least one")
     for instrument in strategy.instruments:
-        if instrument not in instruments:
-            raise file.error(
-                (*here, "instruments"),
-                f"no instrument {instrument!r} is declared; declared: {', '.join(instruments) or 'none'}",
-                fix=_nearest(instrument, instruments) or f"add [instrument.{instrument}]",
-            )
+        _check_declared(file, (*here, "instruments"), instrument, instruments)
     if strategy.file is None:
         return
     path = (root / strategy.file).resolve()
@@ -209,14 +235,74 @@ def _check_feed(file: TomlFile, name: str, feed: FeedSettings) -> None:
         raise file.error(
             (*here, "files"), f"found {feed.files!r}, which has no {PLACE}", fix=f'write files = "data/{PLACE}.csv"'
         )
-    try:
-        ZoneInfo(feed.tz)
-    except (ZoneInfoNotFoundError, ValueError) as exc:
-        raise file.error((*here, "tz"), f"found {feed.tz!r}, no such time zone", fix='write tz = "UTC"') from exc
+    _check_zone(file, here, feed.tz)
     if feed.start is not None and feed.end is not None and feed.end < feed.start:
         raise file.error((*here, "end"), f"found {feed.end}, before start {feed.start}", fix="swap them")
     if not 0 <= feed.gap_days <= 250:
         raise file.error((*here, "gap_days"), f"found {feed.gap_days}, allowed: 0 to 250", fix="write gap_days = 3")
+
+
+def _blackout(file: TomlFile, name: str, table: BlackoutSettings, instruments: Mapping[str, Instrument]) -> Blackout:
+    here = ("blackout", name)
+    for instrument in table.instruments:
+        _check_declared(file, (*here, "instruments"), instrument, instruments)
+    if not table.reason.strip():
+        raise file.error((*here, "reason"), "is empty", fix="say why, for whoever reads the verdicts")
+    window = _weekly(file, here, table) if table.days is not None else _once(file, here, table)
+    return Blackout(name=name, reason=table.reason, window=window, instruments=frozenset(table.instruments))
+
+
+def _once(file: TomlFile, here: tuple[str, ...], table: BlackoutSettings) -> Once:
+    found = {}
+    for field, moment in (("start", table.start), ("end", table.end)):
+        if moment is None:
+            raise file.error(
+                here, f"`{field}` is missing; allowed: start and end, or days", fix=f"add {field}, or days = [...]"
+            )
+        if moment.tzinfo is None:
+            raise file.error(
+                (*here, field), f"found {moment.isoformat()}, which has no offset", fix=f"write {moment.isoformat()}Z"
+            )
+        found[field] = to_ns(moment)
+    for field in ("from", "to", "tz"):
+        if file.get(*here, field) is not None:
+            raise file.error((*here, field), "says nothing without `days`", fix=f"remove {field}, or add days = [...]")
+    if found["end"] <= found["start"]:
+        raise file.error((*here, "end"), f"found {table.end}, not after start {table.start}", fix="swap them")
+    return Once(start=found["start"], end=found["end"])
+
+
+def _weekly(file: TomlFile, here: tuple[str, ...], table: BlackoutSettings) -> Weekly:
+    for field, moment in (("start", table.start), ("end", table.end)):
+        if moment is not None:
+            raise file.error((*here, field), "says nothing beside `days`", fix=f"remove {field}, or days")
+    days = table.days or ()
+    unknown = [day for day in days if day not in DAYS]
+    if unknown or not days:
+        found = repr(unknown[0]) if unknown else "nothing"
+        raise file.error(
+            (*here, "days"), f"found {found}, allowed: {', '.join(DAYS)}", fix='write e.g. days = ["mon", "fri"]'
+        )
+    _check_zone(file, here, table.tz)
+    return Weekly(days=frozenset(DAYS.index(day) for day in days), begin=table.begin, until=table.to, tz=table.tz)
+
+
+def _check_zone(file: TomlFile, here: tuple[str, ...], tz: str) -> None:
+    try:
+        ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError) as exc:
+        raise file.error((*here, "tz"), f"found {tz!r}, no such time zone", fix='write tz = "UTC"') from exc
+
+
+def _check_declared(
+    file: TomlFile, path: tuple[str, ...], instrument: str, instruments: Mapping[str, Instrument]
+) -> None:
+    if instrument not in instruments:
+        raise file.error(
+            path,
+            f"no instrument {instrument!r} is declared; declared: {', '.join(instruments) or 'none'}",
+            fix=_nearest(instrument, instruments) or f"add [instrument.{instrument}]",
+        )
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:

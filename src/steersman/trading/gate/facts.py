@@ -6,6 +6,7 @@ known", and a check that needs it denies.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -13,6 +14,7 @@ import msgspec
 
 from steersman.kernel.fixed import round_to_nano
 from steersman.policy import Snapshot
+from steersman.trading.gate.table import TABLE_DIGEST
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -25,8 +27,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         in_session: the instrument's market trades at this instant.
         direction: +1 buys, -1 sells.
         quantity: units asked for, > 0.
-        limited: a limit order; a market order names no price, so it can be off no tick.
-        limit_price: of a limit order; the last price for a market order.
+        limited: it has a limit price; an order without one names no price, so that can be off no tick.
+        limit_price: of a limit or stop-limit order; the last price for any other.
         price: last price, currency per unit.
         signal_age_ns: since the source made the signal; negative: made in the future.
         data_age_ns: since the last price became known.
@@ -37,13 +39,30 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         messages: orders the strategy sent within the last minute.
         executions: fills of the strategy in this instrument within the last day.
         open_orders: of the strategy.
-        position: signed units held and reserved, all strategies together.
+        position: signed units held, all strategies together, and what open orders of this direction may still add:
+            what an open order of the other direction may give back is not counted on. Alternatives count once.
         own_position: the same, of this strategy alone: it may not sell what another one holds.
-        gross: sum over instruments of |position| times last price.
+        gross: sum over instruments of |position| times last price; other ones at the larger of what their open buys
+            and their open sales may make of them.
         buying_power: cash less what reserved buys will cost.
         crosses_own: a resting order of ours on the other side would trade with this one.
         day_pnl: equity now less equity at the end of the session before.
         drawdown: share below the highest equity so far.
+        entitled: the strategy is declared for this instrument.
+        blackout: a declared window covers this instrument now.
+        unreconciled: an order of unknown outcome, or an unsettled difference with the venue, is in this instrument.
+        missing_bars: the larger of what the feed reported missing just before the last bar and the whole usual spans
+            between bars that went by since; None: fewer than two bars.
+        bid, ask: of the latest quote; None: there is no such quote.
+        period_price: last price at the beginning of the look-back period of policy; None: not that many bars.
+        source_price: what the source saw when it decided; None: it did not say.
+        net: sum over instruments of position times last price, signed, this one as in `position`.
+        equity: cash and what is held at last prices.
+        group_gross: as `gross`, over the instruments of this one's group; of this one alone if it has none.
+        losing_streak: exit orders of the strategy in a row, up to now, that lost after fees.
+        stop_price: of a stop or stop-limit order; None for any other.
+        cost_price: what a unit is reckoned to cost at most: a stop order's stop price, a stop-limit order's limit
+            price, else the last price.
     """
 
     halted: bool
@@ -72,6 +91,21 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     crosses_own: bool
     day_pnl: int | None
     drawdown: int | None
+    # New ones go to the end: a recorded verdict holds them in this order.
+    entitled: bool
+    blackout: bool
+    unreconciled: bool
+    missing_bars: int | None
+    bid: int | None
+    ask: int | None
+    period_price: int | None
+    source_price: int | None
+    net: int | None
+    equity: int | None
+    group_gross: int | None
+    losing_streak: int
+    stop_price: int | None
+    cost_price: int | None
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -97,6 +131,31 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     max_daily_loss: int | None
     max_drawdown: int | None
     approval_notional: int | None
+    price_optional: bool
+    max_gap: int | None
+    stop_collar: int | None
+    period_collar: int | None
+    price_drift: int | None
+    max_net: int | None
+    max_concentration: int | None
+    max_group: int | None
+    max_losing_streak: int | None
+
+
+class LookBack(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How far back some facts look, by policy; None: never set, so what looks back is not known.
+
+    Attributes:
+        duplicate_ns: span in which the same content counts as repeated.
+        collar_bars: bars between `period_price` and now; 0: `collar_ns` says it.
+        collar_ns: age of `period_price`.
+        losses_ns: losses older than that are no part of a streak.
+    """
+
+    duplicate_ns: int | None
+    collar_bars: int | None
+    collar_ns: int | None
+    losses_ns: int | None
 
 
 _NANO: Final = (
@@ -112,11 +171,19 @@ _NANO: Final = (
     ("max_daily_loss", "max_daily_loss"),
     ("max_drawdown", "max_drawdown"),
     ("approval_notional", "approval_notional"),
+    ("stop_collar", "stop_collar"),
+    ("period_collar", "period_collar"),
+    ("price_drift", "price_drift"),
+    ("max_net", "max_net"),
+    ("max_concentration", "max_concentration"),
+    ("max_group", "max_group"),
 )
 _COUNTS: Final = (
     ("message_rate", "message_rate"),
     ("repeat_executions", "repeat_executions"),
     ("max_open_orders", "max_open_orders"),
+    ("max_gap", "max_gap"),
+    ("max_losing_streak", "max_losing_streak"),
 )
 
 
@@ -138,6 +205,48 @@ def limits_for(snapshot: Snapshot, *, strategy: str, instrument: str, venue: str
         restricted=instrument in snapshot.names("trading.restricted"),
         allow_adjust=flag("allow_adjust"),
         allow_short=flag("allow_short"),
+        price_optional=flag("price_optional"),
         **nano,
         **counts,
     )
+
+
+def look_back_for(snapshot: Snapshot, *, strategy: str, instrument: str, venue: str) -> LookBack:
+    """Return how far back the facts of one order look under `snapshot`."""
+
+    def number(name: str) -> Decimal | None:
+        return snapshot.decimal(f"trading.{name}", strategy=strategy, instrument=instrument, venue=venue)
+
+    def span_ns(name: str) -> int | None:
+        return None if (v := number(name)) is None else int(round_to_nano(v))
+
+    bars = number("collar_bars")
+    return LookBack(
+        duplicate_ns=span_ns("duplicate_window"),
+        collar_bars=None if bars is None else int(bars),
+        collar_ns=span_ns("collar_span"),
+        losses_ns=span_ns("losing_streak_window"),
+    )
+
+
+def pack(facts: Facts) -> tuple[int | bool | None, ...]:
+    """Return `facts` as a verdict keeps them: their values in the order of the fields."""
+    return msgspec.structs.astuple(facts)
+
+
+def unpack(values: Sequence[int | bool | None]) -> Facts:
+    """Return the facts that `pack` made `values` of.
+
+    Raises:
+        ValueError: recorded for another table of checks (too few or too many values), or not of their kinds.
+    """
+    names = Facts.__struct_fields__
+    if len(values) != len(names):
+        raise ValueError(
+            f"{len(values)} facts were recorded; the check table {TABLE_DIGEST[:16]} reads {len(names)}: "
+            "the verdict was given under another table and cannot be given again under this one"
+        )
+    try:
+        return msgspec.convert(dict(zip(names, values, strict=True)), Facts)
+    except msgspec.ValidationError as exc:
+        raise ValueError(f"the recorded facts are not those of the check table {TABLE_DIGEST[:16]}: {exc}") from exc

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from steersman.kernel.fixed import ONE, round_to_nano, to_nano
 from steersman.policy import HaltState
-from steersman.trading.gate.facts import Facts
-from steersman.trading.handlers.state import SIGN, State
+from steersman.trading.gate.facts import Facts, LookBack
+from steersman.trading.handlers.state import SIGN, Open, State
+from steersman.trading.model.order import Order
 from steersman.trading.model.signal import Side, Signal
 
 _ZERO: Final = Decimal(0)
@@ -17,9 +21,22 @@ _DAY_NS: Final = 24 * 60 * _MINUTE_NS
 
 
 def facts(
-    state: State, signal: Signal, *, at: int, halts: HaltState, strategy_on: bool, duplicate_window_ns: int | None
+    state: State,
+    signal: Signal,
+    *,
+    at: int,
+    halts: HaltState,
+    strategy_on: bool,
+    look_back: LookBack,
+    instant: int | None = None,
+    group: str | None = None,
 ) -> Facts:
-    """Return everything the gate reads about `signal` at the instant `at`."""
+    """Return everything the gate reads about `signal` at the instant `at`, which ages are measured against.
+
+    Args:
+        instant: of the bars that were just taken in, where that is another one; they are in session.
+        group: of the order that `signal` is to become: its alternatives reserve nothing beside it.
+    """
     name, strategy = signal.instrument, signal.strategy
     instrument = state.instruments.get(name)
     price = state.nano.get(name)
@@ -29,13 +46,14 @@ def facts(
     z = None if moves is None else moves.outlier_z()
     equity = state.book.equity()
     venue = instrument.venue if instrument is not None else ""
-    blocked = halts.covering(venue=venue, strategy=strategy, instrument=name) is not None
+    working = _Working(state, without=group)
+    exposure = _exposure(state, working, signal)
+    bid, ask = _quoted(state, name)
     return Facts(
-        halted=blocked or name in state.unknown.values(),
+        halted=halts.covering(venue=venue, strategy=strategy, instrument=name) is not None,
         strategy_on=strategy_on,
         known=instrument is not None,
-        # Daily bars: the market trades at an instant for which the feed brought its bar.
-        in_session=None if bar_at is None else bar_at == at,
+        in_session=_in_session(state, name, at, at if instant is None else instant),
         direction=SIGN[signal.side],
         quantity=to_nano(signal.quantity),
         limited=signal.limit_price is not None,
@@ -45,20 +63,157 @@ def facts(
         data_age_ns=None if bar_at is None else at - bar_at,
         outlier_z=None if z is None else round(z * ONE),
         repeated_id=(signal.source, signal.signal_id) in state.seen,
-        repeated_content=_repeats(state, signal, at, duplicate_window_ns),
+        repeated_content=_repeats(state, signal, at, look_back.duplicate_ns),
         tick=tick,
         lot=lot,
         messages=sum(1 for sent in state.messages.get(strategy, ()) if sent > at - _MINUTE_NS),
         executions=sum(1 for done in state.fills.get((strategy, name), ()) if done > at - _DAY_NS),
         open_orders=sum(1 for o in state.open.values() if o.order.strategy == strategy),
-        position=round_to_nano(_reserved_position(state, name)),
-        own_position=round_to_nano(_own_position(state, strategy, name)),
-        gross=_gross(state),
-        buying_power=round_to_nano(state.book.cash - _reserved_cash(state)),
-        crosses_own=_crosses(state, signal),
+        position=exposure.position,
+        own_position=round_to_nano(
+            state.book.own_position(strategy, name)
+            + SIGN[signal.side] * working.units(name, signal.side, strategy=strategy)
+        ),
+        gross=exposure.gross,
+        buying_power=round_to_nano(state.book.cash - working.cash()),
+        crosses_own=any(_crosses(o.order, signal, state.book.prices.get(name)) for o in working.of(name)),
         day_pnl=round_to_nano(equity - state.book.marked),
         drawdown=round_to_nano(state.book.drawdown()),
+        entitled=name in state.declared.entitled.get(strategy, ()),
+        blackout=state.declared.is_blacked_out(name, at),
+        unreconciled=name in state.unreconciled or name in state.unknown.values(),
+        missing_bars=state.history.missing_bars(name, at),
+        bid=bid,
+        ask=ask,
+        period_price=_period_price(state, name, at, look_back),
+        source_price=None if signal.price is None else to_nano(signal.price),
+        net=exposure.net,
+        equity=round_to_nano(equity),
+        group_gross=exposure.group_gross,
+        losing_streak=state.history.losing_streak(
+            strategy, after=None if look_back.losses_ns is None else at - look_back.losses_ns
+        ),
+        stop_price=None if signal.stop_price is None else to_nano(signal.stop_price),
+        cost_price=_cost_price(signal, price),
     )
+
+
+class _Working:
+    """The open orders that count beside the one that is judged; of alternatives only the larger does."""
+
+    def __init__(self, state: State, *, without: str | None) -> None:
+        self._prices = state.book.prices
+        self._open = [o for o in state.open.values() if without is None or o.order.group != without]
+        self._by_name: dict[str, list[Open]] = {}
+        for o in self._open:
+            self._by_name.setdefault(o.order.instrument, []).append(o)
+
+    def names(self) -> Iterable[str]:
+        return self._by_name
+
+    def of(self, instrument: str) -> list[Open]:
+        return self._by_name.get(instrument, [])
+
+    def units(self, instrument: str, side: Side, *, strategy: str | None = None) -> Decimal:
+        """Return the units that open orders of one side may still trade."""
+        mine = (o for o in self.of(instrument) if o.order.side is side and strategy in (None, o.order.strategy))
+        return _sum_of_largest(mine, lambda o: o.leaves)
+
+    def cash(self) -> Decimal:
+        """Return what open buys may still cost."""
+        buys = (o for o in self._open if o.order.side is Side.BUY)
+        return _sum_of_largest(buys, lambda o: o.leaves * self._cost(o.order))
+
+    def _cost(self, order: Order) -> Decimal:
+        known = order.limit_price or order.stop_price or self._prices.get(order.instrument)
+        return known or order.decision_price or _ZERO
+
+
+def _sum_of_largest(orders: Iterable[Open], size: Callable[[Open], Decimal]) -> Decimal:
+    """Return the sum of `size`, alternatives counted once: the larger."""
+    largest: dict[str, Decimal] = {}
+    for o in orders:
+        group = o.order.group or o.order.order_id
+        largest[group] = max(largest.get(group, _ZERO), size(o))
+    return sum(largest.values(), _ZERO)
+
+
+class _Exposure(msgspec.Struct, frozen=True, kw_only=True):
+    position: int
+    gross: int | None
+    net: int | None
+    group_gross: int | None
+
+
+def _exposure(state: State, working: _Working, signal: Signal) -> _Exposure:
+    """Return what is held and what open orders may make of it, valued at last prices; None where a price is missing.
+
+    An open order may be filled or not, so it only ever counts against the signal: as filled where that adds to the
+    exposure in question, as never filled where it would take away from it.
+    """
+    sign, name = SIGN[signal.side], signal.instrument
+    position = round_to_nano(state.book.position(name) + sign * working.units(name, signal.side))
+    group = _group_of(state, name)
+    gross: int | None = 0
+    net: int | None = 0
+    together: int | None = 0
+    for other in {*state.book.positions(), *working.names(), name}:
+        held = state.book.position(other)
+        if other == name:
+            here, most = position, abs(position)
+        else:
+            long, short = (held + working.units(other, Side.BUY), held - working.units(other, Side.SELL))
+            here = round_to_nano(long if sign > 0 else short)
+            most = round_to_nano(max(abs(long), abs(short)))
+        if not most and not here:
+            continue
+        price = state.nano.get(other)
+        grouped = group is not None and _group_of(state, other) == group
+        if price is None:
+            gross = net = None
+            together = None if grouped or other == name else together
+            continue
+        gross = None if gross is None else gross + most * price // ONE
+        net = None if net is None else net + here * price // ONE
+        if together is not None and (grouped or other == name):
+            together += most * price // ONE
+    return _Exposure(position=position, gross=gross, net=net, group_gross=together)
+
+
+def _group_of(state: State, name: str) -> str | None:
+    instrument = state.instruments.get(name)
+    return None if instrument is None else instrument.group
+
+
+def _in_session(state: State, name: str, at: int, instant: int) -> bool | None:
+    """Say whether the market trades at `at`, by its calendar, or without one by a bar that came at `instant`."""
+    instrument = state.instruments.get(name)
+    if instrument is not None and instrument.calendar is not None:
+        calendar = state.declared.calendars.get(instrument.calendar)
+        return None if calendar is None else calendar.is_open(at)
+    bar_at = state.bar_at.get(name)
+    return None if bar_at is None else bar_at == instant
+
+
+def _quoted(state: State, name: str) -> tuple[int | None, int | None]:
+    quote = state.history.quotes.get(name)
+    if quote is None or quote.bid is None or quote.ask is None:
+        return None, None
+    return round_to_nano(quote.bid), round_to_nano(quote.ask)
+
+
+def _period_price(state: State, name: str, at: int, look_back: LookBack) -> int | None:
+    if look_back.collar_bars:
+        return state.history.close_before(name, bars=look_back.collar_bars)
+    if look_back.collar_bars is None or look_back.collar_ns is None:
+        return None
+    return state.history.close_at(name, at - look_back.collar_ns)
+
+
+def _cost_price(signal: Signal, price: int | None) -> int | None:
+    if signal.stop_price is None:
+        return price
+    return to_nano(signal.stop_price if signal.limit_price is None else signal.limit_price)
 
 
 def _repeats(state: State, signal: Signal, at: int, window_ns: int | None) -> int:
@@ -70,46 +225,21 @@ def _repeats(state: State, signal: Signal, at: int, window_ns: int | None) -> in
     )
 
 
-def _reserved_position(state: State, instrument: str) -> Decimal:
-    reserved = (SIGN[o.order.side] * o.leaves for o in state.open.values() if o.order.instrument == instrument)
-    return state.book.position(instrument) + sum(reserved, _ZERO)
+def _crosses(order: Order, signal: Signal, price: Decimal | None) -> bool:
+    """Say whether an open order of ours on the other side would trade with this signal's order.
+
+    A stop that still waits is in no book; one whose price was reached is what it became.
+    """
+    if order.side is signal.side or _waits(order.side, order.stop_price, price):
+        return False
+    if _waits(signal.side, signal.stop_price, price):
+        return False
+    if order.limit_price is None or signal.limit_price is None:
+        return True
+    return SIGN[signal.side] * (signal.limit_price - order.limit_price) >= 0
 
 
-def _own_position(state: State, strategy: str, instrument: str) -> Decimal:
-    mine = (o for o in state.open.values() if (o.order.strategy, o.order.instrument) == (strategy, instrument))
-    reserved = (SIGN[o.order.side] * o.leaves for o in mine)
-    return state.book.own_position(strategy, instrument) + sum(reserved, _ZERO)
-
-
-def _gross(state: State) -> int | None:
-    """Return all exposure in billionths, reservations counted; None if something held has no price."""
-    names = {*state.book.positions(), *(o.order.instrument for o in state.open.values())}
-    total = 0
-    for name in names:
-        price = state.nano.get(name)
-        if price is None:
-            return None
-        total += abs(round_to_nano(_reserved_position(state, name))) * price // ONE
-    return total
-
-
-def _reserved_cash(state: State) -> Decimal:
-    total = _ZERO
-    for o in state.open.values():
-        if o.order.side is Side.BUY:
-            price = o.order.limit_price or state.book.prices.get(o.order.instrument) or o.order.decision_price or _ZERO
-            total += o.leaves * price
-    return total
-
-
-def _crosses(state: State, signal: Signal) -> bool:
-    """Say whether an open order of ours on the other side would trade with this signal's order."""
-    for o in state.open.values():
-        order = o.order
-        if order.instrument != signal.instrument or order.side is signal.side:
-            continue
-        if order.limit_price is None or signal.limit_price is None:
-            return True
-        if SIGN[signal.side] * (signal.limit_price - order.limit_price) >= 0:
-            return True
-    return False
+def _waits(side: Side, stop_price: Decimal | None, price: Decimal | None) -> bool:
+    if stop_price is None or price is None:
+        return False
+    return price < stop_price if side is Side.BUY else price > stop_price
