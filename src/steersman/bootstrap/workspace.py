@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -22,10 +23,12 @@ from steersman.policy.document import read_policy
 from steersman.policy.parameter import Catalogue
 from steersman.trading import settings as trading
 from steersman.trading.limits import PARAMETERS
+from steersman.trading.sources import settings as sources
 
 FILE: Final = "steersman.toml"
 CATALOGUE: Final = Catalogue(PARAMETERS)
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
 _SECTIONS: Final = (
     "desk",
     "console",
@@ -33,6 +36,7 @@ _SECTIONS: Final = (
     automation.SECTION,
     feedback.SECTION,
     *trading.SECTIONS,
+    *sources.SECTIONS,
     *content.SECTIONS,
 )
 S = TypeVar("S", bound=msgspec.Struct)
@@ -48,10 +52,14 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[console]`: where the pages are served. Loopback only, until other sign-ins than the token exist."""
+    """`[console]`: where the pages are served. Loopback only, until other sign-ins than the token exist.
+
+    `hosts` are further names under which the webhooks, and nothing else, may be asked: those of a tunnel.
+    """
 
     port: int = 8787
     host: str = "127.0.0.1"
+    hosts: tuple[str, ...] = ()
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +70,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     desk: DeskSettings
     console: ConsoleSettings
     trading: trading.TradingSettings
+    sources: sources.SourceSettings
     automations: dict[str, automation.AutomationSettings]
     content: content.ContentSettings
     kpis: feedback.KpiSettings
@@ -101,6 +110,20 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def console_token(self) -> Path:
         return self.state / "console.token"
+
+    @property
+    def api_token(self) -> Path:
+        """What opens the signal API, and nothing else."""
+        return self.state / "api.token"
+
+    @property
+    def watched(self) -> Path:
+        """How far the watched files were read."""
+        return self.state / "watched"
+
+    def hook_secret(self, strategy: str) -> Path:
+        """What an alert for `strategy` must carry; one of its own for each."""
+        return self.state / "hooks" / f"{strategy}.secret"
 
 
 def venue_type(kind: str) -> type[trading.VenueSettings]:
@@ -159,6 +182,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         desk=desk,
         console=_console(file, environ),
         trading=traded,
+        sources=sources.read(file, traded),
         automations=automations,
         content=content.read(file, root),
         kpis=kpis,
@@ -202,6 +226,13 @@ def _console(file: TomlFile, environ: Mapping[str, str]) -> ConsoleSettings:
             f"found {console.host!r}, allowed: {', '.join(LOOPBACK)} (there is no sign-in for strangers yet)",
             fix='write host = "127.0.0.1", and reach it from elsewhere through an SSH tunnel',
         )
+    for host in console.hosts:
+        if not _HOST_NAME.fullmatch(host):
+            raise file.error(
+                ("console", "hosts"),
+                f"found {host!r}, allowed: a host name in lower case, without scheme and port",
+                fix='write e.g. hosts = ["hooks.example.com"]',
+            )
     if not 0 <= console.port <= 65_535:
         raise file.error(("console", "port"), f"found {console.port}, allowed: 0 to 65535", fix="write port = 8787")
     return console

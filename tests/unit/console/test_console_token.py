@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from steersman.console.sessions import LASTS_S, Guesses, Sessions
-from steersman.console.token import read_or_create
+from steersman.console.token import read, read_or_create, renew
 from steersman.kernel.clock import FakeClock
 from steersman.kernel.errors import Misconfigured
 
@@ -95,3 +95,15 @@ def test_after_five_wrong_tokens_the_sixth_waits_until_the_first_is_a_minute_old
     assert guesses.wait_s() == 1
     clock.advance(1)
     assert guesses.wait_s() == 0
+
+
+def test_a_renewed_token_replaces_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "api.token"
+    assert read(path) is None
+    first = renew(path)
+    assert read(path) == first
+    second = renew(path)
+    assert first != second
+    assert read(path) == read_or_create(path) == second
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["api.token"]
