@@ -1,0 +1,150 @@
+"""Two books of one history: as it was, and as it would have been once the first order was another one."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_FLOOR, Decimal
+from typing import Final
+
+import msgspec
+
+from steersman.trading import events as e
+from steersman.trading.model.instrument import Instrument
+from steersman.trading.model.lifecycle import Status
+from steersman.trading.whatif.account import Account
+from steersman.trading.whatif.market import Market
+from steersman.trading.whatif.modelled import Model
+from steersman.trading.whatif.outcome import Mark, Tally
+
+_ZERO: Final = Decimal(0)
+
+
+class _Plan(msgspec.Struct):
+    """What a changed verdict makes of its order; `entry` is the order's id once it was sent."""
+
+    quantity: Decimal
+    entry: str = ""
+
+
+class Books:
+    """Takes in what happened, and what would not have happened or would have happened otherwise."""
+
+    def __init__(
+        self, *, capital: Decimal, instruments: dict[str, Instrument], market: Market, model: Model, tally: Tally
+    ) -> None:
+        self._instruments: Mapping[str, Instrument] = instruments
+        self._market = market
+        self._model = model
+        self._tally = tally
+        self._plans: dict[tuple[str, str], _Plan] = {}
+        self._blocked: set[str] = set()
+        self._later: list[tuple[int, int, str, e.OrderFilled | None]] = []
+        self.actual = Account(capital, instruments)
+        self.other: Account | None = None
+        self.marks: list[Mark] = []
+
+    @property
+    def best(self) -> Account:
+        """The book as it would have been."""
+        return self.actual if self.other is None else self.other
+
+    def plan(self, strategy: str, signal_id: str, quantity: Decimal) -> None:
+        """From here on the books differ: the recorded order of this signal would have been of `quantity` units (or 0)."""
+        self._part()
+        self._plans[strategy, signal_id] = _Plan(quantity)
+
+    def add(self, order: e.OrderSubmitted) -> None:
+        """Send an order that was never sent; what becomes of it is a model."""
+        other = self._part()
+        other.submitted(order)
+        outlook = self._model.outlook(order)
+        if outlook.at is not None:
+            heapq.heappush(self._later, (outlook.at, len(self._later), order.order_id, outlook.fill))
+
+    def _part(self) -> Account:
+        if self.other is None:
+            self.other = self.actual.copied()
+        return self.other
+
+    # -- what happened ---------------------------------------------------------------------------------------------
+
+    def advance(self, at: int) -> None:
+        """Bring prices up to `at`, and trade what was added and is due."""
+        for _, name, price in self._market.until(at):
+            for account in self._accounts():
+                account.priced(name, price)
+        while self.other is not None and self._later and self._later[0][0] <= at:
+            _, _, order_id, fill = heapq.heappop(self._later)
+            if fill is None:
+                self.other.ended(order_id, Status.EXPIRED)
+            else:
+                self.other.filled(fill)
+                self._tally.modelled_fills += 1
+
+    def submitted(self, order: e.OrderSubmitted) -> None:
+        self.actual.submitted(order)
+        if self.other is None:
+            return
+        quantity = order.quantity
+        plan = self._plans.get((order.strategy, order.signal_id))
+        if plan is not None:
+            quantity = self._leg(order, plan.entry) if plan.entry else plan.quantity
+            plan.entry = plan.entry or order.order_id
+        if quantity > 0:
+            self.other.submitted(msgspec.structs.replace(order, quantity=quantity))
+        else:
+            self._blocked.add(order.order_id)
+
+    def _leg(self, order: e.OrderSubmitted, entry: str) -> Decimal:
+        """Return the size of an exit that follows its entry: the share that would have been executed of it."""
+        was, now = self.actual.executed(entry), self.best.executed(entry)
+        if not was:
+            return _ZERO
+        known = self._instruments.get(order.instrument)
+        lot = known.lot if known is not None else Decimal(1)
+        return (order.quantity * now / was / lot).to_integral_value(ROUND_FLOOR) * lot
+
+    def filled(self, fill: e.OrderFilled) -> None:
+        """Take in an execution; a smaller order gets the first units of it, at the same price.
+
+        That is what the same market would have given it: it was willing to trade more.
+        """
+        self.actual.filled(fill)
+        if self.other is None or fill.order_id in self._blocked:
+            return
+        if self.other.state.order(fill.order_id) is None:
+            self.other.filled(fill)  # of an order from before anything differed, and long over
+            return
+        left, first = self.other.leaves(fill.order_id), not self.other.executed(fill.order_id)
+        quantity = min(fill.quantity, left)
+        if quantity > 0:
+            fee = self._model.fee(fill, quantity, first=first)
+            self.other.filled(msgspec.structs.replace(fill, quantity=quantity, fee=fee))
+        if left > quantity and self.actual.leaves(fill.order_id) <= 0:
+            self.other.filled(self._model.extra(fill, left - quantity))
+            self._tally.modelled_fills += 1
+
+    def ended(self, order_id: str, how: Status) -> None:
+        for account in self._accounts():
+            account.ended(order_id, how)
+
+    def adjusted(self, adjusted: e.PositionAdjusted) -> None:
+        for account in self._accounts():
+            account.adjusted(adjusted)
+
+    def marked(self, mark: e.AccountMarked) -> None:
+        """End a session in both books; what they differ by is what the recorded equity would have differed by."""
+        folded = self.actual.marked()
+        other = folded if self.other is None else self.other.marked()
+        would_be = mark.equity + (other - folded)
+        below = self.actual.measured(mark.equity)
+        if self.other is None:
+            self.marks.append(Mark(mark.at, mark.equity, folded, would_be, below, below))
+            return
+        held = self.other.state.book.positions()
+        self._tally.stale_marks += any(name not in mark.prices for name in held)
+        self.marks.append(Mark(mark.at, mark.equity, folded, would_be, below, self.other.measured(would_be)))
+
+    def _accounts(self) -> Sequence[Account]:
+        return (self.actual,) if self.other is None else (self.actual, self.other)

@@ -1,0 +1,316 @@
+"""History walked through once: each verdict as it would have been, on the book as it would have been by then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from steersman.kernel.fixed import from_nano
+from steersman.policy import HaltState
+from steersman.policy.events import HALT_LIFTED, HALT_SET
+from steersman.trading import events as e
+from steersman.trading.gate.facts import Facts, Limits, LookBack
+from steersman.trading.gate.judgement import judge
+from steersman.trading.handlers import observed
+from steersman.trading.handlers.state import State
+from steersman.trading.model.lifecycle import Status
+from steersman.trading.model.signal import OrderType, Side, Signal, SignalId, TimeInForce
+from steersman.trading.whatif.alternative import Policies, Scope
+from steersman.trading.whatif.books import Books
+from steersman.trading.whatif.halts import Halts
+from steersman.trading.whatif.history import FACTS, Happening, History
+from steersman.trading.whatif.outcome import Change, Decided, Tally
+from steersman.trading.whatif.verdicts import bits_of, codes_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_ZERO: Final = Decimal(0)
+_ENDS: Final = {
+    e.ORDER_REJECTED: Status.REJECTED,
+    e.ORDER_CANCELLED: Status.CANCELLED,
+    e.ORDER_EXPIRED: Status.EXPIRED,
+}
+_SENDS: Final = ("accept", "adjust")
+_REPEATED: Final = bits_of(("REPEAT_EXECUTION",))
+_TELL_EVERY: Final = 5_000
+_NOT_HALTED: Final = HaltState()
+_META: Final = (
+    "pos",
+    "id",
+    "at",
+    "stream",
+    "signal_id",
+    "strategy",
+    "instrument",
+    "outcome",
+    "sent",
+    "failed",
+    "scope",
+)
+Find = Callable[[str, str], Signal | None]
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """A verdict as recorded, and `then`: what the other limits make of the recorded facts.
+
+    `tried` is False outside the span that is decided anew.
+    """
+
+    pos: int
+    id: bytes
+    at: int
+    stream: str
+    signal_id: str
+    strategy: str
+    instrument: str
+    before: Decided
+    scope: int
+    facts: Facts
+    then: Decided
+    tried: bool
+
+
+class Walk:
+    """One pass; what it found is in `books`, `changes` and `tally` once `run` returned."""
+
+    def __init__(
+        self,
+        history: History,
+        then: pl.DataFrame,
+        *,
+        policies: Policies,
+        books: Books,
+        tally: Tally,
+        signal_of: Find,
+        tell: Callable[[int, int], None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            then: a row per verdict: `outcome_then`, `sent_then`, `failed_then`, `tried`.
+            signal_of: finds a recorded signal by stream and id; None: it is not there.
+        """
+        self._history = history
+        self._then = then
+        self._policies = policies
+        self._signal_of = signal_of
+        self._tell = tell
+        self._limits: dict[tuple[int, bool], Limits] = {}
+        self._look_back: dict[int, LookBack] = {}
+        self._halts = Halts()
+        self._first: dict[tuple[str, str], str] = {}
+        self.books = books
+        self.tally = tally
+        self.changes: list[Change] = []
+
+    def run(self, first: int) -> None:
+        """Walk through everything; verdicts before row `first` are known to be the same."""
+        rows = self._rows(first)
+        row = next(rows, None)
+        for number, happening in enumerate(self._history.happenings):
+            while row is not None and row.pos < happening.pos:
+                self._decide(row)
+                row = next(rows, None)
+            self._happened(happening)
+            if number % _TELL_EVERY == 0:
+                self._tell(number, len(self._history.happenings))
+        while row is not None:
+            self._decide(row)
+            row = next(rows, None)
+
+    def _rows(self, first: int) -> Iterator[Row]:
+        known = self._history.verdicts.slice(first)
+        facts = known.select(FACTS).iter_rows()
+        then = self._then.slice(first).select("outcome_then", "sent_then", "failed_then", "tried").iter_rows()
+        for seen, meta, other in zip(facts, known.select(_META).iter_rows(), then, strict=True):
+            *named, outcome, sent, failed, scope = meta
+            before, after = Decided(outcome, sent, failed), Decided(*other[:3])
+            yield Row(*named, before, scope, Facts(**dict(zip(FACTS, seen, strict=True))), after, other[3])
+
+    def _happened(self, happening: Happening) -> None:
+        kind, data = happening.type, happening.data
+        if kind == HALT_SET:
+            self._halts.set(data, happening.cause)
+        elif kind == HALT_LIFTED:
+            self._halts.lifted(data)
+        else:
+            self.books.advance(data.at)
+            self._traded(kind, data)
+
+    def _traded(self, kind: str, data: Any) -> None:
+        if kind == e.ORDER_SUBMITTED:
+            self.books.submitted(data)
+        elif kind == e.ORDER_FILLED:
+            self.books.filled(data)
+        elif kind == e.POSITION_ADJUSTED:
+            self.books.adjusted(data)
+        elif kind == e.ACCOUNT_MARKED:
+            self.books.marked(data)
+        else:
+            self.books.ended(data.order_id, _ENDS[kind])
+
+    # -- decisions -------------------------------------------------------------------------------------------------
+
+    def _decide(self, row: Row) -> None:
+        self.books.advance(row.at)
+        after, why = self._judged(row)
+        before = row.before
+        changed = (after.outcome, after.sent) != (before.outcome, before.sent)
+        self._count(row, after, changed=changed)
+        key = (row.strategy, row.signal_id)
+        if before.outcome == "hold":
+            self._first[key] = after.outcome
+        self._halt(row, after)
+        if changed:
+            by_limits = row.tried and (after.outcome, after.sent) == (row.then.outcome, row.then.sent)
+            self._change(row, after, path=not by_limits, why=why)
+
+    def _judged(self, row: Row) -> tuple[Decided, str]:
+        """Return the verdict as it would have been, and why if it is another one."""
+        held = self._first.get((row.strategy, row.signal_id))
+        if self._history.scopes[row.scope].approved and held not in (None, "hold"):
+            return Decided("dropped", 0, 0), f"nobody would have been asked: it would have been {held} at once"
+        facts = self._facts(row)
+        if facts == row.facts:
+            return row.then, "" if row.then == row.before else self._again(row, facts).why
+        self.tally.recomputed += 1
+        judged = self._again(row, facts)
+        return Decided(judged.outcome, judged.quantity, bits_of(judged.failed)), judged.why
+
+    def _again(self, row: Row, facts: Facts) -> Any:
+        found = self._limits.get((row.scope, row.tried))
+        if found is None:
+            scope = self._history.scopes[row.scope]
+            found = self._limits[row.scope, row.tried] = self._policies.limits(scope, tried=row.tried)
+        return judge(facts, found)
+
+    def _facts(self, row: Row) -> Facts:
+        """Return the recorded facts, each moved by what the two books differ in."""
+        other = self.books.other
+        if other is None:
+            return row.facts
+        signal = _signal(row)
+        was, now = self._seen(self.books.actual.state, row, signal), self._seen(other.state, row, signal)
+        changes = {
+            name: _moved(getattr(row.facts, name), old, new)
+            for name, old, new in zip(FACTS, was, now, strict=True)
+            if old != new
+        }
+        scope = self._history.scopes[row.scope]
+        halted = self._halts.halted(
+            row.facts.halted, venue=scope.venue, strategy=row.strategy, instrument=row.instrument, at=row.at
+        )
+        return msgspec.structs.replace(row.facts, halted=halted, **changes)
+
+    def _seen(self, state: State, row: Row, signal: Signal) -> tuple[Any, ...]:
+        look_back = self._look_back.get(row.scope)
+        if look_back is None:
+            scope = self._history.scopes[row.scope]
+            look_back = self._look_back[row.scope] = self._policies.look_back(scope)
+        seen = observed.facts(
+            state, signal, at=row.at, halts=_NOT_HALTED, strategy_on=True, look_back=look_back, group=None
+        )
+        return msgspec.structs.astuple(seen)
+
+    def _halt(self, row: Row, after: Decided) -> None:
+        """Follow the halt that too many fills lead to."""
+        now, before = after.failed & _REPEATED, row.before.failed & _REPEATED
+        if now and not before:
+            self._halts.would_stop(row.strategy, row.at)
+        elif before and not now:
+            self._halts.would_not_stop(row.id)
+
+    # -- what follows ----------------------------------------------------------------------------------------------
+
+    def _count(self, row: Row, after: Decided, *, changed: bool) -> None:
+        self.tally.after[after.outcome] += 1
+        counts = self.tally.signals[row.strategy, row.instrument]
+        counts[0] += 1
+        counts[1] += changed
+        if after.outcome != "dropped":
+            for code in codes_of(row.before.failed ^ after.failed):
+                newly = bool(after.failed & bits_of((code,)))
+                self.tally.flipped(code, newly=newly, decisive=changed, example=row.signal_id)
+
+    def _change(self, row: Row, after: Decided, *, path: bool, why: str) -> None:
+        before = row.before
+        sent_before = from_nano(before.sent) if before.outcome in _SENDS else _ZERO
+        sent_after = from_nano(after.sent) if after.outcome in _SENDS else _ZERO
+        price = None if row.facts.price is None else from_nano(row.facts.price)
+        flips = before.failed ^ after.failed if after.outcome != "dropped" else 0
+        self.changes.append(
+            Change(
+                signal_id=row.signal_id,
+                at=row.at,
+                strategy=row.strategy,
+                instrument=row.instrument,
+                side="buy" if row.facts.direction > 0 else "sell",
+                asked=from_nano(row.facts.quantity),
+                price=price,
+                before=before.outcome,
+                quantity_before=from_nano(before.sent),
+                after=after.outcome,
+                quantity_after=from_nano(after.sent),
+                newly_failed=codes_of(flips & after.failed),
+                no_longer_failed=codes_of(flips & before.failed),
+                path=path,
+                why=why,
+            )
+        )
+        if sent_before != sent_after:
+            self.tally.order(sent_before, sent_after, price or _ZERO)
+        if sent_before:
+            self.books.plan(row.strategy, row.signal_id, sent_after)
+        elif sent_after:
+            self.books.add(self._order(row, sent_after))
+
+    def _order(self, row: Row, quantity: Decimal) -> e.OrderSubmitted:
+        signal = self._signal_of(row.stream, row.signal_id) or _signal(row)
+        scope: Scope = self._history.scopes[row.scope]
+        return e.OrderSubmitted(
+            order_id=f"whatif-{row.signal_id}",
+            signal_id=f"whatif-{row.signal_id}",
+            strategy=row.strategy,
+            instrument=row.instrument,
+            venue=scope.venue,
+            side=signal.side,
+            quantity=quantity,
+            order_type=signal.order_type,
+            limit_price=signal.limit_price,
+            stop_price=signal.stop_price,
+            time_in_force=signal.time_in_force,
+            decision_price=None if row.facts.price is None else from_nano(row.facts.price),
+            policy_version=scope.version,
+            at=row.at,
+        )
+
+
+def _moved(recorded: Any, old: Any, new: Any) -> Any:
+    """Return a recorded fact, moved by what the books differ in; a flag or an unknown one is the other book's."""
+    if isinstance(new, bool) or None in (recorded, old, new):
+        return new
+    return recorded + (new - old)
+
+
+def _signal(row: Row) -> Signal:
+    """Return the signal as far as its facts tell."""
+    facts = row.facts
+    limit = from_nano(facts.limit_price) if facts.limited and facts.limit_price is not None else None
+    return Signal(
+        signal_id=SignalId(row.signal_id),
+        source="",
+        strategy=row.strategy,
+        instrument=row.instrument,
+        side=Side.BUY if facts.direction > 0 else Side.SELL,
+        quantity=from_nano(facts.quantity),
+        order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+        created_at=row.at - facts.signal_age_ns,
+        limit_price=limit,
+        price=None if facts.price is None else from_nano(facts.price),
+        time_in_force=TimeInForce.DAY,
+        stop_price=None if facts.stop_price is None else from_nano(facts.stop_price),
+    )
