@@ -45,6 +45,6 @@ def some_limits(**changes: Any) -> Limits:
         "max_notional": 10_000, "price_collar": 0.05, "message_rate": 5, "repeat_executions": 3, "max_open_orders": 4,
         "max_position": 20_000, "max_gross": 50_000, "cash_reserve": 0, "max_daily_loss": 1_000, "max_drawdown": 0.2,
         "approval_notional": 5_000, "price_optional": False, "max_gap": 3, "stop_collar": 0.5, "period_collar": 0.3,
-        "price_drift": 0.02, "max_net": 50_000, "max_concentration": 0.5, "max_group": 30_000, "max_losing_streak": 4,
+        "price_drift": 0.02, "max_net": 80_000, "max_concentration": 0.5, "max_group": 30_000, "max_losing_streak": 4,
     }  # fmt: skip
     return Limits(**_nano({**fine, **changes}))

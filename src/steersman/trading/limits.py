@@ -180,4 +180,15 @@ PARAMETERS: Final = (
     ),
     _flag("allow_adjust", "true", "Whether an order over a size limit is cut to it instead of refused."),
     _flag("allow_short", "false", "Whether a position may go below zero."),
+    _number(
+        "halt_daily_loss", Kind.DECIMAL, "currency", None, "Loss of one day at which everything is halted.", scopes=()
+    ),
+    _number(
+        "halt_drawdown",
+        Kind.RATIO,
+        "ratio",
+        None,
+        "Fall below the highest equity at which everything is halted.",
+        scopes=(),
+    ),
 )

@@ -75,9 +75,16 @@ CONDITIONS: Final[dict[str, str]] = {
     "buying": "direction > 0",
     "at_market": "not limited",
     # An unknown price is left to the checks that need it.
-    "positive": "quantity > 0 and (price is None or price > 0) and (limit_price is None or limit_price > 0)",
+    "positive": "quantity > 0 and (price is None or price > 0) and (limit_price is None or limit_price > 0)"
+    " and (stop_price is None or stop_price > 0) and (source_price is None or source_price > 0)",
     "spending": "direction > 0 and not reducing",
     "shorts_allowed": "allow_short",
+    "stopping": "stop_price is not None",
+    "quoted_entry": "not reducing and bid is not None and ask is not None",
+    "unpriced": "price_optional and source_price is None",
+    # It takes the sum of all positions towards zero and not beyond. An unknown sum is not made smaller.
+    "balancing": "net is not None and price is not None and direction * net < 0"
+    " and quantity * price // 1000000000 <= abs(net)",
 }
 
 
@@ -92,6 +99,13 @@ def fields(expression: Expression | None) -> set[str]:
             return fields(expression.then) | fields(expression.otherwise)
         case _:
             return set()
+
+
+def conditions(expression: Expression | None) -> set[str]:
+    """Return the names of the conditions an expression depends on."""
+    if isinstance(expression, When):
+        return {expression.condition} | conditions(expression.then) | conditions(expression.otherwise)
+    return set()
 
 
 def divisors(expression: Expression | None) -> set[str]:
@@ -136,14 +150,17 @@ def fits_64_bits(expression: Expression | None) -> bool:
         case When():
             return fits_64_bits(expression.then) and fits_64_bits(expression.otherwise)
         case Apply():
-            small = expression.op in ("floor0", "rest") or (
-                expression.op in ("+", "-")
-                and isinstance(expression.right, Const)
-                and abs(expression.right.value) < ONE
-            )
-            return small and fits_64_bits(expression.left) and fits_64_bits(expression.right)
+            return _is_small(expression) and fits_64_bits(expression.left) and fits_64_bits(expression.right)
         case _:
             return True
+
+
+def _is_small(step: Apply) -> bool:
+    if step.op in ("+", "-") and isinstance(step.right, Const):
+        return abs(step.right.value) < ONE
+    remainders = (isinstance(side, Apply) and side.op == "rest" for side in (step.left, step.right))
+    # Two remainders are less than two steps, and no step is half of what 64 bits hold.
+    return step.op in ("floor0", "rest") or (step.op == "+" and all(remainders))
 
 
 def vector(expression: Expression, conditions: dict[str, pl.Expr], *, wide: bool = True) -> pl.Expr:
@@ -183,7 +200,16 @@ def vector_conditions() -> dict[str, pl.Expr]:
         "at_market": ~pl.col("limited"),
         "positive": (pl.col("quantity") > 0)
         & (pl.col("price").fill_null(1) > 0)
-        & (pl.col("limit_price").fill_null(1) > 0),
+        & (pl.col("limit_price").fill_null(1) > 0)
+        & (pl.col("stop_price").fill_null(1) > 0)
+        & (pl.col("source_price").fill_null(1) > 0),
         "spending": (pl.col("direction") > 0) & ~reducing,
         "shorts_allowed": pl.col("allow_short"),
+        "stopping": pl.col("stop_price").is_not_null(),
+        "quoted_entry": ~reducing & pl.col("bid").is_not_null() & pl.col("ask").is_not_null(),
+        "unpriced": pl.col("price_optional") & pl.col("source_price").is_null(),
+        "balancing": (
+            (pl.col("direction").cast(pl.Int64) * pl.col("net") < 0)
+            & (pl.col("quantity").cast(pl.Int128) * pl.col("price").cast(pl.Int128) // ONE <= pl.col("net").abs())
+        ).fill_null(value=False),
     }

@@ -185,6 +185,9 @@ _COUNTS: Final = (
     ("max_gap", "max_gap"),
     ("max_losing_streak", "max_losing_streak"),
 )
+_FLAGS: Final = ("enabled", "restricted", "allow_adjust", "allow_short", "price_optional")
+PARAMETER_OF: Final = {**dict(_NANO), **dict(_COUNTS), **{name: name for name in _FLAGS}}
+"""The policy parameter (without `trading.`) behind each field of `Limits`."""
 
 
 def limits_for(snapshot: Snapshot, *, strategy: str, instrument: str, venue: str) -> Limits:

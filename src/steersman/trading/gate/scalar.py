@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, get_type_hints
 
 from steersman.trading.events import CheckRow
-from steersman.trading.gate.expression import CONDITIONS, Expression, fields, source
+from steersman.trading.gate.expression import CONDITIONS, Expression, conditions, fields, source
 from steersman.trading.gate.facts import Facts, Limits
 from steersman.trading.gate.table import CHECKS, Check
 from steersman.trading.gate.wording import why
@@ -16,9 +17,9 @@ from steersman.trading.gate.wording import why
 Seen = tuple[tuple[CheckRow, ...], tuple[bool, ...]]
 """Per check, in table order: its row, and whether it passed. An unknown one did not."""
 
-# What the conditions read.
-_CONDITIONED: Final = {"direction", "position", "quantity", "price", "limit_price", "limited", "allow_short"}
 _FACTS, _LIMITS = tuple(Facts.__struct_fields__), tuple(Limits.__struct_fields__)
+# What the conditions read.
+_CONDITIONED: Final = {*_FACTS, *_LIMITS} & set(re.findall(r"[a-z_]+", " ".join(CONDITIONS.values())))
 
 
 def _nullable() -> frozenset[str]:
@@ -79,6 +80,22 @@ def _row_lines(number: int, rule: Check, names: dict[str, Any]) -> list[str]:
         names[f"fine{number}"] = CheckRow(rule.code, True, fine, fine, rule.unit, 0, "")  # noqa: FBT003 - array-like
         made = f"fine{number} if {p} else {made}"
     return [*lines, f"{row} = {made}"]
+
+
+def reads(rule: Check) -> set[str]:
+    """Return the names of the facts and limits that a check reads, its conditions included."""
+    return _read_by([rule.seen, rule.allowed, rule.cap])
+
+
+def _read_by(expressions: Sequence[Expression | None]) -> set[str]:
+    return set().union(
+        *(fields(e) for e in expressions), *(_condition_reads(c) for e in expressions for c in conditions(e))
+    )
+
+
+def _condition_reads(name: str) -> set[str]:
+    words = set(re.findall(r"[a-z_]+", CONDITIONS[name]))
+    return words & {*_FACTS, *_LIMITS} | set().union(*(_condition_reads(c) for c in words & CONDITIONS.keys()))
 
 
 def _can_lack(rule: Check) -> bool:
