@@ -1,0 +1,108 @@
+"""Peers to measure against: each in a virtual environment of its own, made when first asked for, then kept.
+
+They lie in the user's cache folder and are never among our dependencies. The scripts in `peers/` run there; nothing of
+ours imports them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from steersman.kernel.errors import Unavailable
+
+NAUTILUS: Final = "1.221.0"
+_SCRIPTS: Final = Path(__file__).parent / "peers"
+_TIMEOUT_S: Final = 600.0
+_STDERR: Final = 2  # the descriptor: pip's progress belongs there, whatever stands in for sys.stderr
+
+
+class Peer(msgspec.Struct, frozen=True, kw_only=True):
+    """A peer that can run here: `python` has it installed, `scripts` is the folder of what we run with it."""
+
+    name: str
+    version: str
+    python: Path
+    scripts: Path
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """Run a script of ours in the peer's Python; return the JSON it prints on its last line.
+
+        Raises:
+            Unavailable: it failed, or said nothing for ten minutes; tells what it said.
+        """
+        command = [str(self.python), "-EsB", str(self.scripts / script), *map(str, arguments)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        except subprocess.TimeoutExpired as exc:
+            raise Unavailable(f"{script} of {self.name} gave nothing in {_TIMEOUT_S:g} s", fix="try again") from exc
+        lines = done.stdout.splitlines()
+        if done.returncode or not lines:
+            said = " / ".join(done.stderr.strip().splitlines()[-3:]) or "nothing"
+            raise Unavailable(
+                f"{script} of {self.name} {self.version} ended with {done.returncode}, and said: {said}",
+                fix=f"remove {self.python.parents[1]} to have it made again",
+            )
+        return msgspec.json.decode(lines[-1])
+
+
+def nautilus() -> Peer:
+    """Return NautilusTrader, installed if it is not yet.
+
+    Raises:
+        Unavailable: it cannot be installed here; says why.
+    """
+    return _peer("nautilus", "nautilus_trader", NAUTILUS)
+
+
+def cache_folder(environ: os._Environ[str] | dict[str, str] = os.environ) -> Path:
+    """Return where the environments of peers lie."""
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "steersman" / "peers"
+
+
+def _peer(folder: str, package: str, version: str) -> Peer:
+    name = f"{package}-{version}-py{sys.version_info.major}.{sys.version_info.minor}"
+    home = cache_folder() / name
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(home.with_name(f"{name}.lock")):
+        if not (home / "ready").is_file():
+            _make(home, f"{package}=={version}")
+    return Peer(name=package, version=version, python=home / "bin" / "python", scripts=_SCRIPTS / folder)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Hold `lock`, so that two benches do not make the same environment at once."""
+    descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _make(home: Path, requirement: str) -> None:
+    """Make the environment; the mark that it is whole comes last, so one cut short is made again."""
+    sys.stderr.write(f"making {home} with {requirement}, once ...\n")
+    sys.stderr.flush()
+    if home.exists():
+        shutil.rmtree(home)
+    _step([sys.executable, "-m", "venv", str(home)], "install the venv module of this Python (Debian: python3-venv)")
+    pip = [str(home / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+    _step([*pip, "--only-binary=:all:", requirement], f"see above; it needs a package index that has {requirement}")
+    (home / "ready").write_text(f"{requirement}\n", encoding="utf-8")
+
+
+def _step(command: list[str], fix: str) -> None:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=_STDERR, stderr=_STDERR, check=False)
+    if done.returncode:
+        raise Unavailable(f"`{' '.join(command[1:4])} ... {command[-1]}` ended with {done.returncode}", fix=fix)
