@@ -20,6 +20,7 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
     "halt": ("halt", "stop orders: all, a venue, a strategy or an instrument"),
     "resume": ("resume", "re-arm what was halted; only a person can"),
     "signal": ("signal", "every signal, and what each check said to it"),
+    "replay": ("replay", "what other limits would have done to recorded signals"),
     "order": ("order", "list and show orders"),
     "journal": ("journal", "every decision and round trip, with its reasons"),
     "auto": ("auto", "automations: list, run, logs, graph"),
@@ -31,7 +32,7 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
 }
 GROUPS: Final = {
     "start": ("init", "demo", "up", "status", "doctor", "bench"),
-    "trade": ("signal", "order", "journal", "halt", "resume", "inbox"),
+    "trade": ("signal", "replay", "order", "journal", "halt", "resume", "inbox"),
     "run": ("auto", "content"),
     "know": ("kpi", "policy", "ledger"),
 }

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
-from decimal import ROUND_FLOOR, Decimal
-from typing import Final
+from collections.abc import Sequence
+from decimal import Decimal
 
 import msgspec
 
@@ -17,15 +16,6 @@ from steersman.trading.whatif.market import Market
 from steersman.trading.whatif.modelled import Model
 from steersman.trading.whatif.outcome import Mark, Tally
 
-_ZERO: Final = Decimal(0)
-
-
-class _Plan(msgspec.Struct):
-    """What a changed verdict makes of its order; `entry` is the order's id once it was sent."""
-
-    quantity: Decimal
-    entry: str = ""
-
 
 class Books:
     """Takes in what happened, and what would not have happened or would have happened otherwise."""
@@ -33,11 +23,10 @@ class Books:
     def __init__(
         self, *, capital: Decimal, instruments: dict[str, Instrument], market: Market, model: Model, tally: Tally
     ) -> None:
-        self._instruments: Mapping[str, Instrument] = instruments
         self._market = market
         self._model = model
         self._tally = tally
-        self._plans: dict[tuple[str, str], _Plan] = {}
+        self._plans: dict[tuple[str, str], Decimal] = {}
         self._blocked: set[str] = set()
         self._later: list[tuple[int, int, str, e.OrderFilled | None]] = []
         self.actual = Account(capital, instruments)
@@ -49,10 +38,17 @@ class Books:
         """The book as it would have been."""
         return self.actual if self.other is None else self.other
 
+    def exit_quantity(self, entry: str, number: int) -> Decimal:
+        """Return the size of the exit after the `number`-th execution of an entry, in the other book; 0: none."""
+        bracket = self.best.state.brackets.get(entry)
+        if bracket is None or number > len(bracket.executions):
+            return Decimal(0)
+        return bracket.executions[number - 1]
+
     def plan(self, strategy: str, signal_id: str, quantity: Decimal) -> None:
-        """From here on the books differ: the recorded order of this signal would have been of `quantity` units (or 0)."""
+        """From here on the books differ: this signal's recorded order would have been of `quantity` units, or none."""
         self._part()
-        self._plans[strategy, signal_id] = _Plan(quantity)
+        self._plans[strategy, signal_id] = quantity
 
     def add(self, order: e.OrderSubmitted) -> None:
         """Send an order that was never sent; what becomes of it is a model."""
@@ -86,24 +82,11 @@ class Books:
         self.actual.submitted(order)
         if self.other is None:
             return
-        quantity = order.quantity
-        plan = self._plans.get((order.strategy, order.signal_id))
-        if plan is not None:
-            quantity = self._leg(order, plan.entry) if plan.entry else plan.quantity
-            plan.entry = plan.entry or order.order_id
+        quantity = self._plans.get((order.strategy, order.signal_id), order.quantity)
         if quantity > 0:
             self.other.submitted(msgspec.structs.replace(order, quantity=quantity))
         else:
             self._blocked.add(order.order_id)
-
-    def _leg(self, order: e.OrderSubmitted, entry: str) -> Decimal:
-        """Return the size of an exit that follows its entry: the share that would have been executed of it."""
-        was, now = self.actual.executed(entry), self.best.executed(entry)
-        if not was:
-            return _ZERO
-        known = self._instruments.get(order.instrument)
-        lot = known.lot if known is not None else Decimal(1)
-        return (order.quantity * now / was / lot).to_integral_value(ROUND_FLOOR) * lot
 
     def filled(self, fill: e.OrderFilled) -> None:
         """Take in an execution; a smaller order gets the first units of it, at the same price.
@@ -122,7 +105,7 @@ class Books:
             fee = self._model.fee(fill, quantity, first=first)
             self.other.filled(msgspec.structs.replace(fill, quantity=quantity, fee=fee))
         if left > quantity and self.actual.leaves(fill.order_id) <= 0:
-            self.other.filled(self._model.extra(fill, left - quantity))
+            self.other.filled(self._model.more(fill, left - quantity))
             self._tally.modelled_fills += 1
 
     def ended(self, order_id: str, how: Status) -> None:

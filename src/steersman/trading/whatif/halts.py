@@ -1,4 +1,4 @@
-"""Halts under other limits: those a person set stay; those the gate set itself come and go with the check behind them."""
+"""Halts under other limits: a person's stay; those the gate set itself come and go with the check behind them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ class Halts:
             self._kept[halt.scope] = halt.reason
 
     def lifted(self, lifted: HaltLifted) -> None:
-        for halts in (self._recorded, self._kept, self._added):
-            for scope in [s for s in halts if lifted.scope in (s, "all")]:
-                del halts[scope]  # type: ignore[attr-defined]
+        for scope in {*self._recorded, *self._added}:
+            if lifted.scope in (scope, "all"):
+                self._recorded.pop(scope, None)
+                self._kept.pop(scope, None)
+                self._added.pop(scope, None)
 
     def halted(self, recorded: bool, *, venue: str, strategy: str, instrument: str, at: int) -> bool:
         """Return whether a signal would have met a halt; `recorded`: whether it did."""

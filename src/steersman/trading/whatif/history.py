@@ -104,6 +104,20 @@ def read_history(
     return reading.history()
 
 
+def names_in(ledger: Ledger) -> dict[str, set[str]]:
+    """Return every strategy, instrument and venue that a policy of the past or a feed names, by kind."""
+    found: dict[str, set[str]] = {"strategy": set(), "instrument": set(), "venue": set()}
+    for event in ledger.read(types=(ACTIVATED, e.FEED_STARTED)):
+        if event.type == e.FEED_STARTED:
+            found["instrument"].update(msgspec.json.decode(event.data, type=e.FeedStarted).instruments)
+            continue
+        for name in msgspec.json.decode(event.data, type=PolicyActivated).values:
+            kind, _, key = name.partition("@")[2].partition(":")
+            if kind in found:
+                found[kind].add(key)
+    return found
+
+
 class _Reading:
     """Collects rows by column, in pieces, so that a long ledger is never held as Python objects."""
 

@@ -59,7 +59,7 @@ class Model:
         """Return what `fill` would have paid for `quantity` units of it."""
         return self._schedules.get(fill.venue, NOTHING).scaled(fill, quantity, first=first)
 
-    def extra(self, fill: e.OrderFilled, quantity: Decimal) -> e.OrderFilled:
+    def more(self, fill: e.OrderFilled, quantity: Decimal) -> e.OrderFilled:
         """Return the fill of what an order would have been larger by: at the price it had, as a part of it."""
         schedule = self._schedules.get(fill.venue, NOTHING)
         return msgspec.structs.replace(

@@ -24,7 +24,7 @@ from steersman.trading.whatif.outcome import Tally
 from steersman.trading.whatif.report import Report, Took
 from steersman.trading.whatif.summary import Asked, Found, summarised
 from steersman.trading.whatif.verdicts import judge_again, recounted
-from steersman.trading.whatif.walk import Walk
+from steersman.trading.whatif.walk import REPEATED, Walk
 
 if TYPE_CHECKING:
     import polars as pl
@@ -116,8 +116,12 @@ def replay(
 
 
 def first_change(verdicts: pl.DataFrame, then: pl.DataFrame) -> int:
-    """Return the number of the first row whose outcome or quantity differs; the number of rows if none does."""
+    """Return the number of the first row that changes what comes after it; the number of rows if none does.
+
+    Its outcome or quantity differs, or it stops its strategy, or does not any more.
+    """
     differs = (verdicts["outcome"] != then["outcome_then"]) | (verdicts["sent"] != then["sent_then"])
+    differs |= (verdicts["failed"] & REPEATED) != (then["failed_then"] & REPEATED)
     place = differs.arg_true()
     return int(place[0]) if len(place) else verdicts.height
 

@@ -93,7 +93,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         policy: what was tried: canonical text by full parameter name.
         from_day, to_day: the span decided anew, days of the desk; None: open.
         signals: verdicts with facts, in and out of the span; `decided_anew` of them are in it.
-        by_limits, by_path: changed verdicts: the limits alone make them so, or only with the book there would have been.
+        by_limits, by_path: changed verdicts: by the limits alone, or only by the book there would have been.
         exact: so many verdicts were decided on untouched facts; `recomputed` on those of the other book.
         modelled_fills: executions no market ever made.
         stale_marks: sessions in which something was valued at an older price.

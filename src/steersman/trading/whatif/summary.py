@@ -173,8 +173,14 @@ def _slices(found: Found) -> tuple[tuple[Slice, ...], tuple[Slice, ...]]:
         for place, column in enumerate(columns):
             for key, value in column.items():
                 money[key[part]][place] += value
-        made.append(tuple(Slice(name, *counts[name], *money[name]) for name in sorted({*counts, *money})))
+        made.append(tuple(_slice(name, counts[name], money[name]) for name in sorted({*counts, *money})))
     return made[0], made[1]
+
+
+def _slice(name: str, counts: list[int], money: list[Decimal]) -> Slice:
+    signals, changed = counts
+    pnl_before, pnl_after, fees_before, fees_after = money
+    return Slice(name, signals, changed, pnl_before, pnl_after, fees_before, fees_after)
 
 
 def _in_order(counts: Mapping[str, int]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from steersman.kernel.fixed import from_nano
+from steersman.kernel.fixed import from_nano, to_nano
 from steersman.policy import HaltState
 from steersman.policy.events import HALT_LIFTED, HALT_SET
 from steersman.trading import events as e
@@ -35,8 +35,11 @@ _ENDS: Final = {
     e.ORDER_EXPIRED: Status.EXPIRED,
 }
 _SENDS: Final = ("accept", "adjust")
-_REPEATED: Final = bits_of(("REPEAT_EXECUTION",))
+REPEATED: Final = bits_of(("REPEAT_EXECUTION",))
+"""The check whose failure stops the strategy."""
 _TELL_EVERY: Final = 5_000
+_BRACKET: Final = "bracket"
+_BRACKET_PARTS: Final = 3
 _NOT_HALTED: Final = HaltState()
 _META: Final = (
     "pos",
@@ -127,9 +130,7 @@ class Walk:
         facts = known.select(FACTS).iter_rows()
         then = self._then.slice(first).select("outcome_then", "sent_then", "failed_then", "tried").iter_rows()
         for seen, meta, other in zip(facts, known.select(_META).iter_rows(), then, strict=True):
-            *named, outcome, sent, failed, scope = meta
-            before, after = Decided(outcome, sent, failed), Decided(*other[:3])
-            yield Row(*named, before, scope, Facts(**dict(zip(FACTS, seen, strict=True))), after, other[3])
+            yield _row(meta, seen, other)
 
     def _happened(self, happening: Happening) -> None:
         kind, data = happening.type, happening.data
@@ -175,6 +176,8 @@ class Walk:
         if self._history.scopes[row.scope].approved and held not in (None, "hold"):
             return Decided("dropped", 0, 0), f"nobody would have been asked: it would have been {held} at once"
         facts = self._facts(row)
+        if facts.quantity <= 0 < row.facts.quantity:
+            return Decided("dropped", 0, 0), "the entry it belongs to would not have been executed"
         if facts == row.facts:
             return row.then, "" if row.then == row.before else self._again(row, facts).why
         self.tally.recomputed += 1
@@ -190,35 +193,40 @@ class Walk:
 
     def _facts(self, row: Row) -> Facts:
         """Return the recorded facts, each moved by what the two books differ in."""
+        scope = self._history.scopes[row.scope]
+        halted = self._halts.halted(
+            row.facts.halted, venue=scope.venue, strategy=row.strategy, instrument=row.instrument, at=row.at
+        )
         other = self.books.other
         if other is None:
-            return row.facts
-        signal = _signal(row)
-        was, now = self._seen(self.books.actual.state, row, signal), self._seen(other.state, row, signal)
+            return row.facts if halted == row.facts.halted else msgspec.structs.replace(row.facts, halted=halted)
+        signal, entry = _signal(row), _entry(row.signal_id)
+        group = None if entry is None else f"{_BRACKET}:{entry[0]}:{entry[1]}"
+        was = self._seen(self.books.actual.state, row, signal, group)
+        now = self._seen(other.state, row, signal, group)
         changes = {
             name: _moved(getattr(row.facts, name), old, new)
             for name, old, new in zip(FACTS, was, now, strict=True)
             if old != new
         }
-        scope = self._history.scopes[row.scope]
-        halted = self._halts.halted(
-            row.facts.halted, venue=scope.venue, strategy=row.strategy, instrument=row.instrument, at=row.at
-        )
+        if entry is not None:
+            # It covers what was executed of its entry, and would have covered what would have been.
+            changes["quantity"] = min(row.facts.quantity, to_nano(self.books.exit_quantity(*entry)))
         return msgspec.structs.replace(row.facts, halted=halted, **changes)
 
-    def _seen(self, state: State, row: Row, signal: Signal) -> tuple[Any, ...]:
+    def _seen(self, state: State, row: Row, signal: Signal, group: str | None) -> tuple[Any, ...]:
         look_back = self._look_back.get(row.scope)
         if look_back is None:
             scope = self._history.scopes[row.scope]
             look_back = self._look_back[row.scope] = self._policies.look_back(scope)
         seen = observed.facts(
-            state, signal, at=row.at, halts=_NOT_HALTED, strategy_on=True, look_back=look_back, group=None
+            state, signal, at=row.at, halts=_NOT_HALTED, strategy_on=True, look_back=look_back, group=group
         )
         return msgspec.structs.astuple(seen)
 
     def _halt(self, row: Row, after: Decided) -> None:
         """Follow the halt that too many fills lead to."""
-        now, before = after.failed & _REPEATED, row.before.failed & _REPEATED
+        now, before = after.failed & REPEATED, row.before.failed & REPEATED
         if now and not before:
             self._halts.would_stop(row.strategy, row.at)
         elif before and not now:
@@ -287,6 +295,34 @@ class Walk:
             policy_version=scope.version,
             at=row.at,
         )
+
+
+def _row(meta: tuple[Any, ...], seen: tuple[Any, ...], other: tuple[Any, ...]) -> Row:
+    pos, id_, at, stream, signal_id, strategy, instrument, outcome, sent, failed, scope = meta
+    outcome_then, sent_then, failed_then, tried = other
+    return Row(
+        pos=pos,
+        id=id_,
+        at=at,
+        stream=stream,
+        signal_id=signal_id,
+        strategy=strategy,
+        instrument=instrument,
+        before=Decided(outcome, sent, failed),
+        scope=scope,
+        facts=Facts(**dict(zip(FACTS, seen, strict=True))),
+        then=Decided(outcome_then, sent_then, failed_then),
+        tried=tried,
+    )
+
+
+def _entry(signal_id: str) -> tuple[str, int] | None:
+    """Return the order whose execution an exit of a bracket covers, and the number of the execution."""
+    parts = signal_id.split("/")
+    number = parts[-1].rpartition("-")[2]
+    if len(parts) != _BRACKET_PARTS or parts[0] != _BRACKET or not number.isdecimal():
+        return None
+    return parts[1], int(number)
 
 
 def _moved(recorded: Any, old: Any, new: Any) -> Any:
