@@ -1,0 +1,110 @@
+"""Questions to the account, answered in checked structs. Nothing here changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, TypeVar
+
+from steersman.kernel.clock import iso
+from steersman.trading.adapters.alpaca.client import Client
+from steersman.trading.adapters.alpaca.wire import (
+    FillJson,
+    Malformed,
+    OrderJson,
+    PositionJson,
+    decode,
+    instant,
+    refusal,
+)
+
+_ORDERS_A_PAGE: Final = 500
+_FILLS_A_PAGE: Final = 100
+_MOST_PAGES: Final = 200
+_MARGIN_NS: Final = 86_400 * 10**9
+
+_Row = TypeVar("_Row", FillJson, OrderJson, PositionJson)
+
+
+class Account:
+    """One trading account. Each call is within one question of the client (`Client.begin`)."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def order(self, *, order_id: str) -> OrderJson | None:
+        """Return the order sent under our `order_id`; None: the account never had one."""
+        path = "/v2/orders:by_client_order_id"
+        found = self._one(path, {"client_order_id": order_id})
+        if found is not None and found.client_order_id != order_id:
+            raise Malformed(f"alpaca: asked for order {order_id}, told of {found.client_order_id[:48]!r}")
+        return found
+
+    def order_at(self, venue_order_id: str) -> OrderJson | None:
+        """Return the order that Alpaca calls `venue_order_id`."""
+        found = self._one(f"/v2/orders/{venue_order_id}", {})
+        if found is not None and found.id != venue_order_id:
+            raise Malformed(f"alpaca: asked for order {venue_order_id}, told of {found.id[:48]!r}")
+        return found
+
+    def open_orders(self) -> list[OrderJson]:
+        """Return every order that may still trade, oldest first."""
+        found: dict[str, OrderJson] = {}
+        after = ""
+        for _ in range(_MOST_PAGES):
+            params = {"status": "open", "limit": str(_ORDERS_A_PAGE), "direction": "asc"}
+            page = self._page("/v2/orders", {**params, **({"after": after} if after else {})}, OrderJson)
+            new = [order for order in page if order.id not in found]
+            found.update((order.id, order) for order in new)
+            if len(page) < _ORDERS_A_PAGE:
+                return list(found.values())
+            if not new:
+                break
+            # `after` excludes its instant, and others may have been submitted in the same one: they come again.
+            after = iso(instant(page[-1].submitted_at or page[-1].created_at or "", "submitted_at") - 1_000_000)
+        raise Malformed(f"alpaca: the list of open orders does not end ({len(found)} so far)")
+
+    def fills(self, venue_order_id: str, since: int) -> Iterator[FillJson]:
+        """Yield the executions of one order, which was made at `since` (ns) or later; one id comes once."""
+        seen: set[str] = set()
+        token = ""
+        for _ in range(_MOST_PAGES):
+            # The filter by order is young and an older server ignores it: the date keeps that affordable, and what
+            # belongs to other orders is dropped here.
+            params = {
+                "order_id": venue_order_id,
+                "after": iso(since - _MARGIN_NS),
+                "direction": "asc",
+                "page_size": str(_FILLS_A_PAGE),
+            }
+            page = self._page(
+                "/v2/account/activities/FILL", params | ({"page_token": token} if token else {}), FillJson
+            )
+            new = [fill for fill in page if fill.id not in seen]
+            seen.update(fill.id for fill in new)
+            yield from (fill for fill in new if fill.order_id == venue_order_id)
+            if len(page) < _FILLS_A_PAGE:
+                return
+            if not new:
+                break
+            token = page[-1].id
+        raise Malformed(f"alpaca: the list of executions does not end ({len(seen)} so far)")
+
+    def positions(self) -> list[PositionJson]:
+        """Return what is held."""
+        return self._page("/v2/positions", {}, PositionJson)
+
+    def _one(self, path: str, params: dict[str, str]) -> OrderJson | None:
+        answer = self._client.get(path, params)
+        if answer.status == 200:
+            return decode(answer.body, OrderJson, f"GET {path}")
+        # A wrong address answers 404 as well: only the account's own words mean that there is no such order.
+        said = refusal(answer.body)
+        if said is not None and (said.code or 0) // 10_000 == 4041 and "endpoint" not in said.message:
+            return None
+        raise self._client.refused(f"GET {path}", answer)
+
+    def _page(self, path: str, params: dict[str, str], type_: type[_Row]) -> list[_Row]:
+        answer = self._client.get(path, params)
+        if answer.status != 200:
+            raise self._client.refused(f"GET {path}", answer)
+        return decode(answer.body, list[type_], f"GET {path}")  # type: ignore[valid-type]
