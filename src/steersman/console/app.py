@@ -14,8 +14,11 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Stre
 from steersman import __version__
 from steersman.bootstrap.desk import Desk
 from steersman.console import charts
+from steersman.console.api import add_api
 from steersman.console.assets import Assets
 from steersman.console.gatekeeper import Gatekeeper
+from steersman.console.hooks import add_hooks
+from steersman.console.intake import Workers
 from steersman.console.kpis import Kpis
 from steersman.console.live import Live
 from steersman.console.overview import Overview, look
@@ -63,10 +66,13 @@ def create_app(desk: Desk, *, token: str) -> FastAPI:
     console = Console(desk, token)
     app = FastAPI(title="Steersman", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.console = console
-    app.add_middleware(Gatekeeper, sessions=console.sessions)
+    app.add_middleware(Gatekeeper, sessions=console.sessions, hook_hosts=desk.workspace.console.hosts)
     _add_sign_in(app, console)
     _add_pages(app, console)
     _add_data(app, console)
+    workers = Workers()
+    add_api(app, desk, console.refresh, workers)
+    add_hooks(app, desk, workers)
 
     @app.exception_handler(404)
     def missing(request: Request, exc: Exception) -> Response:

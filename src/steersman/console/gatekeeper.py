@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -24,15 +25,18 @@ HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+DOORS: Final = ("/api/", "/hooks/")
 _HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 
 
 class Gatekeeper:
     """ASGI middleware: refuses before the application sees a request, and adds the headers to every answer."""
 
-    def __init__(self, app: ASGIApp, *, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, *, sessions: Sessions, hook_hosts: Collection[str] = ()) -> None:
+        """Guard `app`; the webhooks are also answered under `hook_hosts`, the names of a tunnel."""
         self._app = app
         self._sessions = sessions
+        self._hook_hosts = frozenset(hook_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,7 +57,7 @@ class Gatekeeper:
     def _refusal(self, scope: Scope) -> Response | None:
         headers, path = Headers(scope=scope), scope["path"]
         # A name of the attacker's that resolves to 127.0.0.1 (DNS rebinding) arrives with the attacker's Host.
-        if not _HOST.fullmatch(headers.get("host", "")):
+        if not self._is_ours(headers.get("host", ""), path):
             return PlainTextResponse("This console answers to 127.0.0.1 and localhost only.\n", 421)
         value = session_of(headers, self._sessions)
         scope.setdefault("state", {})["session"] = value
@@ -63,7 +67,8 @@ class Gatekeeper:
         guesses = path == "/login" and headers.get("sec-fetch-dest", "document") != "document"
         if (changes or guesses) and headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return PlainTextResponse("Refused: the request comes from another site.\n", 403)
-        if path == "/login" or path.startswith("/static/"):
+        # The doors ask for a key of their own, and a session is none.
+        if path == "/login" or path.startswith(("/static/", *DOORS)):
             return None
         if value is None:
             wants_page = "text/html" in headers.get("accept", "") and not changes
@@ -71,6 +76,11 @@ class Gatekeeper:
         if changes and not self._sessions.is_from_page(value, headers.get("x-csrf-token", "")):
             return PlainTextResponse("Refused: reload the page and try again.\n", 403)
         return None
+
+    def _is_ours(self, host: str, path: str) -> bool:
+        if _HOST.fullmatch(host):
+            return True
+        return path.startswith("/hooks/") and host.lower().partition(":")[0] in self._hook_hosts
 
 
 def session_of(headers: Headers, sessions: Sessions) -> str | None:
