@@ -123,6 +123,7 @@ def a_trader(
         venues={"paper": made},
         feed=feed,
         feed_name="daily",
+        clock=FakeClock(),
     )
 
 

@@ -176,6 +176,7 @@ class Core:
             venues=venues,
             feed=source,
             feed_name=feed,
+            clock=self.clock,
             on_progress=on_progress,
         )
 

@@ -21,6 +21,8 @@ class Venue(Protocol):
     name: str
     simulated: bool
     """Driven by `on_bar`, and without a memory of its own: the ledger is its memory (`restore`)."""
+    oco: bool
+    """Orders of one `group` are alternatives there: the one that is filled ends the others."""
 
     def submit(self, order: Order) -> None:
         """Send `order` once, never again by itself. What becomes of it, a refusal too, comes through `poll`.

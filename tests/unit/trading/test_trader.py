@@ -217,7 +217,7 @@ def test_a_ledger_that_takes_nothing_stops_trading_before_anything_is_sent(tmp_p
         raise Unavailable("the disk is full", fix="free some")
 
     ledger.append = full  # type: ignore[method-assign]  # a disk that fills up between two appends
-    trader._venues["paper"].submit = sent.append  # type: ignore[method-assign,assignment]
+    trader._dispatch.venues["paper"].submit = sent.append  # type: ignore[method-assign,assignment]
     with pytest.raises(Unavailable, match="the disk is full"):
         trader.run(threading.Event())
     assert sent == []

@@ -163,7 +163,7 @@ def test_nothing_is_sent_once_an_append_that_nobody_waited_for_was_refused(tmp_p
 
 
 class Late(Future[Appended]):
-    """Answers as `known` does, but only once it has been asked whether it is done before."""
+    """Answers as `known` does, but only once it has been asked twice whether it is done."""
 
     def __init__(self, known: Future[Appended]) -> None:
         super().__init__()
@@ -171,7 +171,7 @@ class Late(Future[Appended]):
 
     def done(self) -> bool:
         self._asked += 1
-        return self._asked > 1
+        return self._asked > 2
 
     def result(self, timeout: float | None = None) -> Appended:
         return self._known.result(timeout)

@@ -12,6 +12,7 @@ from steersman.trading.events.approvals import (
     ApprovalAnswered,
     ApprovalExpired,
     ApprovalRequested,
+    trade_approval,
 )
 from steersman.trading.events.decisions import (
     JOURNAL_WRITTEN,
@@ -154,4 +155,5 @@ __all__ = [
     "VenueArmed",
     "VenueFailed",
     "VerdictGiven",
+    "trade_approval",
 ]

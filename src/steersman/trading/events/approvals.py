@@ -10,6 +10,11 @@ APPROVAL_DENIED = "approval.denied"
 APPROVAL_EXPIRED = "approval.expired"
 
 
+def trade_approval(signal_id: str) -> str:
+    """Return the id of the hold on a signal; its stream is `approval/<signal_id>`."""
+    return f"trade/{signal_id}"
+
+
 class ApprovalRequested(msgspec.Struct, frozen=True, kw_only=True):
     """A verdict `hold`: waits in the inbox until a person answers or it expires."""
 

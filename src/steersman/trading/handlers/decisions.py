@@ -7,20 +7,20 @@ from typing import Final
 
 import msgspec
 
-from steersman.kernel.fixed import from_nano
+from steersman.kernel.fixed import ONE, from_nano
 from steersman.kernel.ids import stable_uuid
-from steersman.ledger import NewEvent
+from steersman.ledger import Event, NewEvent
 from steersman.policy import HaltSet, HaltState, Snapshot
 from steersman.policy.events import HALT_SET, HALT_STREAM
 from steersman.trading import events as e
-from steersman.trading.gate.facts import Facts, Limits, limits_for
+from steersman.trading.gate.facts import Facts, Limits, LookBack, limits_for, look_back_for, pack
 from steersman.trading.gate.judgement import Judgement, judge
 from steersman.trading.handlers import journal, observed
 from steersman.trading.handlers.recorded import Recorder, order_correlation, order_id_of
-from steersman.trading.handlers.state import State
+from steersman.trading.handlers.state import Held, State
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.order import Order
-from steersman.trading.model.signal import OrderId, Signal
+from steersman.trading.model.signal import Signal
 
 HOLD_NS: Final = 24 * 3600 * 10**9
 """How long a hold waits for a person."""
@@ -34,7 +34,30 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     order: Order | None
 
 
-def verdict_of(signal: Signal, facts: Facts, judged: Judgement, at: int) -> e.VerdictGiven:
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """When and under what a signal is judged.
+
+    Attributes:
+        at: the desk's instant that the events carry (ns).
+        now: the instant ages are measured against; the same, but for bars of now that came late.
+    """
+
+    at: int
+    now: int
+    snapshot: Snapshot
+    halts: HaltState
+
+
+class Approved(msgspec.Struct, frozen=True, kw_only=True):
+    """A person said yes to a held signal `age_ns` ago: it is judged again, its own repetition and size not held against
+    it; `cause` is the event of the answer.
+    """
+
+    age_ns: int
+    cause: Event
+
+
+def verdict_of(signal: Signal, facts: Facts, judged: Judgement, at: int, *, approved: bool = False) -> e.VerdictGiven:
     """Return what the ledger keeps of a judgement on `signal` at the instant `at`, which read `facts`."""
     return e.VerdictGiven(
         signal_id=signal.signal_id,
@@ -50,7 +73,22 @@ def verdict_of(signal: Signal, facts: Facts, judged: Judgement, at: int) -> e.Ve
         checks=judged.rows,
         why=judged.why,
         at=at,
-        facts=msgspec.structs.astuple(facts),
+        facts=pack(facts),
+        approved=approved,
+    )
+
+
+def _as_approved(facts: Facts, limits: Limits, approved: Approved) -> tuple[Facts, Limits]:
+    """Return what a held signal is judged on once a person said yes: everything else is as it is now."""
+    value = None if facts.price is None else facts.quantity * facts.price // ONE
+    if limits.approval_notional is not None and value is not None:
+        limits = msgspec.structs.replace(limits, approval_notional=max(limits.approval_notional, value))
+    itself = max(facts.repeated_content - 1, 0)
+    return (
+        msgspec.structs.replace(
+            facts, repeated_id=False, repeated_content=itself, signal_age_ns=max(approved.age_ns, 0)
+        ),
+        limits,
     )
 
 
@@ -64,67 +102,110 @@ class Decider:
         self._state = state
         self._instruments = instruments
         self._currency = currency
-        self._limits: dict[tuple[str, str, str], Limits] = {}
-        self._windows: dict[str, int | None] = {}
+        self._limits: dict[tuple[str, str, str], tuple[Limits, LookBack]] = {}
         self._version = -1
 
-    def decide(self, signal: Signal, *, at: int, snapshot: Snapshot, halts: HaltState, strategy_on: bool) -> Decision:
-        """Return the decision on `signal`; its reservation is made, nothing is sent."""
+    def decide(
+        self,
+        signal: Signal,
+        moment: Moment,
+        *,
+        strategy_on: bool,
+        group: str | None = None,
+        replaces: bool = False,
+        approved: Approved | None = None,
+    ) -> Decision:
+        """Return the decision on `signal`; its reservation is made, nothing is sent.
+
+        Args:
+            group: of the order it becomes: its alternatives at the venue.
+            replaces: it takes the place of an order that was cancelled: that it looks like that one is no repetition.
+        """
         order_id = order_id_of(signal.strategy, signal.source, signal.signal_id)
-        verdict = self._judged(signal, at, snapshot, halts, strategy_on)
-        self._state.signal(signal, at)
-        record = self._recorder
-        stream, key = f"signal/{signal.source}/{signal.signal_id}", (signal.source, signal.signal_id)
-        received = record.event(
-            e.SIGNAL_RECEIVED,
-            e.SignalReceived(signal=signal, at=at),
-            at=at,
+        facts, limits = self._observed(signal, moment, strategy_on=strategy_on, group=group)
+        if replaces:
+            facts = msgspec.structs.replace(facts, repeated_content=0)
+        if approved is not None:
+            facts, limits = _as_approved(facts, limits, approved)
+        verdict = verdict_of(signal, facts, judge(facts, limits), moment.at, approved=approved is not None)
+        stream = f"signal/{signal.source}/{signal.signal_id}"
+        key = (signal.source, signal.signal_id, *(("approved",) if approved is not None else ()))
+        made = []
+        cause: NewEvent | Event
+        if approved is None:
+            self._state.signal(signal, moment.at)
+            cause = self._recorder.event(
+                e.SIGNAL_RECEIVED,
+                e.SignalReceived(signal=signal, at=moment.at),
+                at=moment.at,
+                stream=stream,
+                key=key,
+                correlation=order_correlation(order_id),
+            )
+            made.append(cause)
+        else:
+            cause = approved.cause
+        given = self._recorder.event(
+            e.VERDICT_GIVEN,
+            verdict,
+            at=moment.at,
             stream=stream,
             key=key,
+            cause=cause,
             correlation=order_correlation(order_id),
         )
-        given = record.event(e.VERDICT_GIVEN, verdict, at=at, stream=stream, key=key, cause=received)
-        entry = journal.of_decision(signal, verdict)
-        made = [received, given]
-        order = self._order(signal, verdict, order_id, at) if verdict.outcome in ("accept", "adjust") else None
-        if order is not None:
-            made.append(self._intent(order, signal, verdict, at, given))
-            self._state.submitted(order, at)
+        made.append(given)
+        order = None
+        if verdict.outcome in ("accept", "adjust"):
+            intent, event = self._intent(signal, verdict, order_id, group, given)
+            made.append(event)
+            order = self._state.submitted(intent).order
         if verdict.outcome == "hold":
-            made.append(self._hold(signal, verdict, at, given))
+            made.append(self._hold(signal, verdict, moment.at, given))
         if _REPEATED in verdict.failed:
-            made.append(self._stop(signal.strategy, verdict, at, given))
-        made.append(record.event(e.JOURNAL_WRITTEN, entry, at=at, stream=stream, key=key, cause=given))
+            made.append(self._stop(signal.strategy, verdict, moment.at, given))
+        entry = journal.of_decision(signal, verdict)
+        made.append(self._recorder.event(e.JOURNAL_WRITTEN, entry, at=moment.at, stream=stream, key=key, cause=given))
         return Decision(events=made, order=order)
 
-    def _judged(
-        self, signal: Signal, at: int, snapshot: Snapshot, halts: HaltState, strategy_on: bool
-    ) -> e.VerdictGiven:
-        limits, window_ns = self._limits_of(signal, snapshot)
+    def _observed(
+        self, signal: Signal, moment: Moment, *, strategy_on: bool, group: str | None
+    ) -> tuple[Facts, Limits]:
+        limits, look_back = self._limits_of(signal, moment.snapshot)
         facts = observed.facts(
-            self._state, signal, at=at, halts=halts, strategy_on=strategy_on, duplicate_window_ns=window_ns
+            self._state,
+            signal,
+            at=moment.now,
+            instant=moment.at,
+            halts=moment.halts,
+            strategy_on=strategy_on,
+            look_back=look_back,
+            group=group,
         )
-        return verdict_of(signal, facts, judge(facts, limits), at)
+        return facts, limits
 
-    def _limits_of(self, signal: Signal, snapshot: Snapshot) -> tuple[Limits, int | None]:
+    def _limits_of(self, signal: Signal, snapshot: Snapshot) -> tuple[Limits, LookBack]:
         """Return the limits of a signal, resolved once per policy version."""
         if snapshot.version != self._version:
             self._limits.clear()
-            self._windows.clear()
             self._version = snapshot.version
         instrument = self._instruments.get(signal.instrument)
         scope = (signal.strategy, signal.instrument, instrument.venue if instrument is not None else "")
         found = self._limits.get(scope)
         if found is None:
             strategy, name, venue = scope
-            found = self._limits[scope] = limits_for(snapshot, strategy=strategy, instrument=name, venue=venue)
-            window = snapshot.decimal("trading.duplicate_window", strategy=strategy)
-            self._windows[strategy] = None if window is None else int(window * 10**9)
-        return found, self._windows[signal.strategy]
+            found = self._limits[scope] = (
+                limits_for(snapshot, strategy=strategy, instrument=name, venue=venue),
+                look_back_for(snapshot, strategy=strategy, instrument=name, venue=venue),
+            )
+        return found
 
-    def _order(self, signal: Signal, verdict: e.VerdictGiven, order_id: str, at: int) -> Order:
-        return Order(
-            order_id=OrderId(order_id),
+    def _intent(
+        self, signal: Signal, verdict: e.VerdictGiven, order_id: str, group: str | None, cause: NewEvent
+    ) -> tuple[e.OrderSubmitted, NewEvent]:
+        data = e.OrderSubmitted(
+            order_id=order_id,
+            signal_id=signal.signal_id,
             strategy=signal.strategy,
             instrument=signal.instrument,
             venue=self._instruments[signal.instrument].venue,
@@ -132,35 +213,26 @@ class Decider:
             quantity=verdict.quantity,
             order_type=signal.order_type,
             limit_price=signal.limit_price,
+            stop_price=signal.stop_price,
             time_in_force=signal.time_in_force,
             decision_price=signal.price,
-            created_at=at,
-        )
-
-    def _intent(self, order: Order, signal: Signal, verdict: e.VerdictGiven, at: int, cause: NewEvent) -> NewEvent:
-        data = e.OrderSubmitted(
-            order_id=order.order_id,
-            signal_id=signal.signal_id,
-            strategy=order.strategy,
-            instrument=order.instrument,
-            venue=order.venue,
-            side=order.side,
-            quantity=order.quantity,
-            order_type=order.order_type,
-            limit_price=order.limit_price,
-            time_in_force=order.time_in_force,
-            decision_price=order.decision_price,
             policy_version=verdict.policy_version,
-            at=at,
+            at=verdict.at,
+            group=group,
+            stop_loss=signal.stop_loss,
+            take_profit=signal.take_profit,
         )
-        stream = f"order/{order.order_id}"
-        return self._recorder.event(e.ORDER_SUBMITTED, data, at=at, stream=stream, key=(order.order_id,), cause=cause)
+        event = self._recorder.event(
+            e.ORDER_SUBMITTED, data, at=verdict.at, stream=f"order/{order_id}", key=(order_id,), cause=cause
+        )
+        return data, event
 
     def _hold(self, signal: Signal, verdict: e.VerdictGiven, at: int, cause: NewEvent) -> NewEvent:
         what = f"{signal.side.value} {journal.amount(verdict.quantity)} {signal.instrument} for {signal.strategy}"
         price = "" if signal.price is None else f" at {journal.amount(signal.price)} {self._currency}"
+        approval_id = e.trade_approval(signal.signal_id)
         data = e.ApprovalRequested(
-            approval_id=f"trade/{signal.signal_id}",
+            approval_id=approval_id,
             kind="trade",
             subject=signal.signal_id,
             what=what + price,
@@ -168,9 +240,17 @@ class Decider:
             expires_at=at + HOLD_NS,
             at=at,
         )
-        return self._recorder.event(
+        event = self._recorder.event(
             e.HOLD_REQUESTED, data, at=at, stream=f"approval/{signal.signal_id}", key=(signal.signal_id,), cause=cause
         )
+        self._state.holds[approval_id] = Held(
+            approval_id=approval_id,
+            signal=signal,
+            quantity=verdict.quantity,
+            expires_at=data.expires_at,
+            requested=event.id,
+        )
+        return event
 
     def _stop(self, strategy: str, verdict: e.VerdictGiven, at: int, cause: NewEvent) -> NewEvent:
         """Return the halt of a strategy that was filled suspiciously often; only a person lifts it."""

@@ -28,20 +28,37 @@ def of_decision(signal: Signal, verdict: e.VerdictGiven) -> e.JournalWritten:
     price = "" if signal.price is None else f" at {amount(signal.price)}"
     note = f" ({signal.notes})" if signal.notes else ""
     sent = f", {amount(verdict.quantity)} units" if verdict.outcome == "adjust" else ""
+    approved = "approved by a person, then " if verdict.approved else ""
     why = "" if verdict.outcome == "accept" else f": {verdict.why}"
     facts = {"asked": f"{verdict.asked:f}", "quantity": f"{verdict.quantity:f}", "failed": ", ".join(verdict.failed)}
     if signal.price is not None:
         facts["price"] = f"{signal.price:f}"
     return e.JournalWritten(
-        entry_id=f"decision/{signal.signal_id}",
+        entry_id=f"decision/{signal.signal_id}{'/approved' if verdict.approved else ''}",
         kind="decision",
         strategy=signal.strategy,
         instrument=signal.instrument,
         outcome=verdict.outcome,
-        text=f"{what}{price}{note}: {_DID[verdict.outcome]}{sent}{why}."[:1000],
+        text=f"{what}{price}{note}: {approved}{_DID[verdict.outcome]}{sent}{why}."[:1000],
         signal_id=signal.signal_id,
         facts=facts,
         at=verdict.at,
+    )
+
+
+def of_unsent(signal: Signal, outcome: str, reason: str, at: int) -> e.JournalWritten:
+    """Return the entry of a held signal that a person denied, or that nobody answered in time."""
+    what = f"{signal.strategy} wanted to {signal.side.value} {amount(signal.quantity)} {signal.instrument}"
+    return e.JournalWritten(
+        entry_id=f"decision/{signal.signal_id}/{outcome}",
+        kind="decision",
+        strategy=signal.strategy,
+        instrument=signal.instrument,
+        outcome=outcome,
+        text=f"{what}: held for a person, {reason}; nothing was sent."[:1000],
+        signal_id=signal.signal_id,
+        facts={"asked": f"{signal.quantity:f}", "quantity": "0", "failed": "APPROVAL"},
+        at=at,
     )
 
 

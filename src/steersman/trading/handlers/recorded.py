@@ -13,7 +13,7 @@ from steersman.ledger import Event, Ledger, NewEvent, new_event
 from steersman.trading import events as e
 
 _ENDED: Final = {"rejected": e.ORDER_REJECTED, "cancelled": e.ORDER_CANCELLED, "expired": e.ORDER_EXPIRED}
-TYPES: Final = ("trading.*", e.HOLD_REQUESTED)
+TYPES: Final = ("trading.*", "approval.*")
 
 
 class Recorder:
@@ -46,6 +46,10 @@ class Recorder:
             cause=cause,
             correlation_id=correlation,
         )
+
+    def said(self, kind: str, *key: str) -> bool:
+        """Say whether the event of this identity stands in the ledger: said again later, it would clash."""
+        return self._ledger.get(event_id(kind, *key)) is not None
 
     def feed_event(self, kind: str, data: msgspec.Struct, *, at: int, key: tuple[str, ...]) -> NewEvent:
         return self.event(kind, data, at=at, stream=f"feed/{self._feed}", key=(self._feed, *key))

@@ -5,49 +5,92 @@ A fold of trading events: the live path and a restart take the same events in, s
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
 from steersman.kernel.fixed import Nano, to_nano
 from steersman.trading import events as e
+from steersman.trading.handlers.declared import Declared
+from steersman.trading.handlers.history import History
 from steersman.trading.model.bar import Bar
 from steersman.trading.model.book import Book, Trip
 from steersman.trading.model.instrument import Instrument
+from steersman.trading.model.lifecycle import Known, Status
 from steersman.trading.model.moves import Moves
-from steersman.trading.model.order import OpenOrder, Order
-from steersman.trading.model.signal import Side, Signal
+from steersman.trading.model.order import OpenOrder, Order, Quote
+from steersman.trading.model.signal import OrderId, Side, Signal
 
 _ZERO: Final = Decimal(0)
 _KEPT: Final = 1000
+_CLOSED: Final = 10_000
+RECONCILED_STRATEGY: Final = "reconciled"
+"""Whose positions are that no order of ours explains."""
 SIGN: Final = {Side.BUY: 1, Side.SELL: -1}
 
 
 class Open(msgspec.Struct, kw_only=True):
-    """An order that may still trade."""
+    """An order that may still trade, or did."""
 
     order: Order
-    filled: Decimal = _ZERO
-    acknowledged: bool = False
+    known: Known
 
     @property
     def leaves(self) -> Decimal:
-        return self.order.quantity - self.filled
+        """Units that may still be executed."""
+        return self.known.leaves
+
+    @property
+    def filled(self) -> Decimal:
+        return self.known.filled
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision that waits for a person: `signal` at the `quantity` that may go, until `expires_at` (desk time)."""
+
+    approval_id: str
+    signal: Signal
+    quantity: Decimal
+    expires_at: int
+    requested: UUID
+
+
+class Bracket(msgspec.Struct, kw_only=True):
+    """An entry whose exits follow its executions: one pair for each, so that what is held is covered at once."""
+
+    order: Order
+    stop_loss: Decimal | None
+    take_profit: Decimal | None
+    executions: list[Decimal] = msgspec.field(default_factory=list)
 
 
 class State:
     """Mutable, one per trader; every change is a recorded event or a bar."""
 
-    def __init__(self, *, capital: Decimal, instruments: Mapping[str, Instrument]) -> None:
+    def __init__(
+        self, *, capital: Decimal, instruments: Mapping[str, Instrument], declared: Declared | None = None
+    ) -> None:
+        """Begin with `capital`; without `declared` no strategy may trade anything."""
         self.book = Book(capital)
         self.open: dict[str, Open] = {}
         self.executions: set[tuple[str, str]] = set()
+        self.closed: OrderedDict[str, Open] = OrderedDict()
+        """The latest orders that ended: a venue may report an execution after the end it reported."""
         self.unknown: dict[str, str] = {}
         """Orders that may or may not have arrived, and their instrument, which is blocked until they are known."""
+        self.unreconciled: dict[str, str] = {}
+        """Instruments whose venue says something else than the ledger, and what."""
+        self.holds: dict[str, Held] = {}
+        self.brackets: dict[str, Bracket] = {}
+        self.replacements: dict[str, tuple[UUID, e.OrderReplaceRequested]] = {}
+        """Orders that are to be replaced once they have ended, and the request."""
         self.instruments = instruments
+        self.declared = declared or Declared(entitled={})
+        self.history = History()
         self.moves = {name: Moves() for name in instruments}
         self.bar_at: dict[str, int] = {}
         self.seen: set[tuple[str, str]] = set()
@@ -65,7 +108,21 @@ class State:
         self.book.mark(bar)
         self.moves[bar.instrument].add(bar.close)
         self.bar_at[bar.instrument] = bar.at
-        self.nano[bar.instrument] = to_nano(bar.close)
+        close = self.nano[bar.instrument] = to_nano(bar.close)
+        self.history.bar(bar.instrument, bar.at, close)
+
+    def quote(self, quote: Quote) -> None:
+        """Take in a price of now: the middle of the market, or the last trade where nobody quotes both sides."""
+        self.history.quote(quote)
+        price = quote.last if quote.bid is None or quote.ask is None else (quote.bid + quote.ask) / 2
+        if price is None or price <= 0 or quote.instrument not in self.instruments:
+            return
+        if price == self.book.prices.get(quote.instrument):
+            self.bar_at[quote.instrument] = quote.at  # fresh, and no move: many of those would make any move an outlier
+            return
+        self.bar(
+            Bar(instrument=quote.instrument, at=quote.at, open=price, high=price, low=price, close=price, volume=_ZERO)
+        )
 
     def signal(self, signal: Signal, at: int) -> None:
         """Remember a decided signal, for what must not come twice."""
@@ -73,15 +130,46 @@ class State:
         kept = self.contents.setdefault(signal.strategy, deque(maxlen=_KEPT))
         kept.append((at, (signal.instrument, signal.side, signal.quantity)))
 
-    def submitted(self, order: Order, at: int) -> None:
+    def submitted(self, submitted: e.OrderSubmitted) -> Open:
         """Reserve what an order may do; it counts from now on."""
-        self.open[order.order_id] = Open(order=order)
-        self.messages.setdefault(order.strategy, deque(maxlen=_KEPT)).append(at)
+        known = self.order(submitted.order_id)
+        if known is not None:
+            return known
+        order = order_of(submitted)
+        found = self.open[order.order_id] = Open(order=order, known=Known(quantity=order.quantity))
+        self.messages.setdefault(order.strategy, deque(maxlen=_KEPT)).append(submitted.at)
+        if submitted.stop_loss is not None or submitted.take_profit is not None:
+            self.brackets[order.order_id] = Bracket(
+                order=order, stop_loss=submitted.stop_loss, take_profit=submitted.take_profit
+            )
+        return found
+
+    def order(self, order_id: str) -> Open | None:
+        """Return an order that is open, or ended lately."""
+        return self.open.get(order_id) or self.closed.get(order_id)
+
+    def sent(self, order_id: str) -> None:
+        if order_id in self.open:
+            self.open[order_id].known.sent = True
+
+    def doubted(self, order_id: str) -> None:
+        """Remember that nobody knows whether an order arrived: its instrument is blocked until somebody does."""
+        found = self.open.get(order_id)
+        if found is not None:
+            found.known.doubted = True
+            if found.known.status is Status.UNKNOWN:
+                self.unknown[order_id] = found.order.instrument
 
     def acknowledged(self, order_id: str) -> None:
         self.unknown.pop(order_id, None)
+        found = self.order(order_id)
+        if found is not None:
+            found.known.acknowledged = True
+
+    def cancelling(self, order_id: str, *, wanted: bool = True) -> None:
+        """Remember that an order's end was asked for, or that the venue refused it."""
         if order_id in self.open:
-            self.open[order_id].acknowledged = True
+            self.open[order_id].known.cancelling = wanted
 
     def filled(self, fill: e.OrderFilled) -> list[Trip]:
         """Take in an execution once; return the round trips it closed."""
@@ -90,13 +178,15 @@ class State:
             return []
         self.executions.add(identity)
         self.unknown.pop(fill.order_id, None)
-        found = self.open.get(fill.order_id)
+        found = self.order(fill.order_id)
         if found is not None:
-            found.filled += fill.quantity
-            if found.leaves <= 0:
-                del self.open[fill.order_id]
+            found.known.executed(fill.quantity)
+            self._close_if_ended(found)
+        bracket = self.brackets.get(fill.order_id)
+        if bracket is not None:
+            bracket.executions.append(fill.quantity)
         self.fills.setdefault((fill.strategy, fill.instrument), deque(maxlen=_KEPT)).append(fill.at)
-        return self.book.fill(
+        trips = self.book.fill(
             strategy=fill.strategy,
             instrument=fill.instrument,
             side=fill.side,
@@ -105,12 +195,71 @@ class State:
             fee=fill.fee,
             at=fill.at,
         )
+        self.history.closed(fill.strategy, fill.order_id, fill.at, trips)
+        return trips
 
-    def ended(self, order_id: str) -> None:
+    def ended(self, order_id: str, how: Status) -> None:
         """Give back what an order reserved."""
         self.unknown.pop(order_id, None)
-        self.open.pop(order_id, None)
+        found = self.open.get(order_id)
+        if found is not None:
+            found.known.end(how)
+            self._close_if_ended(found)
+
+    def _close_if_ended(self, found: Open) -> None:
+        order_id = found.order.order_id
+        if not found.known.is_open and self.open.pop(order_id, None) is not None:
+            self.closed[order_id] = found
+            if len(self.closed) > _CLOSED:
+                self.closed.popitem(last=False)
+
+    def adjusted(self, adjusted: e.PositionAdjusted) -> None:
+        """Take the venue's word for a position: units that no order of ours explains, at no profit and no fee."""
+        side = Side.BUY if adjusted.change > 0 else Side.SELL
+        self.book.fill(
+            strategy=RECONCILED_STRATEGY,
+            instrument=adjusted.instrument,
+            side=side,
+            quantity=abs(adjusted.change),
+            price=adjusted.price,
+            fee=_ZERO,
+            at=adjusted.at,
+        )
+
+    def reconciled(self, found: e.Reconciled) -> None:
+        """Block the instruments a venue says something else about, and unblock those it agrees on again."""
+        if not found.reached:
+            return
+        for name, instrument in self.instruments.items():
+            if instrument.venue == found.venue:
+                self.unreconciled.pop(name, None)
+        if not found.settled:
+            for difference in found.differences:
+                # An order of somebody else is told, and blocks nothing: what it does shows in the position.
+                if difference.kind != "order_foreign" and difference.instrument in self.instruments:
+                    self.unreconciled[difference.instrument] = difference.explained
 
     def open_orders(self) -> list[OpenOrder]:
         """Return what may still trade, as a venue takes it over after a restart."""
-        return [OpenOrder(order=o.order, filled=o.filled, acknowledged=o.acknowledged) for o in self.open.values()]
+        return [
+            OpenOrder(order=o.order, filled=o.filled, acknowledged=o.known.acknowledged) for o in self.open.values()
+        ]
+
+
+def order_of(submitted: e.OrderSubmitted) -> Order:
+    """Return the order that an intent means."""
+    return Order(
+        order_id=OrderId(submitted.order_id),
+        strategy=submitted.strategy,
+        instrument=submitted.instrument,
+        venue=submitted.venue,
+        side=submitted.side,
+        quantity=submitted.quantity,
+        order_type=submitted.order_type,
+        limit_price=submitted.limit_price,
+        stop_price=submitted.stop_price,
+        time_in_force=submitted.time_in_force,
+        decision_price=submitted.decision_price,
+        created_at=submitted.at,
+        group=submitted.group,
+    )

@@ -36,15 +36,22 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     notes: str = ""
     confidence: float | None = None
     time_in_force: TimeInForce = TimeInForce.DAY
+    stop: Number | None = None
+    stop_loss: Number | None = None
+    take_profit: Number | None = None
 
 
 def buy(instrument: str, quantity: Number, *, limit: Number | None = None, notes: str = "", **more: Any) -> Intent:
-    """Return the wish to buy `quantity` units, at `limit` or better if one is given; `notes` go to the journal."""
+    """Return the wish to buy `quantity` units, at `limit` or better if one is given; `notes` go to the journal.
+
+    `more`: `stop` (a price that must be reached first), `stop_loss` and `take_profit` (exits that wait once the entry
+    is filled), `time_in_force`, `confidence`.
+    """
     return Intent(instrument=instrument, side=Side.BUY, quantity=quantity, limit=limit, notes=notes, **more)
 
 
 def sell(instrument: str, quantity: Number, *, limit: Number | None = None, notes: str = "", **more: Any) -> Intent:
-    """Return the wish to sell `quantity` units, at `limit` or better if one is given; `notes` go to the journal."""
+    """Return the wish to sell `quantity` units; as `buy`."""
     return Intent(instrument=instrument, side=Side.SELL, quantity=quantity, limit=limit, notes=notes, **more)
 
 

@@ -59,6 +59,7 @@ class PaperVenue:
 
     name = "paper"
     simulated = True
+    oco = True
 
     def __init__(self, instruments: Mapping[str, Instrument], costs: Costs) -> None:
         self._instruments = instruments

@@ -1,0 +1,220 @@
+"""Between two sessions, and as long as the desk stays up: what people ask, what venues report, what falls due."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+import msgspec
+
+from steersman.kernel.clock import Clock
+from steersman.ledger import Event, Ledger, NewEvent, Subscription
+from steersman.policy.events import HALT_SET, HaltSet
+from steersman.trading import events as e
+from steersman.trading.handlers.answers import Answers
+from steersman.trading.handlers.decisions import Decision
+from steersman.trading.handlers.dispatch import Dispatch
+from steersman.trading.handlers.reconciliation import Reconciler, ask
+from steersman.trading.handlers.recorded import Recorder
+from steersman.trading.handlers.requests import Requests
+from steersman.trading.handlers.state import State
+from steersman.trading.handlers.telling import Writing
+from steersman.trading.model.lifecycle import Status
+from steersman.trading.model.order import OpenOrder
+
+_LOOK_S: Final = 0.25
+"""How long a venue with a life of its own may go unasked; each has a pace of its own on top."""
+_IDLE_S: Final = 1.0
+_FRESH_NS: Final = 60 * 10**9
+"""How old a decision may be that a crash kept from being sent, and that is sent after it."""
+
+
+class Serving:
+    """Serves one trader; called by its thread."""
+
+    def __init__(
+        self,
+        *,
+        state: State,
+        recorder: Recorder,
+        dispatch: Dispatch,
+        answers: Answers,
+        writing: Writing,
+        clock: Clock,
+        ledger: Ledger,
+    ) -> None:
+        self._state = state
+        self._record = recorder
+        self._dispatch = dispatch
+        self._answers = answers
+        self._writing = writing
+        self._clock = clock
+        self._ledger = ledger
+        self._requests = Requests(ledger)
+        self._reconciler = Reconciler(recorder, state)
+        self._tail: Subscription | None = None
+
+    def begin(self, at: int) -> None:
+        """Hand the venues what was open, find out what became of it, and compare."""
+        for name, venue in self._dispatch.venues.items():
+            venue.restore([o for o in self._state.open_orders() if o.order.venue == name])
+        self._writing.soon(self._dispatch.reports(at))
+        for name, venue in self._dispatch.venues.items():
+            if not venue.simulated:
+                self._take_up(name, at)
+                self._reconcile(name, f"start-{self._clock.now_ns()}", at, settle_by=None)
+
+    def serve(self, at: int) -> None:
+        """Do everything that is to be done at the instant `at`."""
+        asked = self._requests.next()
+        # A halt is obeyed before anything else is thought about.
+        self._obey([event for event in asked if event.type == HALT_SET], at)
+        self._dispatch.again()
+        self._take_quotes()
+        self._writing.soon(self._dispatch.reports(at))
+        self._writing.soon(self._dispatch.look_up(at))
+        self._decided([*self._answers.replacements(at, at), *self._answers.exits(at, at)], at)
+        for order_id in self._answers.reached():
+            self._dispatch.cancel(order_id)
+        while asked:
+            self._answer(asked, at)
+            asked = self._requests.next()
+        self._answers.expire(at, at)
+        self._writing.settle()
+
+    def wait(self, stop: threading.Event) -> None:
+        """Return when something was asked, or a venue should be; at once if `stop` is set."""
+        if stop.is_set():
+            return
+        if self._tail is None:
+            self._tail = self._ledger.subscribe(after=self._ledger.head().pos)
+            return
+        self._tail.next(_LOOK_S if self._dispatch.asks_elsewhere else _IDLE_S)
+
+    # -- what was asked ------------------------------------------------------------------------------------------
+
+    def _answer(self, asked: list[Event], at: int) -> None:
+        """Act on requests in order; signals of one go are one append."""
+        decisions: list[Decision] = []
+        for event in asked:
+            if event.type == e.SIGNAL_SUBMITTED:
+                decision = self._answers.submitted(event, at, at)
+                decisions += [decision] if decision is not None else []
+                continue
+            # Whatever else was asked comes after the signals before it.
+            self._decided(decisions, at)
+            decisions = []
+            self._act(event, at)
+        self._decided(decisions, at)
+
+    def _act(self, event: Event, at: int) -> None:
+        if event.type == e.APPROVAL_GRANTED:
+            decision = self._answers.granted(event, at, at)
+            self._decided([decision] if decision is not None else [], at)
+        elif event.type == e.APPROVAL_DENIED:
+            self._writing.soon(self._answers.denied(event, at))
+        elif event.type == e.ORDER_CANCEL_REQUESTED:
+            self._cancel(msgspec.json.decode(event.data, type=e.OrderCancelRequested).order_id, at)
+        elif event.type == e.ORDER_REPLACE_REQUESTED:
+            order_id = self._answers.wants_replacement(event)
+            if order_id is not None:
+                self._cancel(order_id, at)
+        elif event.type == e.RECONCILE_REQUESTED:
+            self._compare(event, at)
+        elif event.type == HALT_SET:
+            self._obey([event], at)
+
+    def _cancel(self, order_id: str, at: int) -> None:
+        self._dispatch.cancel(order_id)
+        self._writing.soon(self._dispatch.reports(at))
+        self._decided(self._answers.replacements(at, at), at)
+
+    def _decided(self, decisions: list[Decision], at: int) -> None:
+        """Make decisions durable, then send what they allow."""
+        events = [event for decision in decisions for event in decision.events]
+        if not events:
+            return
+        self._ledger.append(events)
+        for decision in decisions:
+            if decision.order is not None:
+                self._dispatch.send(decision.order, at)
+        self._writing.soon(self._dispatch.reports(at))
+
+    def _obey(self, halts: list[Event], at: int) -> None:
+        """End the open orders that halts cover, and say how long after the halt the last one was asked for."""
+        asked, unreached = self._dispatch.cancel_halted(at)
+        now = self._clock.now_ns()
+        if asked:
+            self._writing.soon(self._dispatch.reports(at))
+        made: list[NewEvent] = []
+        for event in halts:
+            if self._record.said(e.HALT_OBEYED, str(event.id)):
+                continue
+            scope = msgspec.json.decode(event.data, type=HaltSet).scope
+            took_ms = max(now - event.recorded_at, 0) / 1e6
+            data = e.HaltObeyed(
+                scope=scope, halt_pos=event.pos, orders=asked, refused=unreached, took_ms=round(took_ms, 3), at=at
+            )
+            key = (str(event.id),)
+            made.append(self._record.event(e.HALT_OBEYED, data, at=at, stream="policy/halts", key=key, cause=event))
+        self._writing.soon(made)
+
+    # -- venues --------------------------------------------------------------------------------------------------
+
+    def _take_quotes(self) -> None:
+        for quote in self._dispatch.quotes():
+            self._state.quote(quote)
+
+    def _take_up(self, venue: str, at: int) -> None:
+        """Find out what became of orders that an earlier life decided, and of which nothing was heard.
+
+        The venue is asked first. One that it does not have was never sent: if the decision is fresh it is sent now, and
+        else it ends here, for the prices it was decided on are gone.
+        """
+        for found in list(self._state.open.values()):
+            order = found.order
+            if order.venue != venue or found.known.status not in (Status.PENDING, Status.SUBMITTED):
+                continue
+            try:
+                told = self._dispatch.venues[venue].lookup(order.order_id)
+            except Exception:  # noqa: BLE001 - whatever it is, nobody knows: the look-up goes on until somebody does
+                self._state.doubted(order.order_id)
+                self._say_unknown(order.order_id, f"{venue} did not say after the restart", at)
+                continue
+            if told is not None:
+                self._writing.soon(self._dispatch.known(venue, told, order.order_id, at))
+            elif found.known.status is Status.SUBMITTED:
+                self._state.doubted(order.order_id)
+                self._say_unknown(order.order_id, f"it was sent, and {venue} does not have it", at)
+            elif self._clock.now_ns() - order.created_at <= _FRESH_NS:
+                self._dispatch.send(order, at)
+            else:
+                self._state.ended(order.order_id, Status.CANCELLED)
+                reason = "decided before a restart, not sent, and too old to be sent now"
+                self._writing.soon([self._record.ended("cancelled", order.order_id, reason, at)])
+
+    def _say_unknown(self, order_id: str, reason: str, at: int) -> None:
+        data = e.OrderEnded(order_id=order_id, reason=reason, at=at)
+        key = ("restart", str(at))
+        self._writing.soon([self._record.order_event(e.ORDER_UNKNOWN, data, at=at, order_id=order_id, key=key)])
+
+    def _compare(self, event: Event, at: int) -> None:
+        request = msgspec.json.decode(event.data, type=e.ReconcileRequested)
+        for name, venue in self._dispatch.venues.items():
+            if self._record.said(e.RECONCILED, name, request.request_id):
+                continue
+            if not venue.simulated:
+                self._reconcile(name, request.request_id, at, settle_by=request.by if request.settle else None)
+            else:
+                self._writing.soon(self._reconciler.simulated(name, request.request_id, at))
+
+    def _reconcile(self, name: str, request_id: str, at: int, *, settle_by: str | None) -> None:
+        ours: list[OpenOrder] = [o for o in self._state.open_orders() if o.order.venue == name]
+        try:
+            told = ask(self._dispatch.venues[name], ours)
+        except Exception as exc:  # noqa: BLE001 - the edge to a program elsewhere; the report says what it was
+            self._writing.soon(self._reconciler.not_reached(name, request_id, exc, at))
+            return
+        # What was executed while it was asked is no difference.
+        self._writing.soon(self._dispatch.reports(at))
+        self._writing.soon(self._reconciler.of(name, told, request_id, at, settle_by=settle_by))
