@@ -19,9 +19,10 @@ _SAME_ID: Final = "same_id"
 _CROSSED: Final = "crossed_book"
 _NO_BOOK: Final = "not applicable: a feed of bars has no book"
 _PEER_SETTINGS: Final = (
-    "NautilusTrader with its risk engine on, 25,000 as the largest order, ten orders a second at most and a cash "
-    "account; let through is what its execution client took for the venue"
+    "NautilusTrader has its risk engine on, 25,000 as the largest order, ten orders a second at most, and a cash "
+    "account but where a case says otherwise; let through is what was handed to the venue"
 )
+_NOT_THERE: Final = "not applicable: it cannot be said there"
 _SHOWN: Final = 160
 TITLES: Final = {
     **{case.key: case.title for case in CASES},
@@ -41,7 +42,7 @@ def rows(peer: Peer | None, reason: str) -> list[Row]:
     ours[_SAME_ID] = _tried(same_id)
     ours[_CROSSED] = _NO_BOOK
     theirs = _tried_there(peer, reason)
-    return [_total(ours, theirs), *(_row(key, ours[key], theirs[key]) for key in TITLES)]
+    return [_total(ours, theirs), *(_row(key, ours[key], theirs.get(key, _NOT_THERE)) for key in TITLES)]
 
 
 def _tried(run: Callable[[], Told]) -> Told | str:
@@ -64,8 +65,10 @@ def _tried_there(peer: Peer | None, reason: str) -> dict[str, Told | str]:
 def _row(key: str, ours: Told | str, theirs: Told | str) -> Row:
     metric = f"bad order let through: {TITLES[key]}"
     note = f"ours: {_words(ours)} | {PEER}: {_words(theirs)}"
+    compared_with = PEER if isinstance(theirs, str) else f"{PEER}: {int(theirs.through > 0)}"
     if isinstance(ours, str):
-        return not_measured(_BENCH, metric, "cases", 0.0, note)
+        row = not_measured(_BENCH, metric, "cases", 0.0, note)
+        return msgspec.structs.replace(row, compared_with=compared_with)
     return Row(
         bench=_BENCH,
         metric=metric,
@@ -73,7 +76,7 @@ def _row(key: str, ours: Told | str, theirs: Told | str) -> Row:
         unit="cases",
         target=0.0,
         met=ours.through == 0,
-        compared_with=PEER if isinstance(theirs, str) else f"{PEER}: {int(theirs.through > 0)}",
+        compared_with=compared_with,
         note=note,
     )
 

@@ -126,6 +126,15 @@ def same_id(case):
     case.bad(market(AAA, BUY, 1, client_order_id=ClientOrderId("ONE")))
 
 
+def too_large():
+    """Return what becomes of it on a margin account; and, in words, on a cash account."""
+    tried = [
+        run(Case(bad(market(AAA, BUY, 1000))), quotes(AAA), account=kind)
+        for kind in (AccountType.MARGIN, AccountType.CASH)
+    ]
+    return {**tried[0], "why": f"{tried[0]['why']}; on a cash account {tried[1]['why']}"}
+
+
 def halted():
     at = START + SECOND // 2
     return InstrumentStatus(AAA.id, MarketStatusAction.HALT, at, at)
@@ -135,7 +144,7 @@ def main():
     hours_later = [quote(AAA, 100.0, START), quote(BBB, 100.0, START + 6 * 3600 * SECOND)]
     crossed = [quote(AAA, 100.0, START, bid=101.0)]
     found = {
-        "max_notional": run(Case(bad(market(AAA, BUY, 1000))), quotes(AAA), account=AccountType.MARGIN),
+        "max_notional": too_large(),
         "no_quote": run(Case(bad(market(AAA, BUY, 10))), quotes(BBB)),
         "stale_quote": run(Case(None, bad(market(AAA, BUY, 10))), hours_later),
         "not_a_quantity": run(Case(not_quantities), quotes(AAA)),
