@@ -18,9 +18,11 @@ from steersman.kernel.clock import to_ns, utc
 from steersman.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from decimal import Decimal
 
     from steersman.bootstrap.desk import Desk
+    from steersman.trading.model.bar import Bar
     from steersman.trading.whatif import Report
     from steersman.trading.whatif.outcome import Change
     from steersman.trading.whatif.report import Slice
@@ -86,8 +88,27 @@ def _replayed(desk: Desk, policy: Path, *, from_day: str | None, to_day: str | N
         capital=workspace.capital,
         currency=workspace.desk.currency,
         cpu_s=time.process_time,
+        bars=lambda: _bars(desk),
         tell=_Progress(),
     )
+
+
+def _bars(desk: Desk) -> Iterator[Bar]:
+    """Yield what the feeds of recorded bars hold now; a source that is gone yields nothing."""
+    from steersman.bootstrap.plugins import factory  # as above
+
+    traded = desk.workspace.trading
+    for name, settings in traded.feeds.items():
+        feed = factory("feeds", settings.kind)(
+            settings=settings, instruments=traded.instruments, root=desk.workspace.root
+        )
+        if feed.live:
+            continue
+        try:
+            for session in feed.sessions():
+                yield from session.bars if session is not None else ()
+        except Misconfigured as exc:
+            sys.stderr.write(f"feed {name}: {exc.message}; the ledger's prices are used\n")
 
 
 def _instant(day: str | None, tz: ZoneInfo, option: str, *, days: int = 0) -> int | None:

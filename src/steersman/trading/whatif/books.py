@@ -12,6 +12,7 @@ from steersman.trading import events as e
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.lifecycle import Status
 from steersman.trading.whatif.account import Account
+from steersman.trading.whatif.family import Parent
 from steersman.trading.whatif.market import Market
 from steersman.trading.whatif.modelled import Model
 from steersman.trading.whatif.outcome import Mark, Tally
@@ -38,12 +39,19 @@ class Books:
         """The book as it would have been."""
         return self.actual if self.other is None else self.other
 
-    def exit_quantity(self, entry: str, number: int) -> Decimal:
-        """Return the size of the exit after the `number`-th execution of an entry, in the other book; 0: none."""
-        bracket = self.best.state.brackets.get(entry)
-        if bracket is None or number > len(bracket.executions):
-            return Decimal(0)
-        return bracket.executions[number - 1]
+    def child_quantity(self, parent: Parent, recorded: Decimal) -> Decimal:
+        """Return the size of a signal that follows another order, in the other book; 0: it would not have come.
+
+        An exit covers what was executed; a replacement asks for less by what the order would have had less to trade.
+        Neither is larger than the `recorded` one.
+        """
+        other = self.best
+        if parent.execution is None:
+            missing = self.actual.leaves(parent.order_id) - other.leaves(parent.order_id)
+            return max(recorded - missing, Decimal(0))
+        bracket = other.state.brackets.get(parent.order_id)
+        executions = [] if bracket is None else bracket.executions
+        return min(recorded, executions[parent.execution - 1]) if parent.execution <= len(executions) else Decimal(0)
 
     def plan(self, strategy: str, signal_id: str, quantity: Decimal) -> None:
         """From here on the books differ: this signal's recorded order would have been of `quantity` units, or none."""
@@ -126,7 +134,7 @@ class Books:
             self.marks.append(Mark(mark.at, mark.equity, folded, would_be, below, below))
             return
         held = self.other.state.book.positions()
-        self._tally.stale_marks += any(name not in mark.prices for name in held)
+        self._tally.stale_marks += any(name not in mark.prices and name not in self._market.used for name in held)
         self.marks.append(Mark(mark.at, mark.equity, folded, would_be, below, self.other.measured(would_be)))
 
     def _accounts(self) -> Sequence[Account]:

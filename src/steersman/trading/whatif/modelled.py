@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from statistics import median
 from typing import Final
 
 import msgspec
@@ -25,35 +26,54 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Model:
-    """Fills added orders by the next price that the ledger knows, the venue's usual slippage and its fees."""
+    """Fills added orders by the next bar or price that is known, the venue's usual slippage and its fees."""
 
     def __init__(
-        self, market: Market, schedules: Mapping[str, Schedule], instruments: Mapping[str, Instrument]
+        self,
+        market: Market,
+        schedules: Mapping[str, Schedule],
+        instruments: Mapping[str, Instrument],
+        fills: Iterable[e.OrderFilled],
     ) -> None:
         self._market = market
         self._schedules = schedules
         self._instruments = instruments
+        self._from_open = _from_open(market, fills)
 
     def outlook(self, order: e.OrderSubmitted) -> Outlook:
-        """Return what becomes of `order`.
+        """Return what becomes of `order` within its life: until its next session, unless it is good till cancelled.
 
-        It trades at the first price known after it was sent and within its life, which for a day or market order is the
-        next session. Where the ledger knows none in time, a market order trades then at the price it was decided on.
+        Where the feed's bars are there, it trades at the next one's open, or at its limit where the bar reaches that.
+        Else it trades at the first price that the ledger knows in time; if there is none, a market order trades in its
+        next session at the price it was decided on.
         """
         until = self._market.session_after(order.at)
         lasts = order.time_in_force is TimeInForce.GTC
+        if order.instrument in self._market.used:
+            return self._by_bars(order, lasts=lasts)
+        at_once = order.limit_price is None and order.stop_price is None
         for at, price in self._market.after(order.instrument, order.at):
-            if not lasts and (until is None or at > until):
+            if (at_once or not lasts) and (until is None or at > until):
                 break
-            if order.limit_price is None and until is not None and at > until:
-                break
-            if self._reaches(order, price):
+            if self._reaches(order, price, price):
                 return Outlook(at=at, fill=self._fill(order, price, at))
-        if until is None:
-            return Outlook(at=None)
-        if order.limit_price is None and order.stop_price is None and order.decision_price is not None:
+        if until is not None and at_once and order.decision_price is not None:
             return Outlook(at=until, fill=self._fill(order, order.decision_price, until))
         return Outlook(at=None if lasts else until)
+
+    def _by_bars(self, order: e.OrderSubmitted, *, lasts: bool) -> Outlook:
+        buys = order.side is Side.BUY
+        for bar in self._market.bars_after(order.instrument, order.at):
+            best, worst = (bar.low, bar.high) if buys else (bar.high, bar.low)
+            if self._reaches(order, best, worst):
+                limits = [price for price in (order.stop_price, order.limit_price) if price is not None]
+                begins = bar.open
+                if limits and not self._reaches(order, begins, begins):
+                    begins = limits[-1]
+                return Outlook(at=bar.at, fill=self._fill(order, begins, bar.at))
+            if not lasts:
+                return Outlook(at=bar.at)
+        return Outlook(at=None)
 
     def fee(self, fill: e.OrderFilled, quantity: Decimal, *, first: bool) -> Decimal:
         """Return what `fill` would have paid for `quantity` units of it."""
@@ -69,11 +89,12 @@ class Model:
             fee=schedule.fee(quantity * fill.price, first=False),
         )
 
-    def _reaches(self, order: e.OrderSubmitted, price: Decimal) -> bool:
+    def _reaches(self, order: e.OrderSubmitted, best: Decimal, worst: Decimal) -> bool:
+        """Say whether prices from `best` to `worst` (for us) trade the order: past its stop, and within its limit."""
         buys = order.side is Side.BUY
-        if order.stop_price is not None and not (price >= order.stop_price if buys else price <= order.stop_price):
+        if order.stop_price is not None and not (worst >= order.stop_price if buys else worst <= order.stop_price):
             return False
-        return order.limit_price is None or (price <= order.limit_price if buys else price >= order.limit_price)
+        return order.limit_price is None or (best <= order.limit_price if buys else best >= order.limit_price)
 
     def _fill(self, order: e.OrderSubmitted, price: Decimal, at: int) -> e.OrderFilled:
         schedule = self._schedules.get(order.venue, NOTHING)
@@ -93,10 +114,26 @@ class Model:
             at=at,
         )
 
+    def _slippage(self, order: e.OrderSubmitted, schedule: Schedule) -> Decimal:
+        """Return the usual distance in bps, from what the price is taken from: the open of a bar, else the decision."""
+        from_open = self._from_open.get(order.venue)
+        return from_open if from_open is not None and order.instrument in self._market.used else schedule.slippage_bps
+
     def _moved(self, order: e.OrderSubmitted, price: Decimal, schedule: Schedule) -> Decimal:
         """Return the price with the usual slippage, to the tick that is worse for us."""
         buys = order.side is Side.BUY
-        moved = price * (1 + (1 if buys else -1) * schedule.slippage_bps / _BPS)
+        moved = price * (1 + (1 if buys else -1) * self._slippage(order, schedule) / _BPS)
         known = self._instruments.get(order.instrument)
         tick = known.tick if known is not None else Decimal("0.01")
         return max((moved / tick).to_integral_value(ROUND_CEILING if buys else ROUND_FLOOR), Decimal(1)) * tick
+
+
+def _from_open(market: Market, fills: Iterable[e.OrderFilled]) -> dict[str, Decimal]:
+    """Return by venue the median distance of fills from the open of their bar, in bps, positive against us."""
+    found: dict[str, list[Decimal]] = {}
+    for fill in fills:
+        bar = market.bar_at(fill.instrument, fill.at)
+        if bar is not None:
+            sign = 1 if fill.side is Side.BUY else -1
+            found.setdefault(fill.venue, []).append(sign * (fill.price - bar.open) / bar.open * _BPS)
+    return {venue: median(distances).quantize(Decimal("0.0001")) for venue, distances in found.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +12,7 @@ from steersman.kernel.errors import Rejected
 from steersman.ledger import Ledger
 from steersman.policy.parameter import Catalogue
 from steersman.trading import events as e
+from steersman.trading.model.bar import Bar
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.signal import Signal
 from steersman.trading.whatif.alternative import Policies
@@ -61,12 +62,15 @@ def replay(
     capital: Decimal,
     currency: str,
     cpu_s: CpuClock,
+    bars: Callable[[], Iterable[Bar]] = tuple,
     tell: Tell = lambda _step, _done, _all: None,
 ) -> Report:
     """Decide the verdicts of `ledger` again and return what would have been otherwise.
 
     Args:
         instruments, capital, currency: as declared.
+        bars: what the feeds brought, if it is still there: it values what only the other book holds, and fills orders
+            that were never sent. Asked for only if something changes; not used where it is not what was traded on.
         cpu_s: processor seconds used so far; what each part took is in the report.
         tell: called now and then with a step and how far it is.
 
@@ -85,9 +89,10 @@ def replay(
     judged = cpu_s()
     fills = [h.data for h in history.happenings if h.type == e.ORDER_FILLED]
     schedules = observed_schedules(fills)
-    market = Market(history.verdicts, history.happenings)
+    # Nobody needs bars where nothing changes.
+    market = Market(history.verdicts, history.happenings, bars() if first < history.verdicts.height else ())
     tally = Tally()
-    model = Model(market, schedules, declared)
+    model = Model(market, schedules, declared, fills)
     books = Books(capital=capital, instruments=declared, market=market, model=model, tally=tally)
     walk = Walk(
         history,
@@ -104,7 +109,9 @@ def replay(
         deciding_cpu_s=round(judged - read, 3),
         walking_cpu_s=round(cpu_s() - judged, 3),
     )
-    found = Found(history=history, then=then, first=first, walk=walk, schedules=schedules, capital=capital)
+    found = Found(
+        history=history, then=then, first=first, walk=walk, schedules=schedules, market=market, capital=capital
+    )
     asked = Asked(
         changes=question.changes,
         defaults=question.defaults,

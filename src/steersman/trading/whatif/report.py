@@ -96,6 +96,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         by_limits, by_path: changed verdicts: by the limits alone, or only by the book there would have been.
         exact: so many verdicts were decided on untouched facts; `recomputed` on those of the other book.
         modelled_fills: executions no market ever made.
+        bars_used, bars_refused: instruments whose bars in the feed were used, and whose are not what was traded on.
         stale_marks: sessions in which something was valued at an older price.
         marks_off: sessions whose recorded equity is not what fills and prices make of it (foreign trades, settled
             differences); both sides carry the same difference.
@@ -128,6 +129,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     exact: int
     recomputed: int
     modelled_fills: int
+    bars_used: tuple[str, ...]
+    bars_refused: tuple[str, ...]
     stale_marks: int
     marks_off: int
     other_table: int

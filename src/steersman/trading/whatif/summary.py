@@ -14,6 +14,7 @@ from steersman.trading.gate.table import CODES
 from steersman.trading.whatif.account import Account
 from steersman.trading.whatif.costs import Schedule
 from steersman.trading.whatif.history import History
+from steersman.trading.whatif.market import Market
 from steersman.trading.whatif.outcome import Sent
 from steersman.trading.whatif.report import (
     CheckChange,
@@ -58,6 +59,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     first: int
     walk: Walk
     schedules: Mapping[str, Schedule]
+    market: Market
     capital: Decimal
 
 
@@ -107,6 +109,8 @@ def summarised(asked: Asked, found: Found, took: Took) -> Report:
         exact=history.verdicts.height - tally.recomputed,
         recomputed=tally.recomputed,
         modelled_fills=tally.modelled_fills,
+        bars_used=tuple(sorted(found.market.used)),
+        bars_refused=tuple(sorted(found.market.refused)),
         stale_marks=tally.stale_marks,
         marks_off=sum(1 for mark in walk.books.marks if mark.recorded != mark.folded),
         other_table=int((~history.verdicts["same_table"]).sum()),
@@ -209,9 +213,15 @@ def _note(found: Found) -> str:
     said = [_EXACT]
     modelled = tally.added.orders + tally.grown.orders
     if modelled:
+        how = "the next bar" if found.market.used else "the next price the ledger knows"
         said.append(
-            f"Model-based for {modelled:,} orders that would have been added or larger: the next price the ledger"
-            " knows, the venue's median slippage and its fees."
+            f"Model-based for {modelled:,} orders that would have been added or larger: {how}, the venue's median"
+            " slippage and its fees."
+        )
+    if found.market.refused:
+        said.append(
+            f"The feed's bars of {', '.join(sorted(found.market.refused))} are not those that were traded on, and are"
+            " not used."
         )
     if tally.stale_marks:
         said.append(f"In {tally.stale_marks:,} sessions something held only there is valued at an older price.")

@@ -20,6 +20,7 @@ from steersman.trading.model.lifecycle import Status
 from steersman.trading.model.signal import OrderType, Side, Signal, SignalId, TimeInForce
 from steersman.trading.whatif.alternative import Policies, Scope
 from steersman.trading.whatif.books import Books
+from steersman.trading.whatif.family import parent_of
 from steersman.trading.whatif.halts import Halts
 from steersman.trading.whatif.history import FACTS, Happening, History
 from steersman.trading.whatif.outcome import Change, Decided, Tally
@@ -38,8 +39,6 @@ _SENDS: Final = ("accept", "adjust")
 REPEATED: Final = bits_of(("REPEAT_EXECUTION",))
 """The check whose failure stops the strategy."""
 _TELL_EVERY: Final = 5_000
-_BRACKET: Final = "bracket"
-_BRACKET_PARTS: Final = 3
 _NOT_HALTED: Final = HaltState()
 _META: Final = (
     "pos",
@@ -177,7 +176,7 @@ class Walk:
             return Decided("dropped", 0, 0), f"nobody would have been asked: it would have been {held} at once"
         facts = self._facts(row)
         if facts.quantity <= 0 < row.facts.quantity:
-            return Decided("dropped", 0, 0), "the entry it belongs to would not have been executed"
+            return Decided("dropped", 0, 0), "the order it follows would not have been there, or not executed"
         if facts == row.facts:
             return row.then, "" if row.then == row.before else self._again(row, facts).why
         self.tally.recomputed += 1
@@ -200,8 +199,8 @@ class Walk:
         other = self.books.other
         if other is None:
             return row.facts if halted == row.facts.halted else msgspec.structs.replace(row.facts, halted=halted)
-        signal, entry = _signal(row), _entry(row.signal_id)
-        group = None if entry is None else f"{_BRACKET}:{entry[0]}:{entry[1]}"
+        signal, parent = _signal(row), parent_of(row.signal_id)
+        group = None if parent is None else parent.group
         was = self._seen(self.books.actual.state, row, signal, group)
         now = self._seen(other.state, row, signal, group)
         changes = {
@@ -209,9 +208,8 @@ class Walk:
             for name, old, new in zip(FACTS, was, now, strict=True)
             if old != new
         }
-        if entry is not None:
-            # It covers what was executed of its entry, and would have covered what would have been.
-            changes["quantity"] = min(row.facts.quantity, to_nano(self.books.exit_quantity(*entry)))
+        if parent is not None:
+            changes["quantity"] = to_nano(self.books.child_quantity(parent, signal.quantity))
         return msgspec.structs.replace(row.facts, halted=halted, **changes)
 
     def _seen(self, state: State, row: Row, signal: Signal, group: str | None) -> tuple[Any, ...]:
@@ -314,15 +312,6 @@ def _row(meta: tuple[Any, ...], seen: tuple[Any, ...], other: tuple[Any, ...]) -
         then=Decided(outcome_then, sent_then, failed_then),
         tried=tried,
     )
-
-
-def _entry(signal_id: str) -> tuple[str, int] | None:
-    """Return the order whose execution an exit of a bracket covers, and the number of the execution."""
-    parts = signal_id.split("/")
-    number = parts[-1].rpartition("-")[2]
-    if len(parts) != _BRACKET_PARTS or parts[0] != _BRACKET or not number.isdecimal():
-        return None
-    return parts[1], int(number)
 
 
 def _moved(recorded: Any, old: Any, new: Any) -> Any:
