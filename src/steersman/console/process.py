@@ -1,4 +1,4 @@
-"""The desk process: automations and the console. Appends through the core, so it can die without stopping a trade.
+"""The desk process: automations, watched files, the console. Appends through the core; it can die while trades go on.
 
 `python -m steersman.console.process --dir WORKSPACE` is the process that `steersman up` keeps running.
 """
@@ -22,6 +22,8 @@ from steersman.console.server import serve
 from steersman.console.token import read_or_create
 from steersman.kernel.errors import Misconfigured, SteersmanError
 from steersman.ledger import new_event
+from steersman.trading.sources import Declared
+from steersman.trading.sources.watch import Watcher, watching
 
 STREAM = "process/desk"
 
@@ -45,17 +47,30 @@ def run(desk: Desk, *, port: int | None, stop: threading.Event) -> None:
         presence.announce(workspace.presence, url)
 
     try:
-        serve(
-            desk,
-            host=workspace.console.host,
-            port=workspace.console.port if port is None else port,
-            token=read_or_create(workspace.console_token),
-            stop=stop,
-            on_ready=ready,
-        )
+        with watching(_watcher(desk)):
+            serve(
+                desk,
+                host=workspace.console.host,
+                port=workspace.console.port if port is None else port,
+                token=read_or_create(workspace.console_token),
+                stop=stop,
+                on_ready=ready,
+            )
     finally:
         presence.withdraw(workspace.presence)
         engine.close()
+
+
+def _watcher(desk: Desk) -> Watcher:
+    workspace = desk.workspace
+    return Watcher(
+        root=workspace.root,
+        state=workspace.watched,
+        watched=workspace.sources.watched,
+        declared=Declared(workspace.trading),
+        ledger=desk.ledger,
+        clock=desk.clock,
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
