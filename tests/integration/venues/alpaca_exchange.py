@@ -324,6 +324,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Speaks HTTP; what to say is the exchange's matter."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     exchange: AlpacaExchange
 
     def do_GET(self) -> None:

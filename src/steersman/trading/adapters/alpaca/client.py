@@ -51,9 +51,9 @@ class Credentials:
     def headers(self) -> dict[str, str]:
         return {"APCA-API-KEY-ID": self._key, "APCA-API-SECRET-KEY": self._secret}
 
-    def without(self, text: str) -> str:
-        """Return `text` with both blacked out, should the other side have echoed them."""
-        return text.replace(self._secret, "***").replace(self._key, "***")
+    def without(self, body: bytes) -> bytes:
+        """Return `body` with both blacked out, should the other side have echoed them."""
+        return body.replace(self._secret.encode(), b"***").replace(self._key.encode(), b"***")
 
 
 class Client:
@@ -120,13 +120,11 @@ class Client:
 
     def unknown(self, what: str, problem: str) -> OutcomeUnknown:
         """Return the error for a request that may have taken effect."""
-        return OutcomeUnknown(
-            self._credentials.without(f"alpaca: {what}: {problem}; it may have taken effect"), fix=RECONCILE
-        )
+        return OutcomeUnknown(f"alpaca: {what}: {problem}; it may have taken effect", fix=RECONCILE)
 
     def said(self, what: str, answer: Answer) -> str:
         """Return what was answered, readable."""
-        return self._credentials.without(f"alpaca: {what}: answered {answer.status}: {wire.shown(answer.body)}")
+        return f"alpaca: {what}: answered {answer.status}: {wire.shown(answer.body)}"
 
     def close(self) -> None:
         if self._open is not None:
@@ -135,7 +133,7 @@ class Client:
 
     def _silent(self, what: str, problem: str) -> Unavailable:
         return Unavailable(
-            self._credentials.without(f"alpaca: {what}: {problem}"),
+            f"alpaca: {what}: {problem}",
             fix=f"asked again by itself; check the connection to {self._url}",
         )
 
@@ -167,7 +165,7 @@ class Client:
                 if size > _LARGEST_BYTES or time.monotonic() > until:
                     raise httpx2.ReadTimeout(f"the answer is too long or too slow ({size} bytes so far)")
                 parts.append(part)
-            return Answer(response.status_code, b"".join(parts))
+            return Answer(response.status_code, self._credentials.without(b"".join(parts)))
 
     def _connected(self) -> httpx2.Client:
         if self._open is None:

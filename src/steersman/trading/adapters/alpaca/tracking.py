@@ -45,6 +45,11 @@ class Tracked:
         self.incomplete_since: int | None = None
         """Elapsed ns since which the order says that more was filled than its executions add up to."""
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the account is known to have it."""
+        return self.acknowledged or bool(self.venue_order_id)
+
     def check(self, told: OrderJson) -> None:
         """Refuse an order that cannot be ours as we sent it.
 
