@@ -8,6 +8,7 @@ import msgspec
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.builders_trading import some_facts, some_limits
 
 from steersman.kernel.fixed import ONE
 from steersman.trading.gate import CODES, Facts, Limits, judge, judge_frame
@@ -16,7 +17,7 @@ _LARGE = 10**18
 _STEPS = {"tick", "lot"}
 
 
-def _values(name: str, hint: object) -> st.SearchStrategy[object]:
+def _values(name: str, hint: object, *, unknown: bool) -> st.SearchStrategy[object]:
     options = getattr(hint, "__args__", (hint,))
     if bool in options:
         made: st.SearchStrategy[object] = st.booleans()
@@ -30,15 +31,63 @@ def _values(name: str, hint: object) -> st.SearchStrategy[object]:
             st.integers(max(low, -50), 50).map(lambda n: max(n * ONE, low)),
             st.just(max(low, 0)),
         )
-    return st.one_of(st.none(), made, made, made) if type(None) in options else made
+    return st.one_of(st.none(), made, made, made) if unknown and type(None) in options else made
 
 
-def _columns(kind: type[msgspec.Struct]) -> st.SearchStrategy[dict[str, object]]:
-    return st.fixed_dictionaries({name: _values(name, hint) for name, hint in get_type_hints(kind).items()})
+def _anything(kind: type[msgspec.Struct], *, unknown: bool) -> st.SearchStrategy[dict[str, object]]:
+    return st.fixed_dictionaries({n: _values(n, h, unknown=unknown) for n, h in get_type_hints(kind).items()})
+
+
+def _changed(kind: type[msgspec.Struct]) -> st.SearchStrategy[dict[str, object]]:
+    """Return an ordinary order, or the limits it passes, with up to two fields that are anything."""
+    hints = get_type_hints(kind)
+    return st.lists(st.sampled_from(sorted(hints)), max_size=2, unique=True).flatmap(
+        lambda names: _ordinary(kind, {name: _values(name, hints[name], unknown=True) for name in names})
+    )
+
+
+def _sized(kind: type[msgspec.Struct]) -> st.SearchStrategy[dict[str, object]]:
+    """Return an ordinary order, or its limits, with sizes and exposures around those limits."""
+    found = {name: _around(*span) for name, span in SIZES.items() if name in kind.__struct_fields__}
+    if kind is Facts:
+        found["direction"] = st.sampled_from((-1, 1))
+    return _ordinary(kind, found)
+
+
+def _around(low: int, high: int) -> st.SearchStrategy[object]:
+    return st.one_of(st.integers(low, high).map(lambda n: n * ONE), st.integers(low * ONE, high * ONE))
+
+
+def _ordinary(
+    kind: type[msgspec.Struct], changes: dict[str, st.SearchStrategy[object]]
+) -> st.SearchStrategy[dict[str, object]]:
+    base = msgspec.structs.asdict(some_facts() if kind is Facts else some_limits())
+    return st.fixed_dictionaries(changes).map(lambda made: {**base, **made})
+
+
+SIZES = {
+    "quantity": (1, 300),
+    "position": (-250, 250),
+    "own_position": (-250, 250),
+    "cost_price": (90, 130),
+    "gross": (0, 60_000),
+    "net": (-90_000, 90_000),
+    "group_gross": (0, 35_000),
+    "buying_power": (0, 40_000),
+    "equity": (0, 90_000),
+    "max_notional": (1_000, 30_000),
+    "approval_notional": (1_000, 30_000),
+}
+SIGNALS = st.one_of(
+    *(st.tuples(_anything(Facts, unknown=u), _anything(Limits, unknown=u)) for u in (True, False)),
+    st.tuples(_changed(Facts), _changed(Limits)),
+    st.tuples(_sized(Facts), _sized(Limits)),
+    st.tuples(_sized(Facts), _sized(Limits).map(lambda limits: {**limits, "allow_short": True})),
+)
 
 
 @settings(max_examples=60)
-@given(st.lists(st.tuples(_columns(Facts), _columns(Limits)), min_size=1, max_size=40))
+@given(st.lists(SIGNALS, min_size=1, max_size=40))
 def test_scalar_and_vector_give_the_same_answer(rows: list[tuple[dict[str, object], dict[str, object]]]) -> None:
     hints = {**get_type_hints(Facts), **get_type_hints(Limits)}
     types = {n: pl.Boolean if bool in getattr(h, "__args__", (h,)) else pl.Int64 for n, h in hints.items()}
@@ -49,11 +98,12 @@ def test_scalar_and_vector_give_the_same_answer(rows: list[tuple[dict[str, objec
         assert (found["outcome"], found["quantity_allowed"]) == (expected.outcome, expected.quantity)
 
 
-@given(_columns(Facts), _columns(Limits))
+@settings(max_examples=300)
+@given(SIGNALS)
 def test_what_may_be_sent_is_never_more_than_was_asked_and_passes_on_its_own(
-    facts: dict[str, object], limits: dict[str, object]
+    signal: tuple[dict[str, object], dict[str, object]],
 ) -> None:
-    asked, allowed = msgspec.convert(facts, Facts), msgspec.convert(limits, Limits)
+    asked, allowed = msgspec.convert(signal[0], Facts), msgspec.convert(signal[1], Limits)
     judged = judge(asked, allowed)
     assert 0 <= judged.quantity <= max(asked.quantity, 0)
     assert (judged.quantity == 0) == (judged.outcome == "reject")

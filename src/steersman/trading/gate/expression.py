@@ -6,7 +6,7 @@ Conditions are true or false of any facts; an unknown one never grants anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -116,13 +116,31 @@ def divisors(expression: Expression | None) -> set[str]:
     return own | divisors(expression.left) | divisors(expression.right)
 
 
-def source(expression: Expression, nullable: frozenset[str]) -> str:
-    """Return Python source for `expression` over local names; None where a needed one is None."""
+def parts(expression: Expression | None) -> Iterator[Expression]:
+    """Yield an expression and everything it is made of."""
+    if expression is None:
+        return
+    yield expression
+    if isinstance(expression, Apply):
+        inner: tuple[Expression | None, ...] = (expression.left, expression.right)
+    else:
+        inner = (expression.then, expression.otherwise) if isinstance(expression, When) else ()
+    for part in inner:
+        yield from parts(part)
+
+
+def source(expression: Expression, nullable: frozenset[str], named: Mapping[Expression, str]) -> str:
+    """Return Python source for `expression` over local names; None where one of `nullable` that it needs is None.
+
+    `named` are parts that a local name holds already.
+    """
+    if expression in named:
+        return named[expression]
     if isinstance(expression, When):
-        then, otherwise = source(expression.then, nullable), source(expression.otherwise, nullable)
+        then, otherwise = (source(e, nullable, named) for e in (expression.then, expression.otherwise))
         return f"({then} if {expression.condition} else {otherwise})"
     unknown = sorted(fields(expression) & nullable)
-    plain = _plain(expression)
+    plain = _plain(expression, named)
     if not unknown:
         return plain
     zero = divisors(expression)
@@ -131,15 +149,17 @@ def source(expression: Expression, nullable: frozenset[str]) -> str:
     return f"(None if {' or '.join(tests)} else {plain})"
 
 
-def _plain(expression: Expression | None) -> str:
+def _plain(expression: Expression | None, named: Mapping[Expression, str]) -> str:
+    if expression in named:
+        return named[expression]
     match expression:
         case Field():
             return f"(1 if {expression.name} else 0)" if expression.flag else expression.name
         case Const():
             return str(expression.value)
         case Apply():
-            parts = [_plain(part) for part in (expression.left, expression.right) if part is not None]
-            return _SOURCE[expression.op].format(*parts)
+            sides = [_plain(part, named) for part in (expression.left, expression.right) if part is not None]
+            return _SOURCE[expression.op].format(*sides)
         case _:
             raise TypeError(f"{expression!r} may only stand at the top of an expression")
 
@@ -182,8 +202,9 @@ def vector(expression: Expression, conditions: dict[str, pl.Expr], *, wide: bool
             return pl.when(conditions[expression.condition]).then(then).otherwise(otherwise)
         case Apply():
             sides = (expression.left, expression.right)
-            parts = [vector(part, conditions, wide=wide) for part in sides if part is not None]
-            made: pl.Expr = _VECTOR[expression.op](*parts)
+            made: pl.Expr = _VECTOR[expression.op](
+                *(vector(part, conditions, wide=wide) for part in sides if part is not None)
+            )
             return made
 
 

@@ -129,8 +129,14 @@ def _smaller() -> pl.Expr:
     import polars as pl  # as above
 
     conditions = vector_conditions()
-    caps = [vector(c.cap, conditions) for c in CHECKS if c.cap is not None]
+    asked = pl.col("quantity").cast(pl.Int128)
+    # What passes as it is needs no cut.
+    caps = [
+        pl.when(pl.col(f"ok_{c.code}")).then(asked).otherwise(vector(c.cap, conditions))
+        for c in CHECKS
+        if c.cap is not None
+    ]
     known = pl.all_horizontal([cap.is_not_null() for cap in caps])
-    least = pl.min_horizontal([*caps, pl.col("quantity").cast(pl.Int128)])
+    least = pl.min_horizontal([*caps, asked])
     lot = pl.col("lot").cast(pl.Int128)
     return pl.when(known).then((least - least % lot).cast(pl.Int64))

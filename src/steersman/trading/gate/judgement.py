@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import compress
-from operator import not_
 from typing import Final, Literal
 
 import msgspec
 
 from steersman.trading.events import CheckRow
 from steersman.trading.gate.facts import Facts, Limits
-from steersman.trading.gate.scalar import cap, check, passes
-from steersman.trading.gate.table import CHECKS, CODES, TABLE_DIGEST
+from steersman.trading.gate.scalar import asks, cap, check
+from steersman.trading.gate.table import CHECKS, TABLE_DIGEST
 from steersman.trading.gate.wording import amount
 
 Outcome = Literal["accept", "adjust", "hold", "reject"]
@@ -45,23 +43,24 @@ def judge(facts: Facts, limits: Limits) -> Judgement:
     Rejects if a check fails that a smaller order would not pass or that lacks a fact; cuts the quantity to the binding
     size limit where policy allows; asks a person when only that is missing.
     """
-    rows, passed = check(facts, limits, facts.quantity)
-    failed = _failed(passed)
-    if not failed:
-        return _judgement("accept", facts.quantity, rows, failed, "all checks passed", limits)
-    against = [row for row in rows if not row.ok]
+    rows, against = check(facts, limits, facts.quantity)
+    if not against:
+        return _judgement("accept", facts.quantity, rows, (), "all checks passed", limits)
+    failed = tuple([row.code for row in against])
     reasons = "; ".join([row.why for row in against])
+    if not _SIZED.issuperset(failed):
+        return _judgement("reject", 0, rows, failed, reasons, limits)
     # What is known does not depend on the size: what is lacking now still is after a cut.
     lacks = None in [row.margin for row in against]
     if _ASKING.issuperset(failed) and not lacks:
         return _judgement("hold", facts.quantity, rows, failed, reasons, limits)
     quantity = _smaller(facts, limits, failed) if limits.allow_adjust else 0
     if quantity > 0:
-        left = _failed(passes(facts, limits, quantity))
+        asking = not _ASKING.isdisjoint(failed) and asks(facts, limits, quantity)
         cut = f"{reasons}; cut to {amount(quantity)}"
-        if not left:
+        if not asking:
             return _judgement("adjust", quantity, rows, failed, cut, limits)
-        if _ASKING.issuperset(left) and not lacks:
+        if not lacks:
             return _judgement("hold", quantity, rows, failed, cut, limits)
     return _judgement("reject", 0, rows, failed, reasons, limits)
 
@@ -80,17 +79,9 @@ def _judgement(
     )
 
 
-def _failed(passed: tuple[bool, ...]) -> tuple[str, ...]:
-    # Nearly always all pass, and `in` finds that without a loop of ours.
-    return () if False not in passed else tuple(compress(CODES, map(not_, passed)))
-
-
 def _smaller(facts: Facts, limits: Limits, failed: tuple[str, ...]) -> int:
-    """Return the largest whole number of lots that the size limits allow, 0 if size is not all that is wrong."""
-    if not _SIZED.issuperset(failed) or not facts.lot:
+    """Return the largest whole number of lots that the size limits allow, 0 if that is not known."""
+    if not facts.lot:
         return 0
-    largest = cap(facts, limits, facts.quantity)
-    if largest is None:
-        return 0
-    quantity = min(largest, facts.quantity)
-    return quantity - quantity % facts.lot
+    largest = cap(facts, limits, failed)
+    return 0 if largest is None else largest - largest % facts.lot
