@@ -5,6 +5,7 @@ Every measurement is a process of its own, so that memory is one program's and n
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from time import process_time_ns
 from typing import Final
 
 import msgspec
@@ -29,6 +31,9 @@ _ORDERS: Final = 2000
 _CPU_TARGET: Final = 0.25
 _RSS_TARGET: Final = 0.25
 _IMPORT_TARGET: Final = 0.1
+_AT_ONCE: Final = 20
+_SYNCED_BYTES: Final = 8192
+_SYNCS: Final = 100
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a fresh private folder is made inside
 _OURS: Final = "import steersman.bootstrap.core"
 _PEERS: Final = "import nautilus_trader.live.node, nautilus_trader.adapters.sandbox.execution"
@@ -51,7 +56,7 @@ def run() -> list[Row]:
 
 def _orders(peer: Peer | None, reason: str) -> list[Row]:
     try:
-        return _rows(_figures(peer), reason)
+        return [*_rows(_figures(peer), reason), _sync_alone()]
     except Unavailable as exc:
         return _rows({}, exc.message)
 
@@ -59,9 +64,10 @@ def _orders(peer: Peer | None, reason: str) -> list[Row]:
 def _figures(peer: Peer | None) -> dict[str, list[Figures]]:
     with on_disk() as folder:
         bars = write_alternating(folder / "bars", _WARM_UP, _ORDERS)
-        runs: dict[str, Run] = {"ours": lambda: _ours(folder)}
+        runs: dict[str, Run] = {"ours": lambda: _ours(folder), "ours, 20 at once": lambda: _ours(folder, _AT_ONCE)}
         if peer is not None:
             runs["peer"] = lambda: _peers(peer, bars)
+            runs["peer, 20 at once"] = lambda: _peers(peer, bars, instruments=_AT_ONCE)
             runs["peer, synced"] = lambda: _peers(peer, bars, folder / "journal")
         if _MEMORY.is_dir():
             runs["ours, in memory"] = lambda: _ours(_MEMORY)
@@ -81,10 +87,10 @@ def alternate(runs: Mapping[str, Run], rounds: int) -> dict[str, list[Figures]]:
     return found
 
 
-def _ours(parent: Path) -> Figures:
+def _ours(parent: Path, instruments: int = 1) -> Figures:
     folder = Path(tempfile.mkdtemp(prefix="steersman-bench-", dir=parent))
     try:
-        write_alternating(folder, _WARM_UP, _ORDERS)
+        write_alternating(folder, _WARM_UP, _ORDERS, instruments)
         command = [sys.executable, "-m", "steersman.bench.paper_desk", str(folder), str(_WARM_UP), str(_ORDERS)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -94,8 +100,8 @@ def _ours(parent: Path) -> Figures:
         shutil.rmtree(folder)
 
 
-def _peers(peer: Peer, bars: Path, journal: Path | None = None) -> Figures:
-    told = peer.run("orders.py", bars, _WARM_UP, _ORDERS, *([] if journal is None else [journal]))
+def _peers(peer: Peer, bars: Path, journal: Path | None = None, instruments: int = 1) -> Figures:
+    told = peer.run("orders.py", bars, _WARM_UP, _ORDERS, instruments, *([] if journal is None else [journal]))
     if journal is not None:
         journal.unlink()
     return msgspec.convert(told, Figures)
@@ -118,6 +124,12 @@ def _rows(found: Mapping[str, Sequence[Figures]], reason: str) -> list[Row]:
         _ratio(
             "CPU per order, neither durable", found, "ours, in memory", "peer", "cpu_us", _CPU_TARGET, reason, _SANDBOX,
             "ours with its ledger on a file system in memory, where a sync costs nothing and promises nothing",
+        ),
+        _ratio(
+            "CPU per order, 20 at one instant", found, "ours, 20 at once", "peer, 20 at once", "cpu_us", _CPU_TARGET,
+            reason, f"{_SANDBOX}, nothing durable",
+            "20 instruments with a bar and an order each at one instant: ours decides them in one durable append; the "
+            "next bars come when all are filled",
         ),
         _ratio("peak resident", found, "ours", "peer", "rss_mb", _RSS_TARGET, reason, _SANDBOX, ""),
         *_reported(found),
@@ -155,6 +167,27 @@ def _reported(found: Mapping[str, Sequence[Figures]]) -> list[Row]:
         ):
             rows.append(row_of("order", f"{metric}: {name}", [getattr(f, field) for f in runs], unit))
     return rows
+
+
+def _sync_alone() -> Row:
+    """Return what a durable step costs at the least, in processor time: below it no durable order can be."""
+    body = bytes(_SYNCED_BYTES)
+    with on_disk() as folder:
+        file = os.open(folder / "plain", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            figures = [_synced_us(file, body) for _ in range(_ROUNDS + 1)][1:]
+        finally:
+            os.close(file)
+    note = f"{_SYNCED_BYTES:,} bytes, about what an order leaves in the ledger; user and kernel time of this process"
+    return row_of("order", "CPU of one write + fdatasync", figures, "us", note=note)
+
+
+def _synced_us(file: int, body: bytes) -> float:
+    began = process_time_ns()
+    for _ in range(_SYNCS):
+        os.write(file, body)
+        os.fdatasync(file)
+    return (process_time_ns() - began) / 1e3 / _SYNCS
 
 
 # -- imports ---------------------------------------------------------------------------------------------------------

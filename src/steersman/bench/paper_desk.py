@@ -1,4 +1,4 @@
-"""Generated workspaces that trade on the paper venue, and one that sends an order a bar, run in a process of its own.
+"""Generated workspaces that trade on the paper venue; one sends an order per bar and runs in a process of its own.
 
 usage: python -m steersman.bench.paper_desk DIR WARM_UP ORDERS
 Prints one JSON object: cpu_us and wall_us per order, rss_mb, fills, events.
@@ -25,7 +25,6 @@ from steersman.kernel.errors import Corrupt
 FIRST: Final = datetime(2024, 1, 2, tzinfo=UTC)
 SEEN_FIRST: Final = 30
 """Bars before the first order: so many the gate wants to have seen before it believes a price."""
-BARS: Final = "data/AAA.csv"
 _MARK: Final = "began.json"
 _TOML: Final = """
 [desk]
@@ -52,15 +51,18 @@ from steersman.kernel.clock import SystemClock
 from steersman.trading import buy, sell
 
 class Strategy:
-    def __init__(self, first, warm_up, orders, mark):
-        self.number, self.warm_up, self.orders, self.mark = -first, warm_up, orders, Path(mark)
+    def __init__(self, first, warm_up, orders, instruments, mark):
+        self.bars, self.first, self.warm_up, self.orders = 0, first, warm_up, orders
+        self.instruments, self.mark = instruments, Path(mark)
 
     def on_bar(self, bar):
-        number = self.number = self.number + 1
+        self.bars += 1
+        number = self.bars - self.first * self.instruments
         if number == self.warm_up + 1:
             self.mark.write_text(json.dumps([time.process_time_ns(), SystemClock().elapsed_ns()]))
         if 0 < number <= self.warm_up + self.orders:
-            yield (buy if number % 2 else sell)("AAA", 10)
+            session = (number - 1) // self.instruments
+            yield (sell if session % 2 else buy)(bar.instrument, 10)
 """
 
 
@@ -100,16 +102,21 @@ def write_desk(
     (root / "steersman.toml").write_text(text + policy, encoding="utf-8")
 
 
-def write_alternating(root: Path, warm_up: int, orders: int) -> Path:
-    """Write a workspace that buys and sells in turn, an order a bar; return the file of its bars."""
+def write_alternating(root: Path, warm_up: int, orders: int, instruments: int = 1) -> Path:
+    """Write a workspace that buys and sells in turn, an order per bar; return a file of its bars.
+
+    All instruments have the same bars, so that many orders fall on one instant. `warm_up` and `orders` are over all
+    instruments, and multiples of `instruments`.
+    """
     parameters = (
         f"[strategy.bench.parameters]\nfirst = {SEEN_FIRST}\nwarm_up = {warm_up}\norders = {orders}\n"
-        f"mark = {msgspec.json.encode(str(root / _MARK)).decode()}\n"
+        f"instruments = {instruments}\nmark = {msgspec.json.encode(str(root / _MARK)).decode()}\n"
     )
     # One bar more than orders: an order is filled by the bar after it.
-    bars = {"AAA": minutes(0, SEEN_FIRST + warm_up + orders + 1)}
+    rows = minutes(0, SEEN_FIRST + (warm_up + orders) // instruments + 1)
+    bars = {f"A{number:02}": rows for number in range(instruments)}
     write_desk(root, bars, _ALTERNATE, policy=_LIFTED, parameters=parameters)
-    return root / BARS
+    return root / "data" / "A00.csv"
 
 
 def trade(root: Path, warm_up: int, orders: int) -> Figures:

@@ -61,7 +61,7 @@ def test_a_peer_that_breaks_half_way_costs_its_rows_and_nothing_else(monkeypatch
     monkeypatch.setattr(order, "_figures", breaks)
     rows = order._orders(None, "")
     assert {row.note for row in rows} == {"orders.py ended with 1"}
-    assert [row.target for row in rows] == [0.25, 0.25, 0.25, 0.25]
+    assert [row.target for row in rows] == [0.25] * 5
 
 
 def test_no_environment_for_the_peer_is_told_in_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,12 +75,13 @@ def test_no_environment_for_the_peer_is_told_in_every_row(monkeypatch: pytest.Mo
     assert notes == {"no such package; fix: go online"}
 
 
+@pytest.mark.parametrize("instruments", [1, 3])
 def test_a_desk_trades_in_a_process_of_its_own_and_every_order_is_filled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instruments: int
 ) -> None:
     monkeypatch.setattr(order, "_WARM_UP", 3)
     monkeypatch.setattr(order, "_ORDERS", 9)
-    found = order._ours(tmp_path)
+    found = order._ours(tmp_path, instruments)
     assert found.fills == 12
     assert found.cpu_us > 0
     assert 10 < found.rss_mb < 500
@@ -94,6 +95,14 @@ def test_orders_that_were_not_filled_are_no_measurement(tmp_path: Path) -> None:
     toml.write_text(toml.read_text().replace("repeat_executions = 1000000", "repeat_executions = 5"))
     with pytest.raises(Corrupt, match="30 orders, but"):
         trade(tmp_path, 0, 30)
+
+
+def test_the_least_a_durable_step_costs_is_told_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(order, "_SYNCS", 3)
+    row = order._sync_alone()
+    assert row.value is not None
+    assert row.value > 0
+    assert row.target is None
 
 
 def test_bars_are_of_one_path_wherever_they_are_cut() -> None:

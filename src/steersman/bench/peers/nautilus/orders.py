@@ -1,7 +1,8 @@
 # mypy: ignore-errors
 """Market orders through a live TradingNode with the sandbox venue: one quote, one order, its fill, the next quote.
 
-usage: orders.py BARS.csv WARM_UP ORDERS [JOURNAL]
+usage: orders.py BARS.csv WARM_UP ORDERS INSTRUMENTS [JOURNAL]
+With several instruments, each gets its quote and its order, and the next quotes come when all orders are filled.
 With JOURNAL, order messages are written to that file, and synced before an order goes out and once it is filled.
 Prints one JSON object: cpu_us and wall_us per order, rss_mb, fills.
 """
@@ -34,13 +35,11 @@ from nautilus_trader.model.identifiers import ClientId
 from nautilus_trader.trading.strategy import Strategy
 from parts import MAX_NOTIONAL, VENUE, equity, peak_rss_mb, quote
 
-AAA = equity("AAA")
-
 
 class Feed(LiveMarketDataClient):
-    """Gives the next quote when asked."""
+    """Gives every instrument its next quote when asked."""
 
-    closes = ()
+    closes, instruments, subscribed = (), (), 0
 
     def __init__(self, loop, msgbus, cache, clock):
         super().__init__(
@@ -61,10 +60,14 @@ class Feed(LiveMarketDataClient):
 
     async def _subscribe_quote_ticks(self, command):
         Feed.push = self.push
-        self.push()
+        Feed.subscribed += 1
+        if Feed.subscribed == len(Feed.instruments):
+            self.push()
 
     def push(self):
-        self._handle_data(quote(AAA, next(Feed.closes), self._clock.timestamp_ns()))
+        close = next(Feed.closes)
+        for instrument in Feed.instruments:
+            self._handle_data(quote(instrument, close, self._clock.timestamp_ns()))
 
 
 class FeedFactory(LiveDataClientFactory):
@@ -74,7 +77,7 @@ class FeedFactory(LiveDataClientFactory):
 
 
 class Alternate(Strategy):
-    """Buys and sells in turn, one order per quote, and asks for the next quote once it is filled."""
+    """Buys and sells in turn, one order per quote, and asks for the next quotes once all are filled."""
 
     def __init__(self, warm_up, orders, journal):
         super().__init__(StrategyConfig(strategy_id="ALTERNATE-001"))
@@ -83,11 +86,13 @@ class Alternate(Strategy):
     def on_start(self):
         if self.journal is not None:
             self.msgbus.subscribe(topic="events.order.*", handler=self.write)
-        self.subscribe_quote_ticks(AAA.id)
+        self.units = Feed.instruments[0].make_qty(10)
+        for instrument in Feed.instruments:
+            self.subscribe_quote_ticks(instrument.id)
 
     def on_quote_tick(self, tick):
-        side = OrderSide.SELL if self.fills % 2 else OrderSide.BUY
-        self.submit_order(self.order_factory.market(AAA.id, side, AAA.make_qty(10)))
+        side = OrderSide.SELL if self.fills // len(Feed.instruments) % 2 else OrderSide.BUY
+        self.submit_order(self.order_factory.market(tick.instrument_id, side, self.units))
 
     def write(self, event):
         os.write(self.journal, json.dumps(type(event).to_dict(event)).encode() + b"\n")
@@ -101,7 +106,8 @@ class Alternate(Strategy):
             self.began = (time.process_time_ns(), time.perf_counter_ns())
         if self.fills == self.warm_up + self.orders:
             self.tell()
-        Feed.push()
+        if self.fills % len(Feed.instruments) == 0:
+            Feed.push()
 
     def tell(self):
         cpu, wall = time.process_time_ns() - self.began[0], time.perf_counter_ns() - self.began[1]
@@ -120,7 +126,8 @@ class Alternate(Strategy):
         os._exit(1)
 
 
-def main(bars, warm_up, orders, journal=None):
+def main(bars, warm_up, orders, instruments, journal=None):
+    Feed.instruments = [equity(f"A{number:02}") for number in range(int(instruments))]
     with Path(bars).open(encoding="utf-8", newline="") as file:
         Feed.closes = iter([float(row["close"]) for row in csv.DictReader(file)])
     config = TradingNodeConfig(
@@ -129,7 +136,8 @@ def main(bars, warm_up, orders, journal=None):
         logging=LoggingConfig(bypass_logging=True),
         exec_engine=LiveExecEngineConfig(reconciliation=False),  # there is nothing to reconcile with
         risk_engine=LiveRiskEngineConfig(
-            max_order_submit_rate="1000000/00:00:01", max_notional_per_order={str(AAA.id): MAX_NOTIONAL}
+            max_order_submit_rate="1000000/00:00:01",
+            max_notional_per_order={str(i.id): MAX_NOTIONAL for i in Feed.instruments},
         ),
         data_clients={VENUE.value: LiveDataClientConfig()},
         exec_clients={
@@ -144,7 +152,8 @@ def main(bars, warm_up, orders, journal=None):
     node = TradingNode(config=config)
     node.add_data_client_factory(VENUE.value, FeedFactory)
     node.add_exec_client_factory(VENUE.value, SandboxLiveExecClientFactory)
-    node.cache.add_instrument(AAA)
+    for instrument in Feed.instruments:
+        node.cache.add_instrument(instrument)
     file = None if journal is None else os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     node.trader.add_strategy(Alternate(int(warm_up), int(orders), file))
     node.build()
