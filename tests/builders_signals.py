@@ -58,7 +58,7 @@ def events(ledger: Ledger) -> list[Event]:
     return list(ledger.read())
 
 
-def a_wish(signal_id: str = "s1", **changes: Any) -> dict[str, Any]:
+def a_wish(signal_id: str | None = "s1", **changes: Any) -> dict[str, Any]:
     """Return the fields of a good signal."""
     base = {"signal_id": signal_id, "strategy": "trend", "instrument": "IBM", "side": "buy", "quantity": 10}
     return {key: value for key, value in {**base, **changes}.items() if value is not None}

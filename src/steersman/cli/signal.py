@@ -1,4 +1,4 @@
-"""`steersman signal`: what was asked for and what the gate said, check by check."""
+"""`steersman signal`: submit one, see what was asked for and what the gate said, check by check."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import typer
 
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import emit, mark
+from steersman.cli.signal_hook import hook, schema
+from steersman.cli.signal_submit import submit
 from steersman.cli.terminal import list_rows, say
+from steersman.cli.verdicts import COLOURS, list_verdicts, outcome_text
 from steersman.kernel.clock import iso
 from steersman.kernel.errors import Rejected
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from steersman.trading.events import CheckRow
     from steersman.trading.queries import VerdictDetail
 
 app = noun("Signals and the gate's verdict on each: every check, what it saw, what it allows.")
-_COLOURS = {"accept": "green", "adjust": "yellow", "hold": "yellow", "reject": "bold red"}
-_OUTCOMES = tuple(_COLOURS)
+app.command()(submit)
+app.command()(schema)
+app.command()(hook)
+_OUTCOMES = tuple(COLOURS)
 _NONE_YET = "no signals yet: `steersman demo` makes some, `steersman up` trades the strategies of steersman.toml"
 
 
@@ -46,22 +49,7 @@ def list_(
         rows = queries.recent_verdicts(desk.db, limit=limit, outcome=outcome, strategy=strategy)
         empty = "no signal matches" if queries.verdict_counts(desk.db) else _NONE_YET
 
-    def render() -> None:
-        list_rows(
-            [("signal", "left"), ("day", "left"), ("wants", "left"), ("verdict", "left")],
-            [
-                [
-                    row.signal_id,
-                    iso(row.at)[:10],
-                    f"{row.side} {row.asked:f} {row.instrument}",
-                    _outcome(row.outcome, row.quantity, row.failed),
-                ]
-                for row in rows
-            ],
-            empty=empty,
-        )
-
-    emit(as_json, rows, render)
+    emit(as_json, rows, lambda: list_verdicts(rows, empty=empty))
 
 
 def _list_refused(limit: int, directory: Dir, *, as_json: bool) -> None:
@@ -106,7 +94,7 @@ def _show(found: VerdictDetail) -> None:
     say(f"wants {row.side} {row.asked:f} {row.instrument}, policy version {found.policy_version}")
     if found.signal is not None and found.signal.notes:
         say(f"notes: {found.signal.notes}")
-    say("verdict: ", _outcome(row.outcome, row.quantity, ()))
+    say("verdict: ", outcome_text(row.outcome, row.quantity, ()))
     if row.why:
         say(row.why)
     say()
@@ -146,14 +134,3 @@ def _number(value: int | None, unit: str) -> str:
         return f"{value:,}"
     number = Decimal(value).scaleb(-9).quantize(Decimal("0.0001"))
     return f"{number:,.0f}" if number == number.to_integral_value() else f"{number.normalize():,f}"
-
-
-def _outcome(outcome: str, quantity: Decimal, failed: tuple[str, ...]) -> Text:
-    from rich.text import Text  # as above
-
-    word = Text(outcome, style=_COLOURS.get(outcome, ""))
-    if outcome == "adjust":
-        word.append(f" to {quantity:f}")
-    if failed:
-        word.append(f": {', '.join(failed)}")
-    return word
