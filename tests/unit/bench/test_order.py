@@ -92,7 +92,7 @@ def test_a_desk_trades_in_a_process_of_its_own_and_every_order_is_filled(
 def test_orders_that_were_not_filled_are_no_measurement(tmp_path: Path) -> None:
     write_alternating(tmp_path, 0, 30)
     toml = tmp_path / "steersman.toml"
-    toml.write_text(toml.read_text().replace("repeat_executions = 1000000", "repeat_executions = 5"))
+    toml.write_text(toml.read_text().replace("message_rate = 1000000", "message_rate = 0"))
     with pytest.raises(Corrupt, match="30 orders, but"):
         trade(tmp_path, 0, 30)
 
