@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from tests.contracts.venue_harness import Harness
-from tests.integration.venues.alpaca_exchange import KEY, SECRET, AlpacaExchange
+from tests.contracts.venue_harness import Desk, Harness
+from tests.integration.venues.alpaca_exchange import KEY, SECRET, AlpacaExchange, Fault
 
 from steersman.bootstrap.plugins import factory
 from steersman.kernel.clock import FakeClock
@@ -118,6 +119,31 @@ class AlpacaHarness:
         for venue in self._venues:
             venue.close()
         self.exchange.close()
+
+
+class AlpacaDesk(Desk):
+    """A desk that reaches into the local program."""
+
+    harness: AlpacaHarness
+
+    def __init__(self, tmp_path: Path, **changes: str) -> None:
+        harness = AlpacaHarness()
+        self.path = tmp_path
+        super().__init__(harness, tmp_path)
+        if changes:
+            self.venue = harness.made(harness.settings(tmp_path, **changes))
+        self.exchange = harness.exchange
+
+    def fails(self, method: str, path: str = "/v2/orders", **fault: object) -> Fault:
+        made = Fault(method=method, path=path, **fault)  # type: ignore[arg-type]
+        self.exchange.faults.append(made)
+        return made
+
+    def heals(self) -> None:
+        self.exchange.faults.clear()
+
+    def told(self, order_id: str = "alpha000000000000001a") -> dict[str, Any]:
+        return self.exchange.of(order_id)
 
 
 def harness(tmp_path: Path) -> Harness:

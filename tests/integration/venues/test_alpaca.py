@@ -10,9 +10,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.contracts.venue_harness import Desk
 from tests.integration.venues.alpaca_exchange import KEY, SECRET, Fault
-from tests.integration.venues.alpaca_harness import AlpacaHarness
+from tests.integration.venues.alpaca_harness import AlpacaDesk
 
 from steersman.kernel.errors import Conflict, Misconfigured, OutcomeUnknown, SteersmanError, Unavailable
 from steersman.trading.model.order import Acknowledged, CancelRefused, Ended, Execution, OpenOrder
@@ -20,31 +19,6 @@ from steersman.trading.model.signal import OrderId, OrderType, Side, TimeInForce
 
 FIRST, SECOND = "alpha000000000000001a", "alpha000000000000002b"
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
-
-
-class AlpacaDesk(Desk):
-    """A desk that reaches into the local program."""
-
-    harness: AlpacaHarness
-
-    def __init__(self, tmp_path: Path, **changes: str) -> None:
-        harness = AlpacaHarness()
-        self.path = tmp_path
-        super().__init__(harness, tmp_path)
-        if changes:
-            self.venue = harness.made(harness.settings(tmp_path, **changes))
-        self.exchange = harness.exchange
-
-    def fails(self, method: str, path: str = "/v2/orders", **fault: object) -> Fault:
-        made = Fault(method=method, path=path, **fault)  # type: ignore[arg-type]
-        self.exchange.faults.append(made)
-        return made
-
-    def heals(self) -> None:
-        self.exchange.faults.clear()
-
-    def told(self, order_id: str = FIRST) -> dict[str, object]:
-        return self.exchange.of(order_id)
 
 
 @pytest.fixture

@@ -147,9 +147,10 @@ def units(value: Decimal | None, what: str, *, above_zero: bool = False) -> Deci
     Raises:
         Malformed: it is none.
     """
-    if value is not None and value.is_finite() and abs(value) < _LARGEST:
+    if value is not None and value.is_finite():
+        # The exponent first: arithmetic with an absurd one overflows, or writes out a billion zeros.
         exponent = value.as_tuple().exponent
-        fits = isinstance(exponent, int) and -_DIGITS <= exponent <= _DIGITS
+        fits = isinstance(exponent, int) and -_DIGITS <= exponent <= _DIGITS and value < _LARGEST
         if fits and (value > 0 if above_zero else value >= 0):
             return value
     raise Malformed(
