@@ -37,12 +37,14 @@ files = "data/{instrument}.csv"
 [strategy.bench]
 file = "strategies/bench.py"
 """
-# An order a minute for days is what the limits of the gate are there to stop: those three are lifted, all others stand.
+# An order a minute for days is what these limits are there to stop; all others stand.
 _LIFTED: Final = """
 [policy.trading]
 message_rate = 1000000
 repeat_executions = 1000000
 duplicate_window = "0s"
+max_losing_streak = 100
+losing_streak_window = "1s"
 """
 _ALTERNATE: Final = """
 import json, time
