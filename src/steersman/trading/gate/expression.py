@@ -150,7 +150,7 @@ def source(expression: Expression, nullable: frozenset[str], named: Mapping[Expr
 
 
 def _plain(expression: Expression | None, named: Mapping[Expression, str]) -> str:
-    if expression in named:
+    if expression is not None and expression in named:
         return named[expression]
     match expression:
         case Field():

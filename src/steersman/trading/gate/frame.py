@@ -8,12 +8,15 @@ import msgspec
 
 from steersman.trading.gate.expression import fits_64_bits, vector, vector_conditions
 from steersman.trading.gate.facts import Facts, Limits
-from steersman.trading.gate.table import CHECKS
+from steersman.trading.gate.table import CHECKS, Check
 
 if TYPE_CHECKING:
     import polars as pl
 
 _AT_ONCE: Final = 200_000
+_ACCEPT, _ADJUST, _HOLD, _CUT, _REJECT = range(5)
+# A cut that was not put in again left nothing to send.
+_OUTCOMES: Final = {_ACCEPT: "accept", _ADJUST: "adjust", _HOLD: "hold", _CUT: "reject", _REJECT: "reject"}
 _COLUMNS: Final = (*Facts.__struct_fields__, *Limits.__struct_fields__)
 
 
@@ -39,31 +42,21 @@ def judge_frame(frame: pl.DataFrame, limits: Limits | None = None) -> pl.DataFra
     added = [_literal(name, value) for name, value in from_policy.items() if name not in frame.columns]
     # Lazy, so that what several checks read (the order's value, the position afterwards) is computed once.
     asked = frame.lazy().with_columns(added).with_columns(_passes()).collect()
-    judged = asked.with_columns(_first_outcome(), quantity_allowed=pl.col("quantity"))
-    smaller = judged.with_row_index("row").filter(pl.col("outcome") == "cut")
-    if smaller.height:
-        again = (
-            smaller.lazy()
-            .with_columns(quantity=_smaller())
-            .filter(pl.col("quantity") > 0)
-            .with_columns(_passes())
-            .with_columns(_second_outcome())
-            .select("row", second="outcome", cut="quantity")
-            .collect()
-        )
-        judged = (
-            judged.with_row_index("row")
-            .join(again, on="row", how="left", maintain_order="left")
-            .with_columns(
-                outcome=pl.when(pl.col("outcome") == "cut")
-                .then(pl.col("second").fill_null("reject"))
-                .otherwise(pl.col("outcome")),
-                quantity_allowed=pl.coalesce("cut", "quantity_allowed"),
-            )
-            .drop("row", "second", "cut")
-        )
-    allowed = pl.when(pl.col("outcome") == "reject").then(0).otherwise(pl.col("quantity_allowed"))
-    return judged.with_columns(quantity_allowed=allowed).drop("lacks")
+    judged = asked.with_columns(_outcomes()).with_row_index("row")
+    smaller = judged.filter(pl.col("outcome") == _CUT).lazy().with_columns(quantity=_smaller())
+    # As in the scalar form: what passed a larger order passes this one, but for what asks a person.
+    again = smaller.filter(pl.col("quantity") > 0).with_columns(_asked_again()).select("row", "outcome", "quantity")
+    outcome, quantity = _with(judged["outcome"], judged["quantity"], again.collect())
+    return judged.drop("row", "lacks").with_columns(
+        outcome=outcome.replace_strict(_OUTCOMES, return_dtype=pl.String),
+        quantity_allowed=pl.when(outcome < _CUT).then(quantity).otherwise(0),
+    )
+
+
+def _with(outcome: pl.Series, quantity: pl.Series, again: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """Return both columns with the rows of `again` put in."""
+    rows = again["row"]
+    return outcome.scatter(rows, again["outcome"]), quantity.clone().scatter(rows, again["quantity"])
 
 
 def _literal(name: str, value: object) -> pl.Expr:
@@ -79,49 +72,52 @@ def _passes() -> list[pl.Expr]:
     conditions = vector_conditions()
     made, lacking = [], []
     for check in CHECKS:
-        wide = not (fits_64_bits(check.seen) and fits_64_bits(check.allowed))
-        seen, allowed = (vector(side, conditions, wide=wide) for side in (check.seen, check.allowed))
-        ok = {"<=": seen <= allowed, ">=": seen >= allowed, "==": seen == allowed}[check.comparison]
+        ok = _ok(check, conditions)
         made.append(ok.fill_null(value=False).alias(f"ok_{check.code}"))
         if check.asks:
             lacking.append(ok.is_null())
     return [*made, pl.any_horizontal(lacking).alias("lacks")]
 
 
-def _others(*, asks: bool, cap: bool) -> pl.Expr:
-    """Return whether all checks pass, those that ask and those with a cap left out as said."""
+def _ok(check: Check, conditions: dict[str, pl.Expr]) -> pl.Expr:
+    """Return whether a check passes; null where something is not known."""
+    wide = not (fits_64_bits(check.seen) and fits_64_bits(check.allowed))
+    seen, allowed = (vector(side, conditions, wide=wide) for side in (check.seen, check.allowed))
+    passes: pl.Expr = {"<=": seen.le, ">=": seen.ge, "==": seen.eq}[check.comparison](allowed)
+    return passes
+
+
+def _all(*, asks: bool, cap: bool) -> pl.Expr:
+    """Return whether all checks pass that ask, or that have a cap, or neither."""
     import polars as pl  # as above
 
-    names = [f"ok_{c.code}" for c in CHECKS if not (asks and c.asks) and not (cap and c.cap is not None)]
-    return pl.all_horizontal(names)
+    return pl.all_horizontal([f"ok_{c.code}" for c in CHECKS if c.asks == asks and (c.cap is not None) == cap])
 
 
-def _first_outcome() -> pl.Expr:
+def _outcomes() -> pl.Expr:
     import polars as pl  # as above
 
+    plain, sized, small = (_all(asks=asks, cap=cap) for asks, cap in ((False, False), (False, True), (True, False)))
     return (
-        pl.when(_others(asks=False, cap=False))
-        .then(pl.lit("accept"))
-        .when(_others(asks=True, cap=False) & ~pl.col("lacks"))
-        .then(pl.lit("hold"))
-        .when(_others(asks=True, cap=True) & pl.col("allow_adjust"))
-        .then(pl.lit("cut"))
-        .otherwise(pl.lit("reject"))
+        pl.when(plain & sized & small)
+        .then(_ACCEPT)
+        .when(plain & sized & ~pl.col("lacks"))
+        .then(_HOLD)
+        .when(plain & pl.col("allow_adjust"))
+        .then(_CUT)
+        .otherwise(_REJECT)
+        .cast(pl.Int8)
         .alias("outcome")
     )
 
 
-def _second_outcome() -> pl.Expr:
+def _asked_again() -> pl.Expr:
     import polars as pl  # as above
 
-    return (
-        pl.when(_others(asks=False, cap=False))
-        .then(pl.lit("adjust"))
-        .when(_others(asks=True, cap=False) & ~pl.col("lacks"))
-        .then(pl.lit("hold"))
-        .otherwise(pl.lit("reject"))
-        .alias("outcome")
-    )
+    conditions = vector_conditions()
+    small = pl.all_horizontal([_ok(check, conditions) for check in CHECKS if check.asks])
+    outcome = pl.when(small).then(_ADJUST).when(~pl.col("lacks")).then(_HOLD).otherwise(_REJECT)
+    return outcome.cast(pl.Int8).alias("outcome")
 
 
 def _smaller() -> pl.Expr:
