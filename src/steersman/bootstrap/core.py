@@ -23,6 +23,7 @@ from steersman.bootstrap.events import (
     ProcessStarted,
 )
 from steersman.bootstrap.plugins import factory
+from steersman.bootstrap.venues import make_venues, not_for_replays
 from steersman.bootstrap.workspace import CATALOGUE, FILE, Workspace, load_workspace
 from steersman.kernel.clock import Clock, SystemClock
 from steersman.kernel.errors import Corrupt, Misconfigured, SteersmanError
@@ -31,8 +32,9 @@ from steersman.ledger.adapters.socket import serve
 from steersman.ledger.adapters.sqlite import BALLAST_BYTES
 from steersman.ledger.anchor import anchor
 from steersman.policy.store import PolicyStore, activate, halt_event
+from steersman.trading.handlers.no_feed import NO_FEED, QuotesOnly
 from steersman.trading.handlers.trader import TradeProgress, Trader, TradeSummary
-from steersman.trading.ports import Feed, Venue
+from steersman.trading.ports import Feed
 
 STREAM = "process/core"
 _LOOK_AGAIN_S = 1.0
@@ -86,11 +88,13 @@ class Core:
         pace_s: float | None = None,
         on_progress: OnProgress | None = None,
         waits: bool = False,
+        stay: bool = False,
     ) -> list[TradeSummary]:
-        """Run every feed of the workspace to its end, or until `stop`.
+        """Run the feed of the workspace to its end, or until `stop`; without a feed, the prices of its venues.
 
         Args:
             pace_s: seconds per session; None goes as fast as it can.
+            stay: then go on serving requests and venues until `stop`.
             waits: look again for a source that is not there yet (a script may be about to write it) instead of raising.
 
         Raises:
@@ -98,11 +102,11 @@ class Core:
             Unavailable: the ledger does not take events (disk full); nothing was sent that it does not hold.
         """
         found = []
-        for name in self.workspace.trading.feeds:
+        for name in self._feeds():
             told, looks = "", 0
             while not stop.is_set():
                 try:
-                    found.append(self._trader(name, on_progress).run(stop, pace_s=pace_s))
+                    found.append(self._trader(name, on_progress).run(stop, pace_s=pace_s, stay=stay))
                     break
                 except Misconfigured as exc:
                     if not waits:
@@ -151,21 +155,22 @@ class Core:
             self._server.close()
             self.ledger.close()
 
-    def _trader(self, feed: str, on_progress: OnProgress | None) -> Trader:
+    def _feeds(self) -> list[str]:
         trading = self.workspace.trading
-        venues: dict[str, Venue] = {
-            name: factory("venues", settings.kind)(
-                settings=settings,
-                instruments={n: i for n, i in trading.instruments.items() if i.venue == name},
-                root=self.workspace.root,
-                clock=self.clock,
+        return list(trading.feeds) or ([NO_FEED] if trading.venues else [])
+
+    def _trader(self, name: str, on_progress: OnProgress | None) -> Trader:
+        trading = self.workspace.trading
+        venues = make_venues(self.workspace, self.ledger, self.clock)
+        feed: Feed = QuotesOnly()
+        if name in trading.feeds:
+            settings = trading.feeds[name]
+            feed = factory("feeds", settings.kind)(
+                settings=settings, instruments=trading.instruments, root=self.workspace.root
             )
-            for name, settings in trading.venues.items()
-        }
-        settings = trading.feeds[feed]
-        source: Feed = factory("feeds", settings.kind)(
-            settings=settings, instruments=trading.instruments, root=self.workspace.root
-        )
+        problem = None if feed.live else not_for_replays(self.workspace, venues)
+        if problem is not None:
+            raise Misconfigured(problem, fix='set the venue to kind = "paper", or take the [feed] out')
         return Trader(
             settings=trading,
             root=self.workspace.root,
@@ -174,8 +179,8 @@ class Core:
             ledger=self.ledger,
             policy=self.policy,
             venues=venues,
-            feed=source,
-            feed_name=feed,
+            feed=feed,
+            feed_name=name,
             clock=self.clock,
             on_progress=on_progress,
         )
@@ -198,7 +203,7 @@ def main(argv: list[str] | None = None) -> int:
     watcher = threading.Thread(target=core.watch, args=(stop,), name="core-watch", daemon=True)
     watcher.start()
     try:
-        core.trade(stop, pace_s=options.pace, waits=True)
+        core.trade(stop, pace_s=options.pace, waits=True, stay=True)
         stop.wait()
     except SteersmanError as exc:
         print(f"core: {exc}", file=sys.stderr, flush=True)

@@ -13,7 +13,7 @@ from steersman.cli.output import console, emit, show_table
 if TYPE_CHECKING:
     from steersman.bootstrap.doctor import Diagnosis
 
-app = single("Explain what is missing; prove crash safety with --crash N.")
+app = single("Explain what is missing; prove crash safety with --crash N and --kill N.")
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -22,6 +22,10 @@ def doctor(
     crash: Annotated[
         int | None, typer.Option("--crash", min=1, help="Cut the power of a simulated disk N times, three ways.")
     ] = None,
+    kill: Annotated[
+        int | None,
+        typer.Option("--kill", min=1, help="Kill a trading core N times with SIGKILL, at a step drawn at random."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Which cuts; the same seed makes the same.")] = 1,
     directory: Dir = HERE,
     as_json: AsJson = False,
@@ -29,6 +33,9 @@ def doctor(
     """Look at machine and workspace; exits 1 if something must be mended."""
     if crash is not None:
         _crash(crash, seed, as_json)
+        return
+    if kill is not None:
+        _kill(kill, seed, as_json)
         return
     from steersman.bootstrap.doctor import examine  # `--help` needs no domain
 
@@ -70,4 +77,28 @@ def _crash(images: int, seed: int, as_json: bool) -> None:
 
     emit(as_json, report, render)
     if not report["ok"]:
+        raise typer.Exit(1)
+
+
+def _kill(kills: int, seed: int, as_json: bool) -> None:
+    from steersman.bootstrap.proof import kill  # nor is this
+
+    report = kill(kills, seed=seed, on_progress=lambda text: print(text, file=sys.stderr, flush=True))
+
+    def render() -> None:
+        rows = [
+            ["orders sent twice", report.orders_sent_twice],
+            ["orders lost", report.orders_lost],
+            ["fills lost", report.fills_lost],
+            ["fills invented", report.fills_invented],
+            ["desks whose position differs", report.positions_differ],
+        ]
+        title = f"{report.kills} kills over {report.desks} desks, {report.orders} orders, {report.fills} fills"
+        show_table(title, [("what", "left"), ("found", "right")], rows, empty="")
+        for problem in report.problems:
+            console().print(problem, markup=False)
+        console().print("proven" if report.ok else "NOT proven: see above", markup=False)
+
+    emit(as_json, report, render)
+    if not report.ok:
         raise typer.Exit(1)

@@ -1,7 +1,8 @@
-"""`steersman inbox`: what waits for a person."""
+"""`steersman inbox`: what waits for a person, and the person's answer."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,25 +13,21 @@ from steersman.cli.terminal import list_rows, say
 from steersman.kernel.clock import iso
 
 if TYPE_CHECKING:
+    from steersman.bootstrap.desk import Desk
+    from steersman.cli.outcome import Outcome
     from steersman.trading.queries import Hold
 
-app = noun("What waits for a person.")
-_HONEST = (
-    "Answering by hand is not there yet: a hold that nobody answers expires, and nothing is sent. "
-    "To let such orders pass, change the limit that held them in steersman.toml."
-)
-
-
-@app.callback()
-def _noun() -> None:
-    """What waits for a person."""
-    # Without a callback Typer would make the one command the noun itself.
+app = noun("What waits for a person: list it, approve it, deny it.")
+_WAIT_S = 10.0
+ApprovalId = Annotated[str, typer.Argument(help="As `steersman inbox list` shows it.")]
+Reason = Annotated[str, typer.Option("--reason", help="Goes to the journal.")]
+Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for what the core makes of it.")]
 
 
 @app.command("list")
 def list_(
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 20,
-    all_: Annotated[bool, typer.Option("--all", help="Those that expired, too.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
     directory: Dir = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -39,19 +36,73 @@ def list_(
 
     with opened(directory) as desk:
         # Holds expire on the feed's clock, which in a replay is not today's.
-        now = queries.market_now(desk.db) or desk.clock.now_ns()
+        now = _desk_time(desk)
         rows = queries.holds(desk.db, now_ns=now, open_only=not all_, limit=limit)
-    emit(as_json, {"holds": rows, "market_now": now, "note": _HONEST}, lambda: _show(rows, all_=all_))
+    emit(as_json, rows, lambda: _show(rows, all_=all_))
+
+
+def _desk_time(desk: Desk) -> int:
+    from steersman.trading import queries  # as above
+
+    replays = any(feed.kind == "replay" for feed in desk.workspace.trading.feeds.values())
+    return (queries.market_now(desk.db) if replays else None) or desk.clock.now_ns()
 
 
 def _show(rows: list[Hold], *, all_: bool) -> None:
     list_rows(
-        [("what", "left"), ("why", "left"), ("expires", "left"), ("", "left")],
-        [[row.what, row.why, iso(row.expires_at)[:10], row.status] for row in rows],
+        [("id", "left"), ("what", "left"), ("why", "left"), ("expires", "left"), ("", "left")],
+        [[row.approval_id, row.what, row.why, iso(row.expires_at)[:16], row.status] for row in rows],
         empty="nothing was ever held"
         if all_
-        else "nothing waits for you; `steersman inbox list --all` shows holds that expired",
+        else "nothing waits for you; `steersman inbox list --all` shows what is over",
     )
-    if rows:
+    if any(row.status == "open" for row in rows):
         say()
-        say(_HONEST)
+        say("next: `steersman inbox approve ID` or `steersman inbox deny ID`; unanswered, nothing is sent")
+
+
+@app.command()
+def approve(
+    approval_id: ApprovalId,
+    reason: Reason = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    wait: Wait = _WAIT_S,
+    directory: Dir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Let a held order go, if it still passes every other check at this moment."""
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Send {approval_id}, if it still passes all other checks?", abort=True)
+    _answer(approval_id, reason, wait, directory, grant=True, as_json=as_json)
+
+
+@app.command()
+def deny(
+    approval_id: ApprovalId,
+    reason: Reason = "",
+    wait: Wait = _WAIT_S,
+    directory: Dir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Refuse a held order; nothing is sent."""
+    _answer(approval_id, reason, wait, directory, grant=False, as_json=as_json)
+
+
+def _answer(approval_id: str, reason: str, wait_s: float, directory: Dir, *, grant: bool, as_json: bool) -> None:
+    from steersman.cli.outcome import of_approval  # only what changes something needs it
+    from steersman.trading.handlers import commands  # as above
+
+    with opened(directory) as desk:
+        event = commands.answer(
+            desk.ledger, approval_id, grant=grant, by="person:cli", reason=reason, now_ns=desk.clock.now_ns()
+        )
+        found = of_approval(desk, approval_id, after=event.pos if event else 0, wait_s=wait_s)
+    emit(as_json, found, lambda: _show_outcome(found))
+    if grant and found.known and found.outcome == "reject":
+        raise typer.Exit(1)
+
+
+def _show_outcome(found: Outcome) -> None:
+    say(found.text)
+    if found.next:
+        say(f"next: {found.next}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -17,7 +18,7 @@ from steersman.trading.handlers import journal
 from steersman.trading.handlers.commands import approval_stream, decided_id
 from steersman.trading.handlers.decisions import Approved, Decider, Decision, Moment
 from steersman.trading.handlers.exits import Exits
-from steersman.trading.handlers.intake import asked_signal
+from steersman.trading.handlers.intake import asked_signal, order_type
 from steersman.trading.handlers.recorded import Recorder
 from steersman.trading.handlers.state import Held, Open, State
 from steersman.trading.handlers.strategies import Runner, readable
@@ -150,13 +151,28 @@ class Answers:
         """Return the stops that make room for a target whose price was reached."""
         return self._exits.reached()
 
-    def wants_replacement(self, event: Event) -> str | None:
-        """Remember that an order is to be replaced; return its id if it is still open, so that it is cancelled."""
+    def wants_replacement(self, event: Event, at: int, now: int) -> tuple[str | None, list[NewEvent]]:
+        """Remember that an order is to be replaced; return its id if it is to be cancelled for it.
+
+        What the gate would refuse is refused before: nobody loses an order for one that cannot be.
+        """
         request = msgspec.json.decode(event.data, type=e.OrderReplaceRequested)
-        if self._state.order(request.order_id) is None or self._replaced(request.order_id, event):
-            return None
-        self._state.replacements[request.order_id] = (event.id, request)
-        return request.order_id if request.order_id in self._state.open else None
+        order_id = request.order_id
+        found = self._state.order(order_id)
+        if found is None or self._replaced(order_id, event):
+            return None, []
+        if order_id in self._state.open:
+            signal = self._replacing(found, request, str(event.id), at)
+            on = self.strategy_on(signal.strategy)
+            judged = self._decider.preview(signal, self.moment(at, now), strategy_on=on, instead_of=order_id)
+            if judged.outcome == "reject":
+                return None, [self._dropped(order_id, event.id, f"it would not pass: {judged.why}", at)]
+        self._state.replacements[order_id] = (event.id, request)
+        return (order_id if order_id in self._state.open else None), []
+
+    def _dropped(self, order_id: str, request_id: UUID, reason: str, at: int) -> NewEvent:
+        data = e.OrderEnded(order_id=order_id, reason=readable(reason), at=at)
+        return self._record.order_event(e.ORDER_REPLACE_DROPPED, data, at=at, order_id=order_id, key=(str(request_id),))
 
     def replacements(self, at: int, now: int) -> list[Decision]:
         """Return the decisions on what takes the place of orders that have ended since."""
@@ -168,10 +184,7 @@ class Answers:
             found = self._state.closed.get(order_id)
             left = found.order.quantity - found.filled if found is not None else 0
             if found is None or left <= 0:
-                data = e.OrderEnded(order_id=order_id, reason="it was filled before it could be replaced", at=at)
-                event = self._record.order_event(
-                    e.ORDER_REPLACE_DROPPED, data, at=at, order_id=order_id, key=(str(request_id),)
-                )
+                event = self._dropped(order_id, request_id, "it was filled before it could be replaced", at)
                 made.append(Decision(events=[event], order=None))
                 continue
             signal = self._replacing(found, request, str(request_id), at)
@@ -200,7 +213,7 @@ class Answers:
             instrument=order.instrument,
             side=order.side,
             quantity=max(quantity, Decimal(0)),
-            order_type=order.order_type,
+            order_type=order_type(limit, stop),
             created_at=at,
             limit_price=limit,
             stop_price=stop,

@@ -168,6 +168,16 @@ class Decider:
         made.append(self._recorder.event(e.JOURNAL_WRITTEN, entry, at=moment.at, stream=stream, key=key, cause=given))
         return Decision(events=made, order=order)
 
+    def preview(self, signal: Signal, moment: Moment, *, strategy_on: bool, instead_of: str) -> Judgement:
+        """Return what the gate would say to `signal` if the open order `instead_of` were gone; nothing changes."""
+        open_ = dict(self._state.open)
+        self._state.open.pop(instead_of, None)
+        try:
+            facts, limits = self._observed(signal, moment, strategy_on=strategy_on, group=None)
+        finally:
+            self._state.open = open_
+        return judge(msgspec.structs.replace(facts, repeated_content=0), limits)
+
     def _observed(
         self, signal: Signal, moment: Moment, *, strategy_on: bool, group: str | None
     ) -> tuple[Facts, Limits]:

@@ -51,7 +51,7 @@ def signal_of(
         instrument=said.instrument,
         side=said.side,
         quantity=_positive("quantity", said.quantity),
-        order_type=_order_type(limit, stop),
+        order_type=order_type(limit, stop),
         created_at=at,
         limit_price=limit,
         stop_price=stop,
@@ -82,7 +82,7 @@ def asked_signal(request: SignalRequest, *, source: str, signal_id: str, at: int
         instrument=request.instrument,
         side=side,
         quantity=_positive("quantity", quantity),
-        order_type=_order_type(request.limit_price, request.stop_price),
+        order_type=order_type(request.limit_price, request.stop_price),
         created_at=at - age_ns,
         limit_price=request.limit_price,
         stop_price=request.stop_price,
@@ -142,7 +142,8 @@ def committed(state: State, strategy: str, instrument: str) -> Decimal:
     return state.book.own_position(strategy, instrument) + sum(entries, Decimal(0))
 
 
-def _order_type(limit: Decimal | None, stop: Decimal | None) -> OrderType:
+def order_type(limit: Decimal | None, stop: Decimal | None) -> OrderType:
+    """Return the type that an order with these prices has."""
     if stop is None:
         return OrderType.MARKET if limit is None else OrderType.LIMIT
     return OrderType.STOP if limit is None else OrderType.STOP_LIMIT

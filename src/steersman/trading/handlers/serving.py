@@ -20,11 +20,11 @@ from steersman.trading.handlers.requests import Requests
 from steersman.trading.handlers.state import State
 from steersman.trading.handlers.telling import Writing
 from steersman.trading.model.lifecycle import Status
-from steersman.trading.model.order import OpenOrder
 
 _LOOK_S: Final = 0.25
 """How long a venue with a life of its own may go unasked; each has a pace of its own on top."""
 _IDLE_S: Final = 1.0
+_ATTEMPTS: Final = 3
 _FRESH_NS: Final = 60 * 10**9
 """How old a decision may be that a crash kept from being sent, and that is sent after it."""
 
@@ -116,7 +116,8 @@ class Serving:
         elif event.type == e.ORDER_CANCEL_REQUESTED:
             self._cancel(msgspec.json.decode(event.data, type=e.OrderCancelRequested).order_id, at)
         elif event.type == e.ORDER_REPLACE_REQUESTED:
-            order_id = self._answers.wants_replacement(event)
+            order_id, dropped = self._answers.wants_replacement(event, at, at)
+            self._writing.soon(dropped)
             if order_id is not None:
                 self._cancel(order_id, at)
         elif event.type == e.RECONCILE_REQUESTED:
@@ -209,12 +210,16 @@ class Serving:
                 self._writing.soon(self._reconciler.simulated(name, request.request_id, at))
 
     def _reconcile(self, name: str, request_id: str, at: int, *, settle_by: str | None) -> None:
-        ours: list[OpenOrder] = [o for o in self._state.open_orders() if o.order.venue == name]
-        try:
-            told = ask(self._dispatch.venues[name], ours)
-        except Exception as exc:  # noqa: BLE001 - the edge to a program elsewhere; the report says what it was
-            self._writing.soon(self._reconciler.not_reached(name, request_id, exc, at))
-            return
-        # What was executed while it was asked is no difference.
-        self._writing.soon(self._dispatch.reports(at))
+        for _ in range(_ATTEMPTS):
+            ours = [o for o in self._state.open_orders() if o.order.venue == name]
+            try:
+                told = ask(self._dispatch.venues[name], ours)
+            except Exception as exc:  # noqa: BLE001 - the edge to a program elsewhere; the report says what it was
+                self._writing.soon(self._reconciler.not_reached(name, request_id, exc, at))
+                return
+            reported = self._dispatch.reports(at)
+            self._writing.soon(reported)
+            # What was executed while the venue was asked is no difference: ask again.
+            if not any(event.type == e.ORDER_FILLED for event in reported):
+                break
         self._writing.soon(self._reconciler.of(name, told, request_id, at, settle_by=settle_by))

@@ -166,8 +166,8 @@ class Trader:
                 began = self._stand(recorded, before, began=began)
                 self._serving.wait(stop)
                 continue
-            # All that was recorded, also at instants the feed no longer has: the book must not forget a fill. What stands
-            # of a round that was cut short is taken in by that round, where it belongs.
+            # All that was recorded, also at instants the feed no longer has: the book must not forget a fill. What
+            # stands of a round that was cut short is taken in by that round, where it belongs.
             self._recall(recorded, until=session.at if session.at <= before.until else session.at - 1)
             self._at = max(self._at, session.at)
             if session.at <= before.until:
@@ -207,7 +207,7 @@ class Trader:
         """Be where an earlier life was, without a session to begin at; then serve."""
         if not began:
             self._recall(recorded)
-            self._begin(self._now(), before)
+            self._begin(self._now(), before, over=before.finished is not None and not self._feed.live)
         self._serve()
         return True
 
@@ -230,8 +230,16 @@ class Trader:
             for bar in session.bars:
                 runner.on_bar(bar)
 
-    def _begin(self, at: int, before: Restored) -> None:
-        """Say that trading starts, and hand the venues what was open."""
+    def _begin(self, at: int, before: Restored, *, over: bool = False) -> None:
+        """Say that trading starts, unless the feed was `over` before, and hand the venues what was open."""
+        if not over:
+            self._say_started(at, before)
+        for runner in self._runners:
+            if runner.broken is not None:
+                self._writing.soon(failure_events(self._record, runner, runner.broken, at, key="load"))
+        self._serving.begin(at)
+
+    def _say_started(self, at: int, before: Restored) -> None:
         data = e.FeedStarted(
             feed=self._feed_name,
             source=self._feed.source,
@@ -240,10 +248,6 @@ class Trader:
             at=at,
         )
         self._writing.soon([self._record.feed_event(e.FEED_STARTED, data, at=at, key=(str(before.starts),))])
-        for runner in self._runners:
-            if runner.broken is not None:
-                self._writing.soon(failure_events(self._record, runner, runner.broken, at, key="load"))
-        self._serving.begin(at)
 
     # -- one session ---------------------------------------------------------------------------------------------
 
