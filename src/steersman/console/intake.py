@@ -168,7 +168,8 @@ def failed(exc: Exception) -> Response:
         print(f"desk: {exc}", file=sys.stderr, flush=True)
         return refused(503, "this door is not set up", fix="the terminal of `steersman up` says what to change")
     if isinstance(exc, SteersmanError):
+        # Not its message, which names paths of this machine: a hook is asked from outside.
         fix = "start the core (steersman up) and send it again with the same ids: nothing is done twice"
-        return refused(503, exc.message, fix=fix, retry_after_s=5)
+        return refused(503, "the ledger takes nothing now, or not in time", fix=fix, retry_after_s=5)
     traceback.print_exception(exc, file=sys.stderr)
     return refused(500, "this failed", fix="the terminal of `steersman up` says why; send it again with the same ids")

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from steersman.bootstrap.workspace import load_workspace
+from steersman.cli.signal_hook import MESSAGE
 from steersman.kernel.errors import Misconfigured
+from steersman.trading.sources import schema
+from steersman.trading.sources.decode import FIELDS
+from steersman.trading.sources.settings import SECTIONS, HookSettings, WatchedFiles
+from steersman.trading.sources.tradingview import NAMES, SECRETS, UNUSED
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "signals.md"
 
 DECLARED = """
 [venue.paper]
@@ -62,3 +69,16 @@ def test_what_may_not_be_is_named_with_its_line(tmp_path: Path, text: str, told:
         loaded(tmp_path, text)
     assert told in str(caught.value)
     assert "steersman.toml:" in str(caught.value)
+
+
+def test_the_reference_page_names_every_field_setting_and_alias() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    rows = [f"| `{name}` | {needed} | {meaning} |" for name, needed, meaning in schema.table()]
+    assert [name for name, _, _ in schema.table()] == list(FIELDS)
+    assert not [row for row in rows if row not in page]
+    words = (*NAMES, *UNUSED, *SECRETS, *WatchedFiles.__struct_fields__, *HookSettings.__struct_fields__)
+    assert not [
+        word for word in words if f"`{word}`" not in page and f"\n{word} =" not in page and f" {word}`" not in page
+    ]
+    assert not [line for line in MESSAGE.values() if line not in page]
+    assert not [section for section in SECTIONS if f"[{section}" not in page]

@@ -42,7 +42,8 @@ _ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "time_in_force": ("time_in_force", "tif"),
     "exchange": ("exchange",),
 }
-_NAMES: Final = {alias: name for name, aliases in _ALIASES.items() for alias in aliases}
+NAMES: Final = {alias: name for name, aliases in _ALIASES.items() for alias in aliases}
+"""What a field of an alert is for us, by every name it may have."""
 UNUSED: Final = (
     "open",
     "high",
@@ -122,15 +123,15 @@ def _said(alert: Mapping[str, object], strategy: str, problems: list[Problem]) -
     """Return the alert's values by our names for them."""
     said: dict[str, object] = {}
     for key, value in _flat(alert):
-        name = _NAMES.get(key)
+        name = NAMES.get(key)
         if key == "strategy":
             if value != strategy:
                 what = f"found {shown(value)}, the address says {strategy!r}"
                 problems.append(Problem(field=key, what=what, fix="leave it out"))
         elif name is None:
             if key not in UNUSED:
-                allowed = f"unknown field; allowed: {', '.join((*_NAMES, *UNUSED))}"
-                problems.append(Problem(field=key[:60], what=allowed, fix=nearest(key, _NAMES, "remove it")))
+                allowed = f"unknown field; allowed: {', '.join((*NAMES, *UNUSED))}"
+                problems.append(Problem(field=key[:60], what=allowed, fix=nearest(key, NAMES, "remove it")))
         elif isinstance(value, dict | list):
             what = f"found {shown(value)}; allowed: text or a number"
             problems.append(Problem(field=key, what=what, fix=f"objects are allowed as {', '.join(_GROUPS)} only"))
