@@ -15,6 +15,7 @@ from steersman.trading.model.request import SignalRequest
 from steersman.trading.model.signal import Side, TimeInForce
 from steersman.trading.sources import NotASignal, Row, file_rows, json_rows, request_of
 from steersman.trading.sources.decode import FIELDS
+from steersman.trading.sources.problem import without_secrets
 from steersman.trading.sources.rows import MAX_LINE_BYTES, Format, parquet_rows
 
 GOOD: dict[str, Any] = {"signal_id": "s1", "strategy": "trend", "instrument": "IBM", "side": "buy", "quantity": 10}
@@ -230,3 +231,25 @@ def test_a_list_has_a_limit() -> None:
     assert len(json_rows(raw, most=3)) == 3
     with pytest.raises(NotASignal, match="a list of 3, allowed: 1 to 2"):
         json_rows(raw, most=2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"secret": "hunter2", "a": 1}',
+        "secret=hunter2",
+        '{"notes": "my token: hunter2"}',
+        "{'api_key': 'hunter2', 'b': 2}",
+        '"X-Auth-Token" : "hunter2',
+        '{"PASSWORD":hunter2}',
+        "secret" * 400 + ': "hunter2"',
+    ],
+)
+def test_what_looks_like_a_secret_is_masked_however_it_is_written(text: str) -> None:
+    assert "hunter2" not in without_secrets(text)
+
+
+def test_masking_is_quick_whatever_comes_in() -> None:
+    for text in ("secret" * 400, "a" * 2000, "a-" * 1000, "secret:'" * 300, "auth" + " " * 2000):
+        for _ in range(100):  # at the speed of a careless pattern, this is the whole test run's time
+            without_secrets(text)
