@@ -23,9 +23,11 @@ CHECKS = (
 )
 
 
-def append(ledger: Ledger, type_: str, data: msgspec.Struct) -> None:
+def append(
+    ledger: Ledger, type_: str, data: msgspec.Struct, *, stream: str = "test/trading", actor: str = "core"
+) -> None:
     """Append one trading event; the stream does not matter to read models."""
-    ledger.append([new_event(type_, stream="test/trading", data=data, actor="core", now_ns=1)])
+    ledger.append([new_event(type_, stream=stream, data=data, actor=actor, now_ns=1)])
 
 
 class TradingLedger:
@@ -36,8 +38,8 @@ class TradingLedger:
         self._projector = Projector(self.ledger, path, PROJECTIONS)
         self.db: Database = open_reader(path)
 
-    def add(self, type_: str, data: msgspec.Struct) -> None:
-        append(self.ledger, type_, data)
+    def add(self, type_: str, data: msgspec.Struct, *, actor: str = "core") -> None:
+        append(self.ledger, type_, data, actor=actor)
         self.catch_up()
 
     def ledger_only(self, type_: str, data: msgspec.Struct) -> None:
@@ -80,6 +82,7 @@ def a_verdict(
     strategy: str = "trend",
     failed: tuple[str, ...] = (),
     at: int = 10,
+    approved: bool = False,
 ) -> e.VerdictGiven:
     return e.VerdictGiven(
         signal_id=signal_id,
@@ -95,6 +98,7 @@ def a_verdict(
         checks=CHECKS,
         why="every check passed" if outcome == "accept" else "too large",
         at=at,
+        approved=approved,
     )
 
 
@@ -157,11 +161,13 @@ def a_mark(
     )
 
 
-def a_hold(approval_id: str = "h1", *, at: int = 10, expires_at: int = 100) -> e.ApprovalRequested:
+def a_hold(
+    approval_id: str = "h1", *, at: int = 10, expires_at: int = 100, signal_id: str = "s1"
+) -> e.ApprovalRequested:
     return e.ApprovalRequested(
         approval_id=approval_id,
-        kind="order",
-        subject="signal/strategy:trend/s1",
+        kind="trade",
+        subject=signal_id,
         what="buy 10 IBM",
         why="APPROVAL: notional 30,000 is above 20,000",
         expires_at=expires_at,

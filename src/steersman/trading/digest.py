@@ -14,12 +14,25 @@ from steersman.trading import events as e
 
 def _verdict(v: e.VerdictGiven) -> tuple[Any, ...]:
     amounts = (f"{v.asked.normalize():f}", f"{v.quantity.normalize():f}")
-    return ("verdict", v.signal_id, v.strategy, v.instrument, v.side.value, v.outcome, *amounts, *v.failed, v.at)
+    again = ("approved",) if v.approved else ()
+    return (
+        "verdict",
+        v.signal_id,
+        v.strategy,
+        v.instrument,
+        v.side.value,
+        v.outcome,
+        *amounts,
+        *v.failed,
+        v.at,
+        *again,
+    )
 
 
 def _order(o: e.OrderSubmitted) -> tuple[Any, ...]:
     limit = None if o.limit_price is None else f"{o.limit_price.normalize():f}"
-    return ("order", o.order_id, o.signal_id, o.venue, f"{o.quantity.normalize():f}", limit, o.at)
+    stop = () if o.stop_price is None else (f"stop {o.stop_price.normalize():f}",)
+    return ("order", o.order_id, o.signal_id, o.venue, f"{o.quantity.normalize():f}", limit, o.at, *stop)
 
 
 def _fill(f: e.OrderFilled) -> tuple[Any, ...]:

@@ -27,6 +27,8 @@ def status_of(ledger: TradingLedger, order_id: str = "o1") -> str:
 
 def test_an_order_goes_through_its_states(ledger: TradingLedger) -> None:
     ledger.add(e.ORDER_SUBMITTED, an_intent())
+    assert status_of(ledger) == "pending"
+    ledger.add(e.ORDER_SENT, e.OrderSent(order_id="o1", at=10))
     assert status_of(ledger) == "submitted"
     ledger.add(e.ORDER_ACKNOWLEDGED, e.OrderAcknowledged(order_id="o1", venue_order_id="v1", at=11))
     assert status_of(ledger) == "acknowledged"

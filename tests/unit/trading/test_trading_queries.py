@@ -109,9 +109,11 @@ def test_fills_since_an_instant(ledger: TradingLedger) -> None:
 
 def test_a_hold_is_open_until_it_expires(ledger: TradingLedger) -> None:
     ledger.add(e.HOLD_REQUESTED, a_hold(expires_at=100))
-    assert [hold.status for hold in queries.holds(ledger.db, now_ns=99)] == ["open"]
-    assert queries.holds(ledger.db, now_ns=100) == []
-    assert [hold.status for hold in queries.holds(ledger.db, now_ns=100, open_only=False)] == ["expired"]
+    assert [hold.status for hold in queries.holds(ledger.db, now_ns=100)] == ["open"]
+    assert queries.waiting(ledger.db, now_ns=100) == 1
+    assert queries.holds(ledger.db, now_ns=101) == []
+    assert queries.waiting(ledger.db, now_ns=101) == 0
+    assert [hold.status for hold in queries.holds(ledger.db, now_ns=101, open_only=False)] == ["expired"]
 
 
 def test_the_journal_filters_by_kind_strategy_and_outcome(ledger: TradingLedger) -> None:
