@@ -39,7 +39,9 @@ class Hooks:
             try:
                 body = await body_of(request, most=MAX_BODY)
             except Turned as exc:
-                refusal = unreadable(f"an alert of more than {MAX_BODY:,} bytes, or a torn one", fix="send less")
+                refusal = unreadable(
+                    f"an alert of more than {MAX_BODY:,} bytes, or one that did not arrive", fix="send less"
+                )
                 await self._turned_away(strategy, refusal, 413)
                 return exc.answer
             return await self._workers.run(lambda: self._take(strategy, body), timeout_s=_TIMEOUT_S)

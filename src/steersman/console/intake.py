@@ -24,6 +24,7 @@ from steersman.kernel.errors import Misconfigured, SteersmanError, Unavailable
 T = TypeVar("T")
 _WORKERS: Final = 8
 _WAITING: Final = 256
+_BODY_S: Final = 10.0
 
 
 class Turned(Exception):
@@ -117,7 +118,7 @@ async def body_of(request: Request, *, most: int) -> bytes:
     """Return the body of a request.
 
     Raises:
-        Turned: it is larger than `most` bytes, or the sender went away.
+        Turned: it is larger than `most` bytes, it did not arrive in time, or the sender went away.
     """
     too_large = Turned(refused(413, f"more than {most:,} bytes", fix="send less at a time"))
     announced = request.headers.get("content-length", "0")
@@ -125,10 +126,14 @@ async def body_of(request: Request, *, most: int) -> bytes:
         raise too_large
     body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > most:
-                raise too_large
+        async with asyncio.timeout(_BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise too_large
+    except TimeoutError as exc:
+        fix = "send it faster, or less at a time"
+        raise Turned(refused(408, f"the body did not arrive within {_BODY_S:g} s", fix=fix)) from exc
     except ClientDisconnect as exc:
         raise Turned(refused(400, "the body did not arrive", fix="send it again")) from exc
     return bytes(body)

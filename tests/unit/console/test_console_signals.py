@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from tests.builders_console import Served, served
 from tests.builders_signals import NOW, a_signal_desk, a_wish, an_alert, events, refusals, submitted
 from tests.builders_trading_ledger import a_verdict, append
 
+from steersman.console import intake
 from steersman.console.token import read_or_create, renew
 from steersman.kernel.clock import FakeClock
 from steersman.kernel.errors import Unavailable
@@ -364,3 +366,12 @@ def test_a_tunnels_name_opens_the_webhooks_and_nothing_else(door: Door) -> None:
     assert "Test desk" not in json.dumps(said)
     page = {"host": tunnel, "sec_fetch_site": "cross-site"}
     assert door.alert(an_alert(door.secret), **page)[0] == 403
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "_BODY_S", 0.05)
+    with socket.create_connection(("127.0.0.1", door.here.port), timeout=20) as slow:
+        head = f"POST /hooks/tradingview/trend HTTP/1.1\r\nHost: localhost:{door.here.port}\r\n"
+        slow.sendall(f"{head}Content-Type: text/plain\r\nContent-Length: 10\r\n\r\nhalf".encode())
+        assert slow.recv(64).startswith(b"HTTP/1.1 408 ")
+    assert submitted(door.ledger) == []

@@ -226,6 +226,13 @@ def test_what_looks_like_a_secret_is_not_kept() -> None:
     assert "hunter2" not in refusal(b'{"secret": "hunter2", "a": nonsense').found
 
 
+def test_a_hundred_thousand_fields_are_refused_without_looking_at_each() -> None:
+    names = {f"a{n}": 1 for n in range(100_000)}
+    assert refusal({**names, **GOOD}).message.startswith("100,005 fields; allowed: signal_id")
+    twice = json.dumps({**names, **GOOD})[:-1] + ', "a99999": 2}'
+    assert refusal(twice).message == "the field 'a99999' stands twice"
+
+
 def test_a_list_has_a_limit() -> None:
     raw = json.dumps([GOOD] * 3).encode()
     assert len(json_rows(raw, most=3)) == 3

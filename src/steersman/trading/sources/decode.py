@@ -36,6 +36,8 @@ _READ: Final[dict[str, Callable[[object], Any]]] = {
     "notes": fields.note,
 }
 FIELDS: Final = tuple(_READ)
+_MOST_FIELDS: Final = 64
+"""More are not even looked at one by one."""
 REQUIRED: Final = ("signal_id", "strategy", "instrument")
 
 
@@ -76,6 +78,9 @@ def request_of(row: Row, *, strategy: str = "") -> SignalRequest:
     Raises:
         NotASignal: names every field that is wrong, what was found, what is allowed, and the fix.
     """
+    if len(row.values) > _MOST_FIELDS:
+        what = f"{len(row.values):,} fields; allowed: {', '.join(FIELDS)}"
+        raise row.refused([Problem(field="", what=what, fix="leave out what is no field of a signal")])
     problems: list[Problem] = []
     given = {key: value for key, value in row.values.items() if value is not None}
     if strategy:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal, NoReturn
 
@@ -60,8 +61,8 @@ def json_value(raw: bytes, *, place: str = "", key: tuple[str, ...] = ()) -> obj
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise _Twice(next(name for name in names if names.count(name) > 1))
+        counts = Counter(name for name, _ in pairs)
+        raise _Twice(counts.most_common(1)[0][0])
     return found
 
 
