@@ -22,6 +22,8 @@ from steersman.trading.model.instrument import Instrument
 
 SECTIONS: Final = ("instrument", "strategy", "venue", "feed", "blackout")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_CALENDAR: Final = re.compile(r"24/5|[A-Za-z][A-Za-z0-9_]{1,30}")
+ALWAYS: Final = "24/7"
 PLACE: Final = "{instrument}"
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -199,6 +201,12 @@ def _instrument(file: TomlFile, name: str, table: InstrumentTable, venues: Mappi
             (*here, "venue"),
             f"no venue {table.venue!r} is declared; declared: {', '.join(venues) or 'none'}",
             fix=_nearest(table.venue, venues) or f"add [venue.{table.venue}]",
+        )
+    if table.calendar not in (None, ALWAYS) and not _CALENDAR.fullmatch(table.calendar or ""):
+        raise file.error(
+            (*here, "calendar"),
+            f"found {table.calendar!r}, allowed: {ALWAYS!r} or a name of exchange_calendars",
+            fix='write calendar = "XNYS", or leave it out',
         )
     return Instrument(
         name=name,
