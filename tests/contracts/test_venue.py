@@ -34,6 +34,11 @@ def test_the_venues_that_are_shipped_are_installed() -> None:
     assert {"alpaca", "ccxt", "fix", "paper"} <= set(names("venues"))
 
 
+def test_a_venue_without_a_harness_fails_this_suite(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="nobody has no harness"):
+        harness_of("nobody", tmp_path)
+
+
 def test_a_venue_says_its_name_and_whether_it_is_simulated(desk: Desk) -> None:
     assert desk.venue.name
     assert desk.venue.simulated is not desk.harness.remembers

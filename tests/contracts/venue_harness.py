@@ -102,6 +102,7 @@ class Desk:
         self.venue = harness.make(tmp_path)
         self.sent: dict[OrderId, Order] = {}
         self.reports: list[Report] = []
+        self._over: set[OrderId] = set()
 
     def order(self, order_id: str = "alpha000000000000001a", lots: int = 10, **changes: Any) -> Order:
         """Return a buy limit order at the harness's price, good till cancelled, of `lots` lots."""
@@ -130,11 +131,16 @@ class Desk:
         harness.trade(harness.instrument, price or harness.price, harness.lot * lots)
 
     def poll(self) -> Sequence[Report]:
-        """Settle, and return what the adapter reports then; every order's reports must be in causal order."""
+        """Settle, and return what the adapter reports then: after the end of an order nothing new may come of it."""
         self.harness.settle()
         new = list(self.venue.poll())
+        known = set(self.reports)
+        for report in new:
+            late = report.order_id in self._over and report not in known
+            assert not late or isinstance(report, Ended), f"{report} came after the end of its order"
+            if isinstance(report, Ended):
+                self._over.add(report.order_id)
         self.reports += new
-        _check_order(new)
         return new
 
     def of(self, type_: Callable[..., Report], order_id: str | None = None) -> list[Any]:
@@ -171,11 +177,3 @@ class Desk:
         known = self.open_orders() if orders is None else list(orders)
         self.venue = self.harness.restart()
         self.venue.restore(known)
-
-
-def _check_order(reports: Sequence[Report]) -> None:
-    ended: set[OrderId] = set()
-    for report in reports:
-        assert report.order_id not in ended, f"{report} came after the end of its order"
-        if isinstance(report, Ended):
-            ended.add(report.order_id)

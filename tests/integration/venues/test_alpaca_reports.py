@@ -72,6 +72,51 @@ def test_a_question_costs_one_request_while_nothing_happens(desk: AlpacaDesk) ->
     assert desk.exchange.count("GET") - before == 10
 
 
+def test_many_orders_that_end_at_once_cost_a_few_requests(desk: AlpacaDesk) -> None:
+    ids = [f"alpha0000000000000{number:03}a" for number in range(120)]
+    for order_id in ids:
+        desk.submit(desk.order(order_id, lots=2, time_in_force=TimeInForce.DAY))
+    desk.poll()
+    before = desk.exchange.count("GET")
+    desk.trade(2 * 100)
+    desk.trade(1)
+    desk.harness.end_session()
+    desk.poll()
+    assert desk.exchange.count("GET") - before == 4  # open, closed, and two pages of executions
+    assert [desk.filled(order_id) for order_id in ids] == [2] * 100 + [1] + [0] * 19
+    assert sorted(e.order_id for e in desk.of(Ended)) == ids[100:]
+
+
+def test_orders_that_a_page_of_ended_ones_leaves_out_are_asked_for(desk: AlpacaDesk) -> None:
+    ids = [f"alpha0000000000000{number:03}a" for number in range(6)]
+    for order_id in ids:
+        desk.submit(desk.order(order_id))
+    for number in range(520):
+        desk.harness.clock.advance(0.1)
+        desk.harness.place_foreign(f"other-{number}", Decimal(1))
+    desk.poll()
+    for order in desk.exchange.orders.values():
+        desk.exchange.end(order, "canceled")
+    desk.poll()
+    assert [e.order_id for e in desk.of(Ended)] == ids
+
+
+def test_old_orders_do_not_make_it_read_through_all_that_came_since(desk: AlpacaDesk) -> None:
+    ids = [f"alpha0000000000000{number:03}a" for number in range(5)]
+    for order_id in ids:
+        desk.submit(desk.order(order_id, lots=1))
+    desk.poll()
+    desk.harness.clock.advance(30 * 86_400)
+    desk.harness.place_foreign("not-from-here", Decimal(1000))
+    for _ in range(300):
+        desk.exchange.fill(desk.exchange.of("not-from-here"), Decimal(1), Decimal(100))
+    desk.trade(5)
+    before = desk.exchange.count("GET", "/v2/account")
+    desk.poll()
+    assert desk.exchange.count("GET", "/v2/account") - before == 5
+    assert [desk.filled(order_id) for order_id in ids] == [1] * 5
+
+
 def test_how_often_it_asks_can_be_set(tmp_path: Path) -> None:
     desk = AlpacaDesk(tmp_path, poll_every="10s")
     try:

@@ -20,7 +20,7 @@ from steersman.trading.adapters.alpaca.wire import (
 _ORDERS_A_PAGE: Final = 500
 _FILLS_A_PAGE: Final = 100
 _MOST_PAGES: Final = 200
-_MARGIN_NS: Final = 86_400 * 10**9
+_MARGIN_NS: Final = 60 * 10**9
 
 _Row = TypeVar("_Row", FillJson, OrderJson, PositionJson)
 
@@ -63,30 +63,36 @@ class Account:
             after = iso(instant(page[-1].submitted_at or page[-1].created_at or "", "submitted_at") - 1_000_000)
         raise Malformed(f"alpaca: the list of open orders does not end ({len(found)} so far)")
 
-    def fills(self, venue_order_id: str, since: int) -> Iterator[FillJson]:
-        """Yield the executions of one order, which was made at `since` (ns) or later; one id comes once."""
-        seen: set[str] = set()
-        token = ""
-        for _ in range(_MOST_PAGES):
-            # The filter by order is young and an older server ignores it: the date keeps that affordable, and what
-            # belongs to other orders is dropped here.
-            params = {
-                "order_id": venue_order_id,
+    def closed_orders(self, since: int) -> list[OrderJson]:
+        """Return the newest orders made at `since` (ns) or later that will not trade any more: one page, not all."""
+        return self._page(
+            "/v2/orders",
+            {
+                "status": "closed",
+                "limit": str(_ORDERS_A_PAGE),
+                "direction": "desc",
                 "after": iso(since - _MARGIN_NS),
-                "direction": "asc",
-                "page_size": str(_FILLS_A_PAGE),
-            }
-            page = self._page(
-                "/v2/account/activities/FILL", params | ({"page_token": token} if token else {}), FillJson
-            )
+            },
+            OrderJson,
+        )
+
+    def fills(self, since: int, venue_order_id: str = "") -> Iterator[FillJson]:
+        """Yield the executions at `since` (ns) or later, of one order if it is named; one id comes once."""
+        seen: set[str] = set()
+        params = {"after": iso(since - _MARGIN_NS), "direction": "asc", "page_size": str(_FILLS_A_PAGE)}
+        if venue_order_id:
+            params["order_id"] = venue_order_id
+        for _ in range(_MOST_PAGES):
+            page = self._page("/v2/account/activities/FILL", params, FillJson)
             new = [fill for fill in page if fill.id not in seen]
             seen.update(fill.id for fill in new)
-            yield from (fill for fill in new if fill.order_id == venue_order_id)
+            # The filter by order is young, and a server without it tells all: the rest is dropped here.
+            yield from (fill for fill in new if venue_order_id in ("", fill.order_id))
             if len(page) < _FILLS_A_PAGE:
                 return
             if not new:
                 break
-            token = page[-1].id
+            params["page_token"] = page[-1].id
         raise Malformed(f"alpaca: the list of executions does not end ({len(seen)} so far)")
 
     def positions(self) -> list[PositionJson]:

@@ -104,7 +104,10 @@ class Client:
         try:
             return self._send(method, path, content=content, timeout_s=self._timeout_s)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as exc:
-            raise self._silent(f"{method} {path}", f"not sent: {type(exc).__name__} {exc}") from exc
+            raise Unavailable(
+                f"alpaca: {method} {path}: not sent: {type(exc).__name__} {exc}",
+                fix=f"check the connection to {self._url}",
+            ) from exc
         except httpx2.HTTPError as exc:
             raise self.unknown(f"{method} {path}", f"{type(exc).__name__} {exc}") from exc
 

@@ -22,6 +22,7 @@ class Tracked:
         "executions",
         "filled",
         "incomplete_since",
+        "made_at",
         "missed",
         "order",
         "symbol",
@@ -35,6 +36,8 @@ class Tracked:
         """Units that the ledger or our reports know of, whichever is more."""
         self.acknowledged = acknowledged
         self.venue_order_id = ""
+        self.made_at = 0
+        """When Alpaca made it (ns), once it said so."""
         self.executions: dict[str, tuple[Decimal, Decimal]] = {}
         """Quantity and price of what was reported in this life, by its id."""
         self.cancel_asked = False
@@ -76,6 +79,7 @@ class Tracked:
     def taken(self, told: OrderJson, now: int) -> list[Report]:
         """Return the acknowledgement, if it was not given yet; `told` was checked."""
         self.venue_order_id = told.id
+        self.made_at = when(told, now, "created_at", "submitted_at")
         self.missed = 0
         if self.acknowledged or status_of(told) == "rejected":
             return []

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Unavailable
 from steersman.trading.adapters.alpaca.account import Account
 from steersman.trading.adapters.alpaca.client import Client
-from steersman.trading.adapters.alpaca.tracking import Tracked, when
-from steersman.trading.adapters.alpaca.wire import Malformed, OrderJson
+from steersman.trading.adapters.alpaca.tracking import Tracked
+from steersman.trading.adapters.alpaca.wire import FillJson, Malformed, OrderJson
 from steersman.trading.model.order import Ended, Report
 from steersman.trading.model.signal import OrderId
 
 _PATIENCE_NS: Final = 30 * 10**9
+_RECENT_NS: Final = 86_400 * 10**9
+_FEW: Final = 3
 _OFTEN: Final = 10
 _RARELY: Final = 30
 
@@ -89,34 +92,62 @@ class Watch:
         if not self._tracked:
             return
         self._client.begin()
-        listed = self._account.open_orders()
-        by_id = {told.id: told for told in listed}
-        by_our_id = {told.client_order_id: told for told in listed}
-        for order_id, tracked in list(self._tracked.items()):
-            try:
-                self._update(tracked, _pick(tracked, by_id, by_our_id))
-            except Malformed as exc:
-                self._trouble = self._trouble or exc
-            if tracked.done:
-                del self._tracked[order_id]
-                self._over.add(order_id)
+        listed = _Listed(self._account.open_orders())
+        gone = [t.made_at for t in self._tracked.values() if t.venue_order_id and listed.of(t) is None]
+        if len(gone) > _FEW:
+            # A market that opens ends many at once: one page instead of a request for each.
+            listed.add(self._account.closed_orders(min(gone)))
+        behind = []
+        for tracked in list(self._tracked.values()):
+            with self._noting():
+                told = listed.of(tracked) or self._not_open(tracked)
+                if told is not None and not self._heard(tracked, told):
+                    behind.append((tracked, told))
+        fills = self._fills_of([tracked for tracked, _ in behind])
+        for tracked, told in behind:
+            with self._noting():
+                self._executed(tracked, told, fills(tracked))
 
-    def _update(self, tracked: Tracked, told: OrderJson | None) -> None:
-        if told is None:
-            told = self._not_open(tracked)
-            if told is None:
-                return
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Keep what makes no sense for the end of the round."""
+        try:
+            yield
+        except Malformed as exc:
+            self._trouble = self._trouble or exc
+
+    def _heard(self, tracked: Tracked, told: OrderJson) -> bool:
+        """Take in what an order says; False: executions of it are not known yet."""
         tracked.check(told)
-        now = self._clock.now_ns()
-        self.say(tracked.taken(told, now))
+        self.say(tracked.taken(told, self._clock.now_ns()))
         if told.filled_qty > tracked.filled:
-            since = when(told, now, "created_at", "submitted_at")
-            self.say(tracked.executed(list(self._account.fills(tracked.venue_order_id, since))))
+            return False
+        self._up_to_date(tracked, told)
+        return True
+
+    def _fills_of(self, behind: Sequence[Tracked]) -> Callable[[Tracked], list[FillJson]]:
+        """Return how to get the executions of an order: asked for one by one if they are few or old."""
+        since = min((tracked.made_at for tracked in behind), default=0)
+        if len(behind) <= _FEW or since < self._clock.now_ns() - _RECENT_NS:
+            return lambda tracked: list(self._account.fills(tracked.made_at, tracked.venue_order_id))
+        by_order: dict[str, list[FillJson]] = {}
+        for fill in self._account.fills(since):
+            by_order.setdefault(fill.order_id, []).append(fill)
+        return lambda tracked: by_order.get(tracked.venue_order_id, [])
+
+    def _executed(self, tracked: Tracked, told: OrderJson, fills: Sequence[FillJson]) -> None:
+        self.say(tracked.executed(fills))
         if told.filled_qty > tracked.filled:
             self._wait_for_fills(tracked, told)
-            return
+        else:
+            self._up_to_date(tracked, told)
+
+    def _up_to_date(self, tracked: Tracked, told: OrderJson) -> None:
         tracked.incomplete_since = None
-        self.say(tracked.ended(told, now))
+        self.say(tracked.ended(told, self._clock.now_ns()))
+        if tracked.done:
+            del self._tracked[tracked.order.order_id]
+            self._over.add(tracked.order.order_id)
 
     def _not_open(self, tracked: Tracked) -> OrderJson | None:
         """Ask for an order that is not among the open ones: it ended, or was never there."""
@@ -147,7 +178,20 @@ class Watch:
             )
 
 
-def _pick(tracked: Tracked, by_id: Mapping[str, OrderJson], by_our_id: Mapping[str, OrderJson]) -> OrderJson | None:
-    if tracked.venue_order_id:
-        return by_id.get(tracked.venue_order_id)
-    return by_our_id.get(tracked.order.order_id)
+class _Listed:
+    """Orders as told in one round, found by Alpaca's id, or by ours while that is not known."""
+
+    def __init__(self, orders: Iterable[OrderJson]) -> None:
+        self._by_id: dict[str, OrderJson] = {}
+        self._by_our_id: dict[str, OrderJson] = {}
+        self.add(orders)
+
+    def add(self, orders: Iterable[OrderJson]) -> None:
+        for told in orders:
+            self._by_id[told.id] = told
+            self._by_our_id[told.client_order_id] = told
+
+    def of(self, tracked: Tracked) -> OrderJson | None:
+        if tracked.venue_order_id:
+            return self._by_id.get(tracked.venue_order_id)
+        return self._by_our_id.get(tracked.order.order_id)
