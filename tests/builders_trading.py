@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from steersman.kernel.fixed import ONE
 from steersman.trading.gate import Facts, Limits
+from steersman.trading.model.book import Trip
+from steersman.trading.model.signal import Side
 
 _SECOND = 1_000_000_000
 _SCALED = {
@@ -48,3 +51,12 @@ def some_limits(**changes: Any) -> Limits:
         "price_drift": 0.02, "max_net": 80_000, "max_concentration": 0.5, "max_group": 30_000, "max_losing_streak": 4,
     }  # fmt: skip
     return Limits(**_nano({**fine, **changes}))
+
+
+def a_trip(*, pnl: str) -> Trip:
+    """Return one unit bought and sold again with this result."""
+    return Trip(
+        strategy="swing", instrument="AAA", side=Side.BUY, quantity=Decimal(1), entry_price=Decimal(100),
+        exit_price=Decimal(100) + Decimal(pnl), pnl=Decimal(pnl), fees=Decimal(0), opened_at=0, closed_at=1,
+        mae=min(Decimal(pnl), Decimal(0)), mfe=max(Decimal(pnl), Decimal(0)),
+    )  # fmt: skip

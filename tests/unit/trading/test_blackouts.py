@@ -82,7 +82,7 @@ def test_without_times_a_window_is_the_whole_day(tmp_path: Path) -> None:
         ('reason = "x"\ndays = ["mon"]\ntz = "Mars/Base"', r":22: blackout.quiet.tz: found 'Mars/Base', no such"),
         ('reason = "x"\nstart = 2025-01-30T21:00:00\nend = 2025-01-31T00:00:00Z', r":21: .*start: found .* no offset"),
         ('reason = "x"\nstart = 2025-01-30T21:00:00Z\nend = 2025-01-30T20:00:00Z', r":22: .*end: found .* not after"),
-        ('reason = "x"\nstart = 2025-01-30T21:00:00Z\nend = 2025-01-31T00:00:00Z\nto = 10:00:00', r":23: .*to: says no"),
+        ('reason = "x"\nstart = 2025-01-30T21:00:00Z\nend = 2025-01-31T00:00:00Z\nto = 10:00:00', r":23: .*to: says"),
         ('reason = "x"\ndays = ["mon"]\nend = 2025-01-31T00:00:00Z', r":22: .*end: says nothing beside `days`"),
         ('reason = "x"\ndays = ["mon"]\ninstruments = ["AAB"]', r":22: .*no instrument 'AAB' is declared"),
         ('reason = "x"\ndays = ["mon"]\nuntil = 10:00:00', r"unknown field; allowed here: .*from"),

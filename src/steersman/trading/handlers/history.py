@@ -32,13 +32,16 @@ class History:
 
     def __init__(self) -> None:
         self.quotes: dict[str, Quote] = {}
-        self._closes: dict[str, deque[tuple[int, int]]] = {}
+        self._bars: dict[str, deque[tuple[int, int]]] = {}
+        self._quoted: dict[str, deque[tuple[int, int]]] = {}
         self._gaps: dict[str, Gap] = {}
         self._results: dict[str, deque[_Result]] = {}
 
     def bar(self, instrument: str, at: int, close: int) -> None:
-        """Take in a close, in billionths."""
-        self._closes.setdefault(instrument, deque(maxlen=_CLOSES)).append((at, close))
+        """Take in a close, in billionths; one of the instant of the latest quote was made of that quote."""
+        quote = self.quotes.get(instrument)
+        kept = self._bars if quote is None or quote.at != at else self._quoted
+        kept.setdefault(instrument, deque(maxlen=_CLOSES)).append((at, close))
 
     def gap(self, gap: Gap) -> None:
         """Take in that bars of an instrument were missing before `gap.to_at`."""
@@ -60,7 +63,7 @@ class History:
         kept[-1].pnl += sum(pnl, _ZERO)
 
     def losing_streak(self, strategy: str, *, after: int | None) -> int:
-        """Return how many exit orders in a row, up to the latest, lost after fees; those up to `after` are forgotten."""
+        """Return how many exit orders in a row, up to the latest, lost after fees; none up to `after` counts."""
         count = 0
         for result in reversed(self._results.get(strategy, ())):
             if result.pnl >= 0 or (after is not None and result.at <= after):
@@ -72,9 +75,11 @@ class History:
         """Return how many bars seem to be missing at `at`; None with fewer than two bars: nobody knows what is usual.
 
         The larger of what the feed reported just before the last bar, and the whole usual spans (median of the latest
-        ones) that went by since it.
+        ones) that went by since it. An instrument that has quotes and no bars misses none: STALE_DATA watches quotes.
         """
-        kept = self._closes.get(instrument, ())
+        kept = self._bars.get(instrument, ())
+        if not kept and instrument in self._quoted:
+            return 0
         latest = [when for when, _ in islice(reversed(kept), _SPANS + 1)]
         spans = [later - earlier for later, earlier in pairwise(latest) if later > earlier]
         if not spans:
@@ -84,11 +89,18 @@ class History:
         return max(reported, (at - latest[0]) // median_low(spans))
 
     def close_before(self, instrument: str, *, bars: int) -> int | None:
-        """Return the close `bars` bars before the last one, in billionths; None: there are not that many."""
-        kept = self._closes.get(instrument, ())
-        return kept[-1 - bars][1] if len(kept) > bars else None
+        """Return the close `bars` bars before the last one, in billionths; None: there are not that many.
+
+        Of an instrument that has quotes and no bars, the quotes at which its price changed are counted.
+        """
+        kept = self._bars.get(instrument) or self._quoted.get(instrument)
+        return kept[-1 - bars][1] if kept is not None and len(kept) > bars else None
 
     def close_at(self, instrument: str, at: int) -> int | None:
-        """Return the last close known at `at`, in billionths; None: none was."""
-        kept = self._closes.get(instrument, ())
-        return next((close for when, close in reversed(kept) if when <= at), None)
+        """Return the last price known at `at`, in billionths; None: none was."""
+        found = (
+            next(((when, close) for when, close in reversed(kept.get(instrument, ())) if when <= at), None)
+            for kept in (self._bars, self._quoted)
+        )
+        latest = max((price for price in found if price is not None), default=None)
+        return None if latest is None else latest[1]
