@@ -17,7 +17,7 @@ PEER: Final = f"NautilusTrader {NAUTILUS}"
 _BENCH: Final = "order"
 _SAME_ID: Final = "same_id"
 _CROSSED: Final = "crossed_book"
-_NO_BOOK: Final = "not applicable: a feed of bars has no book"
+_NO_BOOK: Final = "not applicable: bars on the paper venue have no book (CROSSED_BOOK reads quotes of other venues)"
 _PEER_SETTINGS: Final = (
     "NautilusTrader has its risk engine on, 25,000 as the largest order, ten orders a second at most, and a cash "
     "account but where a case says otherwise; let through is what was handed to the venue"
