@@ -62,6 +62,11 @@ class Account:
         self.state.book.close_session()
         return self.state.book.equity()
 
+    @property
+    def of_session(self) -> Decimal:
+        """What the session that ended last made."""
+        return self.state.book.marked - self.state.book.before
+
     def measured(self, equity: Decimal) -> Decimal:
         """Take in the equity at the end of a session; return how far it is (0..1) below the highest."""
         self.peak = max(self.peak, equity)

@@ -19,6 +19,8 @@ WINDOW: Final = "trading.duplicate_window"
 """Decides how often a content counts as repeated: a fact, counted again where it is changed."""
 _NEVER_ASKED: Final = 2**62
 _SECTION: Final = "policy"
+GUARDS: Final = ("trading.halt_daily_loss", "trading.halt_drawdown")
+"""At these marks of the account everything is halted until a person lifts it."""
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +60,7 @@ def read_changes(path: Path, catalogue: Catalogue, *, known: Mapping[str, set[st
                 fix="keep the limits to try and remove the rest: everything else stays as it was",
             )
     changes = read_policy(file, catalogue, known=known)
-    answerable = _read_by_the_gate(catalogue) | {WINDOW}
+    answerable = _read_by_the_gate(catalogue) | {WINDOW, *GUARDS}
     for name in changes:
         bare, _, scope = name.partition("@")
         if bare not in answerable:
@@ -91,7 +93,7 @@ class Policies:
 
     def limits(self, scope: Scope, *, tried: bool) -> Limits:
         """Return the limits a verdict in `scope` met, or with `tried` those it would have met."""
-        snapshot = self._snapshot(scope.version, tried=tried)
+        snapshot = self.snapshot(scope.version, tried=tried)
         found = limits_for(snapshot, strategy=scope.strategy, instrument=scope.instrument, venue=scope.venue)
         if scope.approved and found.approval_notional is not None:
             return msgspec.structs.replace(found, approval_notional=_NEVER_ASKED)
@@ -99,15 +101,26 @@ class Policies:
 
     def window_ns(self, scope: Scope, *, tried: bool) -> int | None:
         """Return the duplicate window in force in `scope`; None: not set."""
-        window = self._snapshot(scope.version, tried=tried).decimal(WINDOW, strategy=scope.strategy)
+        window = self.snapshot(scope.version, tried=tried).decimal(WINDOW, strategy=scope.strategy)
         return None if window is None else int(window * 10**9)
 
     def look_back(self, scope: Scope) -> LookBack:
         """Return how far back facts looked in `scope`."""
-        snapshot = self._snapshot(scope.version, tried=False)
+        snapshot = self.snapshot(scope.version, tried=False)
         return look_back_for(snapshot, strategy=scope.strategy, instrument=scope.instrument, venue=scope.venue)
 
-    def _snapshot(self, version: int, *, tried: bool) -> Snapshot:
+    @property
+    def guards(self) -> bool:
+        """Whether other marks of the account than those in force would halt everything."""
+        return any(
+            self.snapshot(version, tried=True).decimal(name) != self.snapshot(version, tried=False).decimal(name)
+            for version in (0, *self._versions)
+            for name in GUARDS
+            if self._catalogue.get(name) is not None
+        )
+
+    def snapshot(self, version: int, *, tried: bool) -> Snapshot:
+        """Return a policy version as it was, or with the changes."""
         found = self._snapshots.get((version, tried))
         if found is None:
             found = self._snapshots[version, tried] = self._made(version, tried=tried)

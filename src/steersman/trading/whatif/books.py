@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from steersman.policy import HaltState
 from steersman.trading import events as e
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.lifecycle import Status
@@ -29,6 +30,7 @@ class Books:
         self._tally = tally
         self._plans: dict[tuple[str, str], Decimal] = {}
         self._blocked: set[str] = set()
+        self._halted: list[tuple[int, HaltState]] = []
         self._later: list[tuple[int, int, str, e.OrderFilled | None]] = []
         self.actual = Account(capital, instruments)
         self.other: Account | None = None
@@ -66,6 +68,23 @@ class Books:
         if outlook.at is not None:
             heapq.heappush(self._later, (outlook.at, len(self._later), order.order_id, outlook.fill))
 
+    def halt(self, scope: str, at: int) -> None:
+        """A halt of `scope` at `at` that was none: orders it covers end before anything can trade again."""
+        self._part()
+        self._halted.append((at, HaltState({scope: ""})))
+
+    def _cancel_halted(self, at: int) -> None:
+        due = [halt for since, halt in self._halted if since < at]
+        if not due or self.other is None:
+            return
+        self._halted = [(since, halt) for since, halt in self._halted if since >= at]
+        for found in list(self.other.state.open.values()):
+            order = found.order
+            names = {"venue": order.venue, "strategy": order.strategy, "instrument": order.instrument}
+            if any(halt.covering(**names) is not None for halt in due):
+                self.other.ended(order.order_id, Status.CANCELLED)
+                self._blocked.add(order.order_id)
+
     def _part(self) -> Account:
         if self.other is None:
             self.other = self.actual.copied()
@@ -75,6 +94,7 @@ class Books:
 
     def advance(self, at: int) -> None:
         """Bring prices up to `at`, and trade what was added and is due."""
+        self._cancel_halted(at)
         for _, name, price in self._market.until(at):
             for account in self._accounts():
                 account.priced(name, price)
@@ -82,7 +102,7 @@ class Books:
             _, _, order_id, fill = heapq.heappop(self._later)
             if fill is None:
                 self.other.ended(order_id, Status.EXPIRED)
-            else:
+            elif order_id not in self._blocked:
                 self.other.filled(fill)
                 self._tally.modelled_fills += 1
 
@@ -124,18 +144,28 @@ class Books:
         for account in self._accounts():
             account.adjusted(adjusted)
 
-    def marked(self, mark: e.AccountMarked) -> None:
-        """End a session in both books; what they differ by is what the recorded equity would have differed by."""
+    def marked(self, mark: e.AccountMarked) -> e.AccountMarked:
+        """End a session in both books; return the mark there would have been.
+
+        What the books differ by is what the recorded equity would have differed by.
+        """
         folded = self.actual.marked()
         other = folded if self.other is None else self.other.marked()
         would_be = mark.equity + (other - folded)
         below = self.actual.measured(mark.equity)
         if self.other is None:
             self.marks.append(Mark(mark.at, mark.equity, folded, would_be, below, below))
-            return
+            return mark
         held = self.other.state.book.positions()
         self._tally.stale_marks += any(name not in mark.prices and name not in self._market.used for name in held)
-        self.marks.append(Mark(mark.at, mark.equity, folded, would_be, below, self.other.measured(would_be)))
+        below_other = self.other.measured(would_be)
+        self.marks.append(Mark(mark.at, mark.equity, folded, would_be, below, below_other))
+        return msgspec.structs.replace(
+            mark,
+            equity=would_be,
+            day_pnl=mark.day_pnl + self.other.of_session - self.actual.of_session,
+            drawdown_ratio=round(float(below_other), 9),
+        )
 
     def _accounts(self) -> Sequence[Account]:
         return (self.actual,) if self.other is None else (self.actual, self.other)

@@ -22,7 +22,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         fee_bps: of the traded value.
-        fee_min: the least that the first execution of an order pays; 0: no such least was seen.
+        fee_min: the least that the first execution of any order paid.
         quantum: what fees are rounded to.
         explains: of `fills`, so many fees are exactly what `fee_bps` and `fee_min` make.
         slippage_bps: median distance from the decision price, positive against us.
@@ -72,6 +72,9 @@ def _schedule(found: list[tuple[OrderFilled, bool]]) -> Schedule:
     quantum = min((_step(fill.fee) for fill, _ in found), default=_CENT)
     least = _least(found)
     rated = [(f.quantity * f.price, f.fee) for f, first in found if not (first and f.fee == least)]
+    if not rated:
+        # All paid the least: the largest of them tells how high the share may be at most.
+        rated = [max((f.quantity * f.price, f.fee) for f, _ in found)]
     made = Schedule(
         fee_bps=_rate(rated, quantum) * _BPS,
         fee_min=least,
@@ -89,10 +92,8 @@ def _step(fee: Decimal) -> Decimal:
 
 
 def _least(found: list[tuple[OrderFilled, bool]]) -> Decimal:
-    """Return the least an order pays: the lowest first fee, if orders of different worth paid just that."""
-    first = [(f.fee, f.quantity * f.price) for f, is_first in found if is_first]
-    lowest = min((fee for fee, _ in first), default=_ZERO)
-    return lowest if len({value for fee, value in first if fee == lowest}) > 1 else _ZERO
+    """Return the lowest fee of an order's first execution: a smaller one may pay less, but nobody saw that it does."""
+    return min((fill.fee for fill, first in found if first), default=_ZERO)
 
 
 def _rate(rated: list[tuple[Decimal, Decimal]], quantum: Decimal) -> Decimal:

@@ -72,6 +72,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
             `scopes`), `failed` (bit n: check n of the table), `same_table`.
         without_facts: verdicts that carry none, or those of another gate: taken as recorded.
         happenings: everything else that matters, in ledger order.
+        activated: where (position) each policy version came into force, in order.
         sized_on_the_book: signals given as a target or a share of the equity.
     """
 
@@ -80,7 +81,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     without_facts: int
     happenings: list[Happening]
     versions: dict[int, PolicyActivated]
-    granted: int
+    activated: list[tuple[int, int]]
     sized_on_the_book: int
     events: int
 
@@ -96,7 +97,7 @@ def read_history(
     """
     reading = _Reading(instruments)
     head = ledger.head().pos
-    wanted = (e.VERDICT_GIVEN, ACTIVATED, e.SIGNAL_SUBMITTED, e.APPROVAL_GRANTED, *_TYPES)
+    wanted = (e.VERDICT_GIVEN, ACTIVATED, e.SIGNAL_SUBMITTED, *_TYPES)
     for event in ledger.read(types=wanted):
         reading.take(event)
         if reading.events % _TELL_EVERY == 0:
@@ -130,7 +131,8 @@ class _Reading:
         self._pieces: list[pl.DataFrame] = []
         self._happenings: list[Happening] = []
         self._versions: dict[int, PolicyActivated] = {}
-        self._granted = self._sized = self._without = 0
+        self._activated: list[tuple[int, int]] = []
+        self._sized = self._without = 0
         self.events = 0
         self._verdict = msgspec.json.Decoder(_Verdict).decode
         self._decoders = {name: msgspec.json.Decoder(kind).decode for name, kind in _TYPES.items()}
@@ -146,8 +148,7 @@ class _Reading:
         elif event.type == ACTIVATED:
             activated = msgspec.json.decode(event.data, type=PolicyActivated)
             self._versions[activated.version] = activated
-        elif event.type == e.APPROVAL_GRANTED:
-            self._granted += 1
+            self._activated.append((event.pos, activated.version))
         else:
             request = msgspec.json.decode(event.data, type=e.SignalSubmitted).request
             self._sized += request.target is not None or request.risk_fraction is not None
@@ -205,7 +206,7 @@ class _Reading:
             without_facts=self._without,
             happenings=self._happenings,
             versions=self._versions,
-            granted=self._granted,
+            activated=self._activated,
             sized_on_the_book=self._sized,
             events=self.events,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,6 +12,8 @@ from steersman.kernel.errors import Rejected
 from steersman.ledger import Ledger
 from steersman.policy.parameter import Catalogue
 from steersman.trading import events as e
+from steersman.trading.handlers.guardrails import Guardrails
+from steersman.trading.handlers.recorded import Recorder
 from steersman.trading.model.bar import Bar
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.signal import Signal
@@ -30,7 +32,6 @@ from steersman.trading.whatif.walk import REPEATED, Walk
 if TYPE_CHECKING:
     import polars as pl
 
-_ALWAYS: Final = (-(2**63), 2**63 - 1)
 Tell = Callable[[str, int, int], None]
 CpuClock = Callable[[], float]
 
@@ -51,6 +52,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     to_ns: int | None = None
     from_day: str | None = None
     to_day: str | None = None
+
+    @property
+    def low(self) -> int:
+        return -(2**63) if self.from_ns is None else self.from_ns
+
+    @property
+    def high(self) -> int:
+        return 2**63 - 1 if self.to_ns is None else self.to_ns
 
 
 def replay(
@@ -85,7 +94,8 @@ def replay(
     read = cpu_s()
     policies = Policies(history.versions, question.changes, catalogue, defaults=question.defaults)
     history, then = _judged(history, policies, question)
-    first = first_change(history.verdicts, then)
+    # Marks of the account may halt everything before any verdict differs by itself.
+    first = 0 if policies.guards else first_change(history.verdicts, then)
     judged = cpu_s()
     fills = [h.data for h in history.happenings if h.type == e.ORDER_FILLED]
     schedules = observed_schedules(fills)
@@ -100,6 +110,8 @@ def replay(
         policies=policies,
         books=books,
         tally=tally,
+        tries=lambda at: question.low <= at < question.high,
+        guards=Guardrails(Recorder(ledger, actor="replay", feed=""), currency),
         signal_of=lambda stream, signal_id: _signal_of(ledger, stream, signal_id),
         tell=lambda done, of: tell("walking", done, of),
     )
@@ -139,9 +151,7 @@ def _judged(history: History, policies: Policies, question: Question) -> tuple[H
     """
     import polars as pl  # frames stay out of the process that trades
 
-    low = _ALWAYS[0] if question.from_ns is None else question.from_ns
-    high = _ALWAYS[1] if question.to_ns is None else question.to_ns
-    tried = ((pl.col("at") >= low) & (pl.col("at") < high)).alias("tried")
+    tried = ((pl.col("at") >= question.low) & (pl.col("at") < question.high)).alias("tried")
     recorded = history.verdicts
     other = recounted(recorded, history.scopes, policies)
     if other is not recorded:

@@ -37,7 +37,8 @@ OUTCOMES: Final = ("accept", "adjust", "hold", "reject")
 _ZERO: Final = Decimal(0)
 _EXACT: Final = (
     "Blocked and shrunk orders are exact as long as the strategies' signals do not depend on fills (they do not see"
-    " them) and our size did not move the price; a smaller order gets the first units of what the larger one got."
+    " them), our size did not move the price and no order of ours took what another one wanted; a smaller order gets"
+    " the first units of what the larger one got."
 )
 
 

@@ -15,6 +15,7 @@ from steersman.trading import events as e
 from steersman.trading.gate.facts import Facts, Limits, LookBack
 from steersman.trading.gate.judgement import judge
 from steersman.trading.handlers import observed
+from steersman.trading.handlers.guardrails import Guardrails
 from steersman.trading.handlers.state import State
 from steersman.trading.model.lifecycle import Status
 from steersman.trading.model.signal import OrderType, Side, Signal, SignalId, TimeInForce
@@ -88,18 +89,26 @@ class Walk:
         books: Books,
         tally: Tally,
         signal_of: Find,
+        tries: Callable[[int], bool],
+        guards: Guardrails | None,
         tell: Callable[[int, int], None],
     ) -> None:
         """Prepare.
 
         Args:
             then: a row per verdict: `outcome_then`, `sent_then`, `failed_then`, `tried`.
+            tries: says whether an instant is in the span that is decided anew.
+            guards: halts everything at marks of the account; None: nothing does.
             signal_of: finds a recorded signal by stream and id; None: it is not there.
         """
         self._history = history
         self._then = then
         self._policies = policies
         self._signal_of = signal_of
+        self._tries = tries
+        self._guards = guards
+        self._activated = list(history.activated)
+        self._version = 0
         self._tell = tell
         self._limits: dict[tuple[int, bool], Limits] = {}
         self._look_back: dict[int, LookBack] = {}
@@ -134,14 +143,14 @@ class Walk:
     def _happened(self, happening: Happening) -> None:
         kind, data = happening.type, happening.data
         if kind == HALT_SET:
-            self._halts.set(data, happening.cause)
+            self._halts.set(data, happening.cause, guarded=self._guarded)
         elif kind == HALT_LIFTED:
             self._halts.lifted(data)
         else:
             self.books.advance(data.at)
-            self._traded(kind, data)
+            self._traded(kind, data, happening.pos)
 
-    def _traded(self, kind: str, data: Any) -> None:
+    def _traded(self, kind: str, data: Any, pos: int) -> None:
         if kind == e.ORDER_SUBMITTED:
             self.books.submitted(data)
         elif kind == e.ORDER_FILLED:
@@ -149,9 +158,25 @@ class Walk:
         elif kind == e.POSITION_ADJUSTED:
             self.books.adjusted(data)
         elif kind == e.ACCOUNT_MARKED:
-            self.books.marked(data)
+            self._marked(self.books.marked(data), pos)
         else:
             self.books.ended(data.order_id, _ENDS[kind])
+
+    @property
+    def _guarded(self) -> bool:
+        """Whether halts by marks of the account are judged anew: with other values, or on another account."""
+        return self._guards is not None and (self._policies.guards or self.books.other is not None)
+
+    def _marked(self, mark: e.AccountMarked, pos: int) -> None:
+        """Halt everything where the mark there would have been calls for it."""
+        if self._guards is None or not self._guarded:
+            return
+        while self._activated and self._activated[0][0] < pos:
+            self._version = self._activated.pop(0)[1]
+        snapshot = self._policies.snapshot(self._version, tried=self._tries(mark.at))
+        if self._guards.of_mark(mark, snapshot, self._halts.then):
+            self._halts.would_stop("all", mark.at)
+            self.books.halt("all", mark.at)
 
     # -- decisions -------------------------------------------------------------------------------------------------
 
@@ -226,7 +251,9 @@ class Walk:
         """Follow the halt that too many fills lead to."""
         now, before = after.failed & REPEATED, row.before.failed & REPEATED
         if now and not before:
-            self._halts.would_stop(row.strategy, row.at)
+            scope = f"strategy:{row.strategy}"
+            self._halts.would_stop(scope, row.at)
+            self.books.halt(scope, row.at)
         elif before and not now:
             self._halts.would_not_stop(row.id)
 
