@@ -13,6 +13,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -36,8 +37,8 @@ class Fault:
 
     Attributes:
         accepts: the request takes effect first.
-        kind: `answer` (status, body, headers), `reset` (the connection is torn down), or `hang` (no answer until the
-            exchange is closed or `release` is set).
+        kind: `answer` (status, body, headers), `reset` (the connection is torn down), `hang` (no answer until the
+            exchange is closed or `release` is set), `drip` (an answer that never comes to its end).
     """
 
     def __init__(
@@ -63,14 +64,13 @@ class CcxtExchange:
         self.skew_ms = 0
         self.fee_asset = "USDT"
         self.fee_rate = Decimal("0.001")
-        self.price = Decimal("100")
+        self.price = Decimal(100)
         self.bid, self.ask = Decimal("99.99"), Decimal("100.01")
         self.balances = {"USDT": Decimal(1_000_000_000), "BTC": Decimal(0), "BNB": Decimal(100)}
         self.orders: list[dict[str, Any]] = []
         self.trades: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str]] = []
         self.bodies: list[dict[str, str]] = []
-        self.headers: list[dict[str, str]] = []
         self.faults: dict[tuple[str, str], Fault] = {}
         self.edit: dict[tuple[str, str], Callable[[Any], Any]] = {}
         self.symbols = [_symbol("BTCUSDT", "BTC", "USDT"), _symbol("BNBUSDT", "BNB", "USDT")]
@@ -138,6 +138,10 @@ class CcxtExchange:
         self._thread.join(5)
 
     # -- what the API does
+
+    def note(self, request: tuple[str, str], query: str) -> None:
+        self.requests.append(request)
+        self.bodies.append(dict(parse_qsl(query)))
 
     def now_ms(self) -> int:
         return self.clock.now_ns() // 1_000_000 + self.skew_ms
@@ -263,6 +267,7 @@ class CcxtExchange:
         )
 
     def _find(self, given: dict[str, str]) -> dict[str, Any]:
+        order: dict[str, Any]
         for order in reversed(self.orders):
             if given.get("origClientOrderId") == order["clientOrderId"] or given.get("orderId") == str(
                 order["orderId"]
@@ -383,32 +388,43 @@ def _handler(exchange: CcxtExchange) -> type[BaseHTTPRequestHandler]:
             query = parts.query or body
             headers = {name.lower(): value for name, value in self.headers.items()}
             key = (self.command, parts.path)
-            exchange.requests.append(key)
-            exchange.bodies.append(dict(parse_qsl(query)))
-            exchange.headers.append(headers)
+            exchange.note(key, query)
             fault = exchange.faults.get(key)
-            if fault is not None and fault.times > 0:
-                fault.times -= 1
-            else:
+            if fault is not None and fault.times <= 0:
                 fault = None
+            raw, status = b"", 0
             if fault is None or fault.accepts:
                 status, answer = exchange.answer(self.command, parts.path.removeprefix("/api/v3/"), query, headers)
-                edit = exchange.edit.get(key)
-                raw = json.dumps(edit(answer) if edit is not None else answer).encode()
+                raw = json.dumps(exchange.edit.get(key, lambda told: told)(answer)).encode()
             if fault is None:
                 self._send(status, raw, {"Content-Type": "application/json"})
-            elif fault.kind == "answer":
+            else:
+                fault.times -= 1
+                self._fail(fault)
+
+        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the names http.server looks for
+
+        def _fail(self, fault: Fault) -> None:
+            self.close_connection = fault.kind != "answer"
+            if fault.kind == "answer":
                 self._send(fault.status, fault.body, fault.headers)
             elif fault.kind == "hang":
                 fault.release.wait(30)
-                self.close_connection = True
+            elif fault.kind == "drip":
+                self._drip(fault)
             else:
                 linger = struct.pack("ii", 1, 0)  # a close that resets
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 self.connection.close()
-                self.close_connection = True
 
-        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the names http.server looks for
+        def _drip(self, fault: Fault) -> None:
+            """Send a byte now and then, sooner than a socket times out, until nobody listens any more."""
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            with suppress(OSError):
+                while not fault.release.wait(0.02):
+                    self.wfile.write(b" ")
 
         def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
@@ -418,7 +434,7 @@ def _handler(exchange: CcxtExchange) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
+        def log_message(self, format: str, *args: object) -> None:
             """Tests read `requests`."""
 
     return Handler

@@ -23,7 +23,7 @@ BITCOIN = Instrument(
 
 class CcxtHarness:
     instrument = "BTC"
-    price = Decimal("100")
+    price = Decimal(100)
     lot = Decimal("0.001")
     remembers = True
     has_foreign = True

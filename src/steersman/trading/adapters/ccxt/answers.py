@@ -60,6 +60,12 @@ def unreadable(what: str, found: object) -> Unavailable:
     )
 
 
+def plain(value: Decimal) -> str:
+    """Return a number as people write it: no exponent, no zeros at its end."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def number(value: object, what: str) -> Decimal:
     """Return the finite Decimal of what ccxt handed on as text."""
     try:
@@ -88,7 +94,7 @@ def order(raw: Any) -> Told:
         raise unreadable(f"{what} has an unknown status", raw.get("status"))
     quantity, filled = number(raw.get("amount"), f"{what}: amount"), number(raw.get("filled"), f"{what}: filled")
     if quantity < 0 or filled < 0 or filled > quantity:
-        raise unreadable(f"{what}: filled {filled:f} of {quantity:f} cannot be", raw.get("info"))
+        raise unreadable(f"{what}: filled {plain(filled)} of {plain(quantity)} cannot be", raw.get("info"))
     if status == "filled" and filled < quantity:
         status = "cancelled"
     side = raw.get("side")

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from steersman.kernel.errors import Unavailable
 from steersman.trading.adapters.ccxt.answers import Told, Trade, order, trade, unreadable
-from steersman.trading.adapters.ccxt.calls import Calls, NotThere, Refused
+from steersman.trading.adapters.ccxt.calls import Calls, NotThere
 from steersman.trading.adapters.ccxt.exchanges import Exchange
 from steersman.trading.adapters.ccxt.tracking import Tracked
 
-_PAGE: Final = 500
 _EARLIER_MS: Final = 60_000
 """How much earlier than we sent an order its executions are looked for: clocks differ."""
 
@@ -37,8 +35,6 @@ class Asking:
             raw = self._calls("fetch_order", None, symbol, {"clientOrderId": client_id})
         except NotThere:
             return None
-        except Refused as exc:
-            raise self._unsaid("an order", exc) from exc
         found = order(raw)
         if found.client_id != client_id:
             raise unreadable(f"{self._name} was asked for order {client_id}, and tells another", found.client_id)
@@ -56,10 +52,7 @@ class Asking:
         return [told for told in self._orders("fetch_open_orders", symbol, {}) if told.status == "open"]
 
     def _orders(self, method: str, symbol: str | None, params: Mapping[str, Any]) -> list[Told]:
-        try:
-            raw = self._calls(method, symbol, None, None, params)
-        except Refused as exc:
-            raise self._unsaid("orders", exc) from exc
+        raw = self._calls(method, symbol, None, None, params)
         if not isinstance(raw, list):
             raise unreadable(f"{self._name}: orders are not a list", raw)
         return [order(each) for each in raw]
@@ -68,17 +61,11 @@ class Asking:
         """Return executions of an order that is known there; at most one page, from the last one known on."""
         page, last = self._about.trade_page, tracked.last_trade or ""
         known = {page: int(last) + 1} if page is not None and last.isdigit() else {}
-        try:
-            if self._about.trades == "order":
-                raw = self._calls("fetch_order_trades", tracked.venue_order_id, symbol, None, _PAGE, known)
-            else:
-                since = tracked.last_trade_ms or max(tracked.order.created_at // 1_000_000 - _EARLIER_MS, 0)
-                raw = self._calls("fetch_my_trades", symbol, since, _PAGE, known)
-        except Refused as exc:
-            raise self._unsaid("executions", exc) from exc
+        if self._about.trades == "order":
+            raw = self._calls("fetch_order_trades", tracked.venue_order_id, symbol, None, self._about.page, known)
+        else:
+            since = tracked.last_trade_ms or max(tracked.order.created_at // 1_000_000 - _EARLIER_MS, 0)
+            raw = self._calls("fetch_my_trades", symbol, since, self._about.page, known)
         if not isinstance(raw, list):
             raise unreadable(f"{self._name}: executions are not a list", raw)
         return [trade(each) for each in raw]
-
-    def _unsaid(self, what: str, exc: Refused) -> Unavailable:
-        return Unavailable(f"{self._name} does not tell {what}: {exc.reason}", fix="check what the key may read")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import localcontext
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -34,15 +34,12 @@ class NotThere(Refused):
 class Calls:
     """Calls ccxt. One thread."""
 
-    def __init__(
-        self, *, name: str, about: Exchange, exchange: Any, errors: Any, wire: Wire, secrets: Sequence[str]
-    ) -> None:
+    def __init__(self, *, name: str, about: Exchange, exchange: Any, errors: Any, wire: Wire) -> None:
         self.exchange = exchange
         self._name = name
         self._about = about
         self._errors = errors
         self._wire = wire
-        self._secrets = tuple(secret for secret in secrets if secret)
 
     @contextmanager
     def bounded(self) -> Iterator[None]:
@@ -56,6 +53,7 @@ class Calls:
 
     def apply(self, function: Callable[..., T], *args: Any) -> T:
         """Return what a function of ours makes of ccxt's tables and answers, with the errors of a call of ccxt."""
+        self._wire.begin(changes=False)
         with self._guarded(function.__name__):
             return function(*args)
 
@@ -63,14 +61,32 @@ class Calls:
         """Return what `exchange.method(...)` returns.
 
         Raises:
-            Refused, NotThere: a definite no.
+            Refused: a definite no to a change.
+            NotThere: the exchange has no such order.
             Conflict: the client order id was used before.
             Unavailable: nothing was taken, or nothing was to be taken.
             OutcomeUnknown: a change may have been made.
         """
         self._wire.begin(changes=method in _CHANGING)
         with self._guarded(method):
-            return getattr(self.exchange, method)(*args, **named)
+            result = getattr(self.exchange, method)(*args, **named)
+        self._check_shape(method)
+        return result
+
+    def _check_shape(self, method: str) -> None:
+        """Raise Unavailable unless the answer holds what was asked for: ccxt makes "none" of what it cannot find."""
+        shape = self._about.shapes.get(method)
+        if shape is None:
+            return
+        path, kind = shape
+        told = self._wire.told
+        for key in path:
+            told = told.get(key) if isinstance(told, dict) else None
+        if not isinstance(told, list if kind == "list" else dict):
+            found = self._wire.clean(str(self._wire.told))
+            raise Unavailable(
+                f"{self._name} gave an answer to {method} without what was asked: {found}", fix="try again"
+            )
 
     @contextmanager
     def _guarded(self, what: str) -> Iterator[None]:
@@ -79,13 +95,14 @@ class Calls:
             try:
                 yield
             except self._errors.BaseError as exc:
-                raise self._told(exc) from exc
+                # Without the cause: it quotes whole answers, in which a proxy may show us our own headers.
+                raise self._told(exc) from None
             except _CONFUSED as exc:
                 raise self._unreadable(what, exc) from exc
 
     def _told(self, exc: Exception) -> Exception:
-        e, text = self._errors, self._clean(str(exc))
-        if isinstance(exc, e.DuplicateOrderId) or any(mark in text for mark in self._about.duplicate):
+        e, text = self._errors, self._wire.clean(str(exc))
+        if isinstance(exc, e.DuplicateOrderId) or any(mark in str(exc) for mark in self._about.duplicate):
             return Conflict(
                 f"{self._name} has an order of this id already", fix="look it up; one order id is sent once"
             )
@@ -102,6 +119,8 @@ class Calls:
             )
         if isinstance(exc, e.OrderNotFound):
             return NotThere(text)
+        if isinstance(exc, e.ExchangeError) and not self._wire.changes:
+            return Unavailable(f"{self._name} does not tell: {text}", fix="check what the key may read; try again")
         if isinstance(exc, e.ExchangeError) and self._is_definite(exc):
             return Refused(text)
         return self._unsure(f"{self._name}: {text}")
@@ -116,15 +135,10 @@ class Calls:
         return not self._wire.sent or type(exc) is not self._errors.ExchangeError or (status or 0) >= 400
 
     def _unreadable(self, method: str, exc: Exception) -> SteersmanError:
-        found = f"{type(exc).__name__}: {self._clean(str(exc))}"
+        found = f"{type(exc).__name__}: {self._wire.clean(str(exc))}"
         return self._unsure(f"{self._name} gave an answer to {method} that makes no sense ({found})")
 
     def _unsure(self, message: str) -> SteersmanError:
         if self._wire.sent:
             return OutcomeUnknown(message, fix="run `steersman reconcile`: the order may be there")
         return Unavailable(message, fix="try again; its status page may say more")
-
-    def _clean(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return " ".join(text[:200].split())

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from steersman.trading.adapters.ccxt.wire import Wire
 
 INSTALL: Final = 'pip install "steersman[ccxt]"'
+_TICK_SIZE: Final = 4
+"""ccxt's name for "the precision of a market is the smallest step"."""
 _NEEDED: Final = ("createOrder", "cancelOrder", "fetchOpenOrders", "fetchMyTrades", "fetchBalance", "fetchTickers")
 
 
@@ -63,7 +65,9 @@ def make(settings: CcxtSettings, credentials: Mapping[str, str], clock: Clock) -
 
     about = EXCHANGES[settings.exchange]
     type_, errors = load(settings.exchange)
-    wire = Wire(name=settings.exchange, clock=clock, timeout_s=seconds(settings.timeout))
+    wire = Wire(
+        name=settings.exchange, clock=clock, timeout_s=seconds(settings.timeout), secrets=list(credentials.values())
+    )
     exchange = type_(
         {
             **credentials,
@@ -150,4 +154,9 @@ def _check_abilities(exchange: Any, name: str) -> None:
     if missing:
         raise Misconfigured(
             f"the installed ccxt cannot do {', '.join(missing)} with {name}", fix=f"update ccxt: {INSTALL} --upgrade"
+        )
+    if exchange.precisionMode != _TICK_SIZE:
+        raise Misconfigured(
+            f"the installed ccxt counts the digits of {name}'s prices instead of giving their step",
+            fix='use another version: pip install "ccxt>=4.5"',
         )

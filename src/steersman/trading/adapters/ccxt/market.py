@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from steersman.kernel.errors import Unavailable
 from steersman.trading.adapters.ccxt.answers import Told, Trade, instant, number, unreadable
-from steersman.trading.adapters.ccxt.calls import Calls, Refused
+from steersman.trading.adapters.ccxt.calls import Calls
 from steersman.trading.adapters.ccxt.exchanges import Exchange
 from steersman.trading.adapters.ccxt.placing import from_exchange
 from steersman.trading.model.instrument import Instrument
@@ -78,8 +78,8 @@ class Markets:
         if not symbols:
             return []
         tickers = self._calls("fetch_tickers", list(symbols.values()))
-        if not isinstance(tickers, Mapping):
-            raise unreadable(f"{self._name}: prices are not an object", tickers)
+        if not isinstance(tickers, Mapping) or not any(symbol in tickers for symbol in symbols.values()):
+            raise unreadable(f"{self._name} tells no price of what was asked", tickers)
         return [
             _quote(name, tickers[symbol], now)
             for name, symbol in symbols.items()
@@ -133,12 +133,7 @@ class Markets:
         return Decimal(0)
 
     def _asked(self, symbol: str) -> Mapping[str, Any]:
-        try:
-            ticker = self._calls("fetch_ticker", symbol)
-        except Refused as exc:
-            raise Unavailable(
-                f"{self._name} does not tell the price of {symbol}: {exc.reason}", fix="try again"
-            ) from exc
+        ticker = self._calls("fetch_ticker", symbol)
         if not isinstance(ticker, Mapping):
             raise unreadable(f"the price of {symbol} is not an object", ticker)
         return ticker

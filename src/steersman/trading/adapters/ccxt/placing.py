@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -41,27 +42,26 @@ def refusal(order: Order, about: Exchange, name: str) -> str:
     return ""
 
 
-def off_step(exchange: Any, symbol: str, order: Order) -> str:
-    """Say which number of `order` the market's steps would change, what it would become, and the step; "" if none.
+def off_step(market: Mapping[str, Any], order: Order) -> str:
+    """Say which number of `order` is no multiple of the market's step; "" if all are.
 
     ccxt cuts quantities and rounds prices to the market's precision without a word. An order is what was approved, or
     it is not sent.
     """
-    precision = exchange.market(symbol)["precision"]
-    told = (
-        ("quantity", order.quantity, exchange.amount_to_precision, precision["amount"]),
-        ("limit price", order.limit_price, exchange.price_to_precision, precision["price"]),
-        ("stop price", order.stop_price, exchange.price_to_precision, precision["price"]),
-    )
-    for what, value, to_precision, step in told:
-        if value is not None and Decimal(to_precision(symbol, f"{value:f}")) != value:
-            return f"{what} {value:f} is not a multiple of the market's step {step}"
+    for what, value, kind in (
+        ("quantity", order.quantity, "amount"),
+        ("limit price", order.limit_price, "price"),
+        ("stop price", order.stop_price, "price"),
+    ):
+        step = Decimal(str(market["precision"][kind]))
+        if value is not None and value % step:
+            return f"{what} {value:f} is not a multiple of the market's step {step:f}"
     return ""
 
 
-def outside_limits(exchange: Any, symbol: str, order: Order) -> str:
+def outside_limits(market: Mapping[str, Any], order: Order) -> str:
     """Say which limit of the market `order` is outside of; "" if of none that is known."""
-    limits = exchange.market(symbol)["limits"]
+    limits = market["limits"]
     cost = None if order.limit_price is None else order.quantity * order.limit_price
     for what, value, bounds in (("quantity", order.quantity, "amount"), ("value", cost, "cost")):
         known = limits.get(bounds) or {}

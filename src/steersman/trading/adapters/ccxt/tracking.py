@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from steersman.trading.adapters.ccxt.answers import Told, Trade, unreadable
+from steersman.trading.adapters.ccxt.answers import Told, Trade, plain, unreadable
 from steersman.trading.model.order import Acknowledged, Ended, Execution, Order, Report
 from steersman.trading.model.signal import TimeInForce
 
 _ZERO = Decimal(0)
+_DELAY_NS = 30_000_000_000
+"""How long executions may come after the total they are part of."""
 
 
 class Tracked:
@@ -21,6 +23,7 @@ class Tracked:
         is_cancelling: the exchange took our wish to end it.
         reported: units of it reported as executed in this life.
         seen: ids of those executions.
+        short_since_ns: elapsed time since which the exchange tells fewer executions than it says were filled.
         last_trade: the latest of them, and its time (ms since 1970 UTC), for asking only for later ones.
     """
 
@@ -34,6 +37,7 @@ class Tracked:
         "reported",
         "seen",
         "sent_ns",
+        "short_since_ns",
         "venue_order_id",
     )
 
@@ -46,6 +50,7 @@ class Tracked:
         self.venue_order_id: str | None = None
         self.reported = _ZERO
         self.seen: set[str] = set()
+        self.short_since_ns: int | None = None
         self.last_trade: str | None = None
         self.last_trade_ms: int | None = None
 
@@ -85,18 +90,24 @@ def fresh(tracked: Tracked, trades: Sequence[Trade]) -> list[Trade]:
     return new
 
 
-def executed(tracked: Tracked, new: Sequence[Trade], fees: Mapping[str, Decimal], now: int) -> list[Report]:
-    """Note `new` executions, as `fresh` gave them, and return their reports."""
+def executed(
+    tracked: Tracked, new: Sequence[Trade], fees: Mapping[str, Decimal], market_id: str, now: int
+) -> list[Report]:
+    """Note `new` executions, as `fresh` gave them, and return their reports.
+
+    Exchanges count trades by market, and two orders of ours that meet share one: the id names market and side too.
+    """
     reports: list[Report] = []
     for trade in new:
         tracked.seen.add(trade.trade_id)
+        tracked.short_since_ns = None
         tracked.reported += trade.quantity
         tracked.last_trade = trade.trade_id
         tracked.last_trade_ms = trade.at // 1_000_000 or tracked.last_trade_ms
         reports.append(
             Execution(
                 order_id=tracked.order.order_id,
-                execution_id=trade.trade_id,
+                execution_id=f"{market_id}-{trade.trade_id}-{tracked.order.side.value}",
                 quantity=trade.quantity,
                 price=trade.price,
                 fee=fees[trade.trade_id],
@@ -104,6 +115,16 @@ def executed(tracked: Tracked, new: Sequence[Trade], fees: Mapping[str, Decimal]
             )
         )
     return reports
+
+
+def is_short(tracked: Tracked, told: Told, elapsed_ns: int) -> bool:
+    """Say whether executions have been missing for so long that it is no delay any more."""
+    if told.filled <= tracked.reported:
+        tracked.short_since_ns = None
+        return False
+    if tracked.short_since_ns is None:
+        tracked.short_since_ns = elapsed_ns
+    return elapsed_ns - tracked.short_since_ns > _DELAY_NS
 
 
 def is_over(tracked: Tracked, told: Told) -> bool:
@@ -116,7 +137,7 @@ def is_over(tracked: Tracked, told: Told) -> bool:
         return False
     if tracked.reported > told.filled:
         raise unreadable(
-            f"order {tracked.order.order_id} ended with {told.filled:f} filled, but was executed for more",
+            f"order {tracked.order.order_id} ended with {plain(told.filled)} filled, but was executed for more",
             tracked.reported,
         )
     return tracked.reported == told.filled
@@ -124,7 +145,7 @@ def is_over(tracked: Tracked, told: Told) -> bool:
 
 def ended(order: Order, told: Told, now: int) -> list[Report]:
     """Return the report of the end of an order that is over; filled ones need none."""
-    rest = f"{order.quantity - told.filled:f} not filled"
+    rest = f"{plain(order.quantity - told.filled)} not filled"
     at = told.at or now
     if told.status == "filled":
         return []

@@ -63,6 +63,7 @@ class CcxtVenue:
         self._used: set[OrderId] = set()
         self._reports: list[Report] = []
         self._next_poll_ns: int | None = None
+        self._failure: Unavailable | None = None
 
     def submit(self, order: Order) -> None:
         if order.order_id in self._used:
@@ -88,10 +89,7 @@ class CcxtVenue:
         if why:
             return why
         symbol = self._markets.symbols()[order.instrument]
-        exchange = self._calls.exchange
-        return self._calls.apply(placing.off_step, exchange, symbol, order) or self._calls.apply(
-            placing.outside_limits, exchange, symbol, order
-        )
+        return self._calls.apply(_off_market, self._calls.exchange.markets[symbol], order)
 
     def _send(self, order: Order, symbol: str, client_id: str) -> None:
         tracked = Tracked(order, sent_ns=self._clock.elapsed_ns())
@@ -111,6 +109,15 @@ class CcxtVenue:
             raise
         self._reports += tracked.acknowledge(venue_order_id, self._clock.now_ns())
 
+    def _symbol(self, order: Order, symbols: Mapping[str, str]) -> str:
+        symbol = symbols.get(order.instrument)
+        if symbol is None:
+            raise Unavailable(
+                f"order {order.order_id} is of {order.instrument}, which this venue does not trade any more",
+                fix=f"declare [instrument.{order.instrument}] again, until its orders are over",
+            )
+        return symbol
+
     def _reject(self, order: Order, reason: str) -> None:
         now = self._clock.now_ns()
         self._reports.append(Ended(order_id=order.order_id, how="rejected", reason=reason, at=now))
@@ -127,7 +134,7 @@ class CcxtVenue:
         if tracked is None or tracked.is_cancelling:
             return
         with self._calls.bounded():
-            symbol = self._markets.symbols()[tracked.order.instrument]
+            symbol = self._symbol(tracked.order, self._markets.symbols())
             params = {"clientOrderId": placing.to_exchange(order_id, self._about)}
             try:
                 self._calls("cancel_order", tracked.venue_order_id, symbol, params)
@@ -140,25 +147,31 @@ class CcxtVenue:
             tracked.is_cancelling = True
 
     def poll(self) -> Sequence[Report]:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
         now_ns = self._clock.elapsed_ns()
         if self._tracked and (self._next_poll_ns is None or now_ns >= self._next_poll_ns):
             self._next_poll_ns = now_ns + self._poll_every_ns
-            with self._calls.bounded():
-                self._ask()
+            try:
+                with self._calls.bounded():
+                    self._ask()
+            except Unavailable as exc:
+                # What was learned before goes out first, or an exchange half down would hold it back for ever.
+                if not self._reports:
+                    raise
+                self._failure = exc
         reports, self._reports = self._reports, []
         return reports
 
     def _ask(self) -> None:
-        """Ask about every tracked order, those first that waited longest: a failure ends the round.
-
-        What was learned before a failure stays in the queue.
-        """
+        """Ask about every tracked order, those first that waited longest; a failure ends the round."""
         symbols = self._markets.symbols()
         lists: dict[str, dict[str, Told]] = {}
         for order_id, tracked in list(self._tracked.items()):
             # To the end of the line, so that one that cannot be asked for does not keep the others waiting for ever.
             self._tracked[order_id] = self._tracked.pop(order_id)
-            symbol = symbols[tracked.order.instrument]
+            symbol = self._symbol(tracked.order, symbols)
             if symbol not in lists:
                 lists[symbol] = {told.client_id: told for told in self._asking.open(symbol)}
             client_id = placing.to_exchange(order_id, self._about)
@@ -176,16 +189,21 @@ class CcxtVenue:
         if told.filled > tracked.reported:
             new = tracking.fresh(tracked, self._asking.trades(tracked, symbol))
             fees = {trade.trade_id: self._calls.apply(self._markets.fee, trade, symbol) for trade in new}
-            self._reports += tracking.executed(tracked, new, fees, now)
+            market_id = str(self._calls.exchange.markets[symbol]["id"])
+            self._reports += tracking.executed(tracked, new, fees, market_id, now)
         if tracking.is_over(tracked, told):
             self._reports += tracking.ended(order, told, now)
             del self._tracked[order.order_id]
+        elif tracking.is_short(tracked, told, self._clock.elapsed_ns()):
+            filled, known = answers.plain(told.filled), answers.plain(tracked.reported)
+            what = f"{self._exchange} says {filled} of order {order.order_id} are filled, but does not tell how"
+            raise answers.unreadable(what, f"executions of {known}")
 
     def lookup(self, order_id: OrderId) -> VenueOrder | None:
         with self._calls.bounded():
             symbols = self._markets.symbols()
             tracked = self._tracked.get(order_id)
-            places = [symbols[tracked.order.instrument]] if tracked is not None else list(symbols.values())
+            places = list(symbols.values()) if tracked is None else [self._symbol(tracked.order, symbols)]
             found = self._asking.one(placing.to_exchange(order_id, self._about), places)
         if found is not None:
             return self._markets.told(found)
@@ -224,7 +242,7 @@ class CcxtVenue:
         for known in orders:
             order_id = known.order.order_id
             self._used.add(order_id)
-            if order_id not in self._tracked and known.order.instrument in self._instruments:
+            if order_id not in self._tracked:
                 self._tracked[order_id] = Tracked(known.order, sent_ns=None, acknowledged=known.acknowledged)
 
     def on_bar(self, bar: Bar) -> None:
@@ -232,6 +250,10 @@ class CcxtVenue:
 
     def close(self) -> None:
         self._calls.close()
+
+
+def _off_market(market: Mapping[str, Any], order: Order) -> str:
+    return placing.off_step(market, order) or placing.outside_limits(market, order)
 
 
 def _taken(raw: Any, client_id: str) -> str:
@@ -261,6 +283,5 @@ def create(*, settings: CcxtSettings, instruments: Mapping[str, Instrument], roo
         exchange=exchange,
         errors=errors,
         wire=wire,
-        secrets=list(credentials.values()),
     )
     return CcxtVenue(settings=settings, calls=calls, instruments=instruments, clock=clock)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from requests import exceptions as failed
 from urllib3.exceptions import HTTPError as BrokenBody
 from urllib3.exceptions import NewConnectionError
 
-from steersman.kernel.clock import Clock
+from steersman.kernel.clock import Clock, SystemClock
 from steersman.kernel.errors import Misconfigured, OutcomeUnknown, SteersmanError, Unavailable
 
 RECONCILE: Final = "run `steersman reconcile`: the order may be there"
@@ -26,11 +26,6 @@ _LARGEST_BYTES: Final = 64 * 2**20
 _CHUNK_BYTES: Final = 65_536
 _WAIT_S: Final = 10.0
 """How long to stay away when an exchange asks us to, but does not say for how long."""
-
-
-def cut(text: str) -> str:
-    """Return the first 200 characters of what was found, on one line."""
-    return " ".join(text[:200].split())
 
 
 def address(url: str) -> str:
@@ -45,21 +40,26 @@ class Wire:
 
     Attributes:
         status: of the last answer that was let through to ccxt since `begin`; None: none was.
-        sent: a request that changes something left since `begin`.
+        changes: the call that began asks for something to be done.
+        sent: a request for that left since `begin`.
+        told: the JSON of the last answer that was let through since `begin`.
     """
 
-    def __init__(self, *, name: str, clock: Clock, timeout_s: float) -> None:
+    def __init__(self, *, name: str, clock: Clock, timeout_s: float, secrets: Sequence[str] = ()) -> None:
         self._name = name
+        self._secrets = tuple(secret for secret in secrets if secret)
         self._clock = clock
+        self._watch = SystemClock()  # sockets wait in real time, whatever clock the desk lives by
         self._timeout_s = timeout_s
         self._allowed: frozenset[str] = frozenset()
         self._header: tuple[str, str] | None = None
         self._until_ns: int | None = None
         self._away_until_ns = 0
-        self._changes = False
+        self.changes = False
         self._made: set[str] = set()
         self.status: int | None = None
         self.sent = False
+        self.told: Any = None
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy and no .netrc that only the environment knows of
         # What ccxt touches on a session besides `request`:
@@ -74,7 +74,7 @@ class Wire:
     @contextmanager
     def within(self) -> Iterator[None]:
         """Bound all requests within together by the timeout."""
-        self._until_ns = self._clock.elapsed_ns() + round(self._timeout_s * 1e9)
+        self._until_ns = self._watch.elapsed_ns() + round(self._timeout_s * 1e9)
         try:
             yield
         finally:
@@ -82,8 +82,8 @@ class Wire:
 
     def begin(self, *, changes: bool) -> None:
         """Begin one call of ccxt; with `changes` it asks for something to be done, which must not happen twice."""
-        self._changes = changes
-        self.status, self.sent = None, False
+        self.changes = changes
+        self.status, self.sent, self.told = None, False, None
         self._made.clear()
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class Wire:
         """
         self._check(method, url, given.get("headers") or {})
         # Some exchanges ask questions with POST too: what a request is for decides, not its method.
-        changes = self._changes and method != "GET"
+        changes = self.changes and method != "GET"
         self.status = None
         self.sent = self.sent or changes
         try:
@@ -112,10 +112,11 @@ class Wire:
                 allow_redirects=False,
                 stream=True,
             )
-            body = self._body(answer)
+            with answer:
+                body = self._body(answer)
         except (failed.RequestException, BrokenBody, OSError) as exc:
             raise self._lost(exc, changes=changes) from exc
-        self._judge(answer, body, changes=changes)
+        self.told = self._judge(answer, body, changes=changes)
         self.status = answer.status_code
         return _again(answer, body)
 
@@ -138,7 +139,7 @@ class Wire:
         self._once(method, url)
 
     def _once(self, method: str, url: str) -> None:
-        if not self._changes or method == "GET":
+        if not self.changes or method == "GET":
             return
         path = urlsplit(url).path
         if path in self._made:
@@ -149,7 +150,7 @@ class Wire:
         """Return what is left of the time of this call."""
         if self._until_ns is None:
             return self._timeout_s
-        left = min((self._until_ns - self._clock.elapsed_ns()) / 1e9, self._timeout_s)
+        left = min((self._until_ns - self._watch.elapsed_ns()) / 1e9, self._timeout_s)
         if left <= 0:
             raise Unavailable(
                 f"{self._name}: {self._timeout_s:g} s were over before everything was asked", fix="raise timeout"
@@ -160,13 +161,13 @@ class Wire:
         """Return the body, read with an eye on the clock: a socket timeout starts again with every byte."""
         parts, size = [], 0
         # Not from the start of the call: an answer on its way has waited long enough to be read.
-        until_ns = self._clock.elapsed_ns() + round(self._timeout_s * 1e9)
+        until_ns = self._watch.elapsed_ns() + round(self._timeout_s * 1e9)
         while part := answer.raw.read1(_CHUNK_BYTES, decode_content=True):
             parts.append(part)
             size += len(part)
             if size > _LARGEST_BYTES:
                 raise failed.ContentDecodingError(f"more than {_LARGEST_BYTES} bytes")
-            if self._clock.elapsed_ns() > until_ns:
+            if self._watch.elapsed_ns() > until_ns:
                 raise failed.ReadTimeout(f"only {size} bytes in {self._timeout_s:g} s")
         return b"".join(parts)
 
@@ -182,8 +183,14 @@ class Wire:
             return OutcomeUnknown(f"{self._name} {what}", fix=RECONCILE)
         return Unavailable(f"{self._name} {what}", fix="try again; its status page may say more")
 
-    def _judge(self, answer: requests.Response, body: bytes, *, changes: bool) -> None:
-        """Raise unless the answer is one that ccxt may read."""
+    def clean(self, text: str) -> str:
+        """Return the first 200 characters of what was found, on one line and without our secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return " ".join(text[:200].split())
+
+    def _judge(self, answer: requests.Response, body: bytes, *, changes: bool) -> Any:
+        """Return the JSON of an answer that ccxt may read; raise for any other."""
         status = answer.status_code
         if status in (418, 429):
             wait_s = _seconds(answer.headers.get("Retry-After"))
@@ -192,11 +199,13 @@ class Wire:
                 f"{self._name} answered {status}: too many requests; nothing was taken",
                 fix=f"wait {wait_s:g} s; ask less often (poll_every)",
             )
-        found = cut(body.decode(errors="replace"))
+        found = self.clean(body[:10_000].decode(errors="replace"))
         if status >= 500 or 300 <= status < 400:
             raise self._unsure(f"answered {status}: {found or 'nothing'}", changes=changes)
-        if not _is_json(body):
+        told = _json(body)
+        if told is None:
             raise self._unsure(f"answered {status} with something unreadable: {found or 'nothing'}", changes=changes)
+        return told
 
 
 def _refused(exc: Exception) -> bool:
@@ -212,11 +221,12 @@ def _seconds(text: str | None) -> float:
     return _WAIT_S
 
 
-def _is_json(body: bytes) -> bool:
-    try:
-        return isinstance(decode(body.decode()), dict | list)
-    except (ValueError, RecursionError):
-        return False
+def _json(body: bytes) -> Any:
+    """Return the object or list that `body` is; None if it is neither."""
+    with suppress(ValueError, RecursionError):
+        told = decode(body.decode())
+        return told if isinstance(told, dict | list) else None
+    return None
 
 
 def decode(text: str) -> Any:
