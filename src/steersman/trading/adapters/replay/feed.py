@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from steersman.trading.adapters.replay.rows import Reading, lines, shown
+from steersman.trading.adapters.replay.receipts import Receipts, Validation
+from steersman.trading.adapters.replay.rows import Line, Reading, lines, shown
 from steersman.trading.model.bar import Bar
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.ports import BadBar, Gap, Session
@@ -34,6 +35,14 @@ def _refused(at: int, order: int, name: str, reason: str, row: Mapping[str, str]
     return _Found(at=at, order=order, bad=BadBar(instrument=name, reason=reason, found=shown(row), place=place))
 
 
+def _opened(rows: Iterator[Line], validation: Validation) -> Iterator[Line]:
+    """Yield `rows`; whether the file is still the one that was digested is asked when the first one is read."""
+    for first in rows:
+        validation.begun()
+        yield first
+        yield from rows
+
+
 class ReplayFeed:
     """A feed over files; reads them again for each pass, one row of each at a time."""
 
@@ -46,13 +55,14 @@ class ReplayFeed:
         self._paths = {name: root / settings.files.replace(PLACE, name) for name in instruments}
         self._first = 1
         self._reading = Reading(close_time=settings.close_time, tz=settings.tz)
+        self._receipts = Receipts(root, settings)
 
     def sessions(self) -> Iterator[Session]:
         """Yield instants in order (trading.ports.Feed); every file must be there before the first one."""
         self._first = self._first_instant()
         files = [lines(path) for path in self._paths.values()]
         rows = [
-            self._rows(order, name, self._paths[name].name, file)
+            self._rows(order, name, self._paths[name], file)
             for order, (name, file) in enumerate(zip(self._paths, files, strict=True))
         ]
         merged = heapq.merge(*rows, key=lambda found: (found.at, found.order))
@@ -80,13 +90,12 @@ class ReplayFeed:
                     days.add(at)
         return len(days)
 
-    def _rows(
-        self, order: int, name: str, file: str, rows: Iterator[tuple[int, Mapping[str, str]]]
-    ) -> Iterator[_Found]:
+    def _rows(self, order: int, name: str, path: Path, rows: Iterator[Line]) -> Iterator[_Found]:
         """Yield the rows of one file; its instants never go back: what comes late is reported where it stands."""
-        last_at, last_day = 0, None
-        for number, row in rows:
-            place = f"{file}:{number}"
+        last_at, last_day, number = 0, None, 0
+        validation = self._receipts.open(path)
+        for number, row in _opened(rows, validation):
+            place = f"{path.name}:{number}"
             try:
                 day, at = self._reading.at(row.get("date", ""))
             except ValueError:
@@ -100,13 +109,14 @@ class ReplayFeed:
                 yield _refused(last_at, order, name, reason, row, place)
                 continue
             try:
-                bar = self._reading.bar(name, at, row)
+                bar = validation.bar(self._reading, name, at, number, row)
             except ValueError as exc:
                 yield _refused(at, order, name, str(exc), row, place)
                 last_at = at
                 continue
             yield _Found(at=at, order=order, bar=bar, gap=self._gap(name, last_day, day, last_at, at))
             last_at, last_day = at, day
+        validation.done(number)
 
     def _first_instant(self) -> int:
         """Return the earliest first instant of the files: where rows stand that have no instant of their own."""
