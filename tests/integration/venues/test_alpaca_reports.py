@@ -87,6 +87,34 @@ def test_many_orders_that_end_at_once_cost_a_few_requests(desk: AlpacaDesk) -> N
     assert sorted(e.order_id for e in desk.of(Ended)) == ids[100:]
 
 
+def test_many_orders_that_ended_while_down_cost_a_few_requests(desk: AlpacaDesk) -> None:
+    for number in range(50):
+        desk.submit(desk.order(f"alpha0000000000000{number:03}a", lots=1))
+    desk.poll()
+    known = desk.open_orders()
+    desk.trade(50)
+    desk.restart(known)
+    before = desk.exchange.count("GET")
+    desk.poll()
+    assert desk.exchange.count("GET") - before == 3
+    assert len(desk.executions()) == 50
+
+
+def test_an_order_of_others_that_cannot_be_read_does_not_hide_ours(desk: AlpacaDesk) -> None:
+    for number in range(5):
+        desk.submit(desk.order(f"alpha0000000000000{number:03}a", lots=1))
+    desk.harness.place_foreign("several legs", Decimal(5))
+    desk.harness.place_foreign("others", Decimal(5))
+    desk.told("several legs").update(symbol=None, side="", qty=None, filled_qty=None)
+    desk.trade(5)
+    desk.exchange.fill(desk.exchange.of("others"), Decimal(1), Decimal(100))
+    desk.exchange.fills[-1]["price"] = None
+    desk.poll()
+    assert len(desk.executions()) == 5
+    with pytest.raises(Unavailable):
+        desk.venue.open_orders()  # asked for all of them, it does not leave one out
+
+
 def test_orders_that_a_page_of_ended_ones_leaves_out_are_asked_for(desk: AlpacaDesk) -> None:
     ids = [f"alpha0000000000000{number:03}a" for number in range(6)]
     for order_id in ids:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeVar
 
+import msgspec
+
 from steersman.kernel.clock import iso
 from steersman.trading.adapters.alpaca.client import Client
 from steersman.trading.adapters.alpaca.wire import (
@@ -46,16 +48,17 @@ class Account:
             raise Malformed(f"alpaca: asked for order {venue_order_id}, told of {found.id[:48]!r}")
         return found
 
-    def open_orders(self) -> list[OrderJson]:
-        """Return every order that may still trade, oldest first."""
+    def open_orders(self, *, lenient: bool = False) -> list[OrderJson]:
+        """Return every order that may still trade, oldest first; `lenient` leaves out those that cannot be read."""
         found: dict[str, OrderJson] = {}
         after = ""
         for _ in range(_MOST_PAGES):
             params = {"status": "open", "limit": str(_ORDERS_A_PAGE), "direction": "asc"}
-            page = self._page("/v2/orders", {**params, **({"after": after} if after else {})}, OrderJson)
+            query = {**params, **({"after": after} if after else {})}
+            page, size = self._page("/v2/orders", query, OrderJson, lenient=lenient)
             new = [order for order in page if order.id not in found]
             found.update((order.id, order) for order in new)
-            if len(page) < _ORDERS_A_PAGE:
+            if size < _ORDERS_A_PAGE:
                 return list(found.values())
             if not new:
                 break
@@ -64,8 +67,11 @@ class Account:
         raise Malformed(f"alpaca: the list of open orders does not end ({len(found)} so far)")
 
     def closed_orders(self, since: int) -> list[OrderJson]:
-        """Return the newest orders made at `since` (ns) or later that will not trade any more: one page, not all."""
-        return self._page(
+        """Return the newest orders made at `since` (ns) or later that will not trade any more: one page, not all.
+
+        Those that cannot be read are left out.
+        """
+        page, _ = self._page(
             "/v2/orders",
             {
                 "status": "closed",
@@ -74,21 +80,26 @@ class Account:
                 "after": iso(since - _MARGIN_NS),
             },
             OrderJson,
+            lenient=True,
         )
+        return page
 
     def fills(self, since: int, venue_order_id: str = "") -> Iterator[FillJson]:
-        """Yield the executions at `since` (ns) or later, of one order if it is named; one id comes once."""
+        """Yield the executions at `since` (ns) or later, of one order if it is named; one id comes once.
+
+        Without an order, those that cannot be read are left out: they may be anybody's.
+        """
         seen: set[str] = set()
         params = {"after": iso(since - _MARGIN_NS), "direction": "asc", "page_size": str(_FILLS_A_PAGE)}
         if venue_order_id:
             params["order_id"] = venue_order_id
         for _ in range(_MOST_PAGES):
-            page = self._page("/v2/account/activities/FILL", params, FillJson)
+            page, size = self._page("/v2/account/activities/FILL", params, FillJson, lenient=not venue_order_id)
             new = [fill for fill in page if fill.id not in seen]
             seen.update(fill.id for fill in new)
             # The filter by order is young, and a server without it tells all: the rest is dropped here.
             yield from (fill for fill in new if venue_order_id in ("", fill.order_id))
-            if len(page) < _FILLS_A_PAGE:
+            if size < _FILLS_A_PAGE:
                 return
             if not new:
                 break
@@ -97,7 +108,8 @@ class Account:
 
     def positions(self) -> list[PositionJson]:
         """Return what is held."""
-        return self._page("/v2/positions", {}, PositionJson)
+        page, _ = self._page("/v2/positions", {}, PositionJson)
+        return page
 
     def _one(self, path: str, params: dict[str, str]) -> OrderJson | None:
         answer = self._client.get(path, params)
@@ -109,8 +121,19 @@ class Account:
             return None
         raise self._client.refused(f"GET {path}", answer)
 
-    def _page(self, path: str, params: dict[str, str], type_: type[_Row]) -> list[_Row]:
+    def _page(
+        self, path: str, params: dict[str, str], type_: type[_Row], *, lenient: bool = False
+    ) -> tuple[list[_Row], int]:
+        """Return the rows of one page, and how many there were with those left out."""
         answer = self._client.get(path, params)
         if answer.status != 200:
             raise self._client.refused(f"GET {path}", answer)
-        return decode(answer.body, list[type_], f"GET {path}")  # type: ignore[valid-type]
+        raw = decode(answer.body, list[msgspec.Raw], f"GET {path}")
+        rows = []
+        for row in raw:
+            try:
+                rows.append(decode(bytes(row), type_, f"GET {path}"))
+            except Malformed:
+                if not lenient:
+                    raise
+        return rows, len(raw)

@@ -92,8 +92,10 @@ class Watch:
         if not self._tracked:
             return
         self._client.begin()
-        listed = _Listed(self._account.open_orders())
-        gone = [t.made_at for t in self._tracked.values() if t.venue_order_id and listed.of(t) is None]
+        # What cannot be read is not ours, or is asked for by its id below and said there.
+        listed = _Listed(self._account.open_orders(lenient=True))
+        here = [tracked for tracked in self._tracked.values() if tracked.is_there]
+        gone = [t.made_at or t.order.created_at for t in here if listed.of(t) is None]
         if len(gone) > _FEW:
             # A market that opens ends many at once: one page instead of a request for each.
             listed.add(self._account.closed_orders(min(gone)))
