@@ -120,7 +120,13 @@ PARAMETERS: Final = (
     _number("approval_notional", Kind.DECIMAL, "currency", "20000", "Order value above which a person is asked."),
     _flag("price_optional", "false", "Whether a signal may come without the price its source saw (PRICE_DRIFT)."),
     _number("price_drift", Kind.RATIO, "ratio", "0.02", "How far the price may be from the one the source saw."),
-    _number("stop_collar", Kind.RATIO, "ratio", "0.5", "How far the price of a stop order may be from the last price."),
+    _number(
+        "stop_collar",
+        Kind.RATIO,
+        "ratio",
+        "0.5",
+        "How far a stop order, or an exit that waits for its target, may be from the last price.",
+    ),
     _number(
         "period_collar", Kind.RATIO, "ratio", "0.3", "Largest move of the price over the look-back period.", high="10"
     ),

@@ -102,7 +102,7 @@ IN_THE_WAY: dict[str, dict[str, Any]] = {
     "DUPLICATE_CONTENT": {"repeated_content": 3},
     "TICK": {"limit_price": 100.005},
     "LOT": {"quantity": 10.5},
-    "PRICE_COLLAR": {"limit_price": 120},
+    "PRICE_COLLAR": {"limit_price": 94},
     "PERIOD_COLLAR": {"period_price": None},
     "PRICE_DRIFT": {"source_price": None},
     "MESSAGE_RATE": {"messages": 5},
@@ -244,6 +244,15 @@ def test_a_stop_may_be_far_away_and_its_limit_must_be_near_it(facts: dict[str, A
     judged = judge(some_facts(**{"limited": False, **facts}), some_limits(stop_collar=0.5))
     assert tuple(code for code in judged.failed if code != "PRICE_COLLAR" or code in failed) == failed
     assert bool(judged.failed) == bool(failed)
+
+
+def test_an_exit_may_wait_for_its_target_as_far_away_as_a_stop() -> None:
+    long, short = {"direction": -1, "position": 10, "own_position": 10}, {"direction": 1, "position": -10}
+    for held, target, beyond, against in ((long, 150, 150.01, 94), (short, 50, 49.99, 106)):
+        assert judge(some_facts(**held, limit_price=target), some_limits()).outcome == "accept"
+        for price in (beyond, against):
+            assert judge(some_facts(**held, limit_price=price), some_limits()).failed == ("PRICE_COLLAR",)
+    assert judge(some_facts(limit_price=94), some_limits()).failed == ("PRICE_COLLAR",), "an entry may not wait so far"
 
 
 def test_a_stop_order_needs_the_cash_of_its_own_price() -> None:

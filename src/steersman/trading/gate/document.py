@@ -19,6 +19,7 @@ _CONDITIONS = {
     "spending": "it buys and is no exit",
     "shorts_allowed": "shorts are allowed",
     "stopping": "it is a stop order",
+    "waiting_exit": "it is an exit at a better price than the last one",
     "quoted_entry": "it is no exit and a quote has both sides",
     "unpriced": "the source gave no price and need not",
     "balancing": "it takes the net sum towards zero and not beyond",

@@ -80,6 +80,9 @@ CONDITIONS: Final[dict[str, str]] = {
     "spending": "direction > 0 and not reducing",
     "shorts_allowed": "allow_short",
     "stopping": "stop_price is not None",
+    # It waits at a better price than the last one, as the target of a position does.
+    "waiting_exit": "reducing and price is not None and limit_price is not None"
+    " and direction * (price - limit_price) >= 0",
     "quoted_entry": "not reducing and bid is not None and ask is not None",
     "unpriced": "price_optional and source_price is None",
     # It takes the sum of all positions towards zero and not beyond. An unknown sum is not made smaller.
@@ -227,6 +230,10 @@ def vector_conditions() -> dict[str, pl.Expr]:
         "spending": (pl.col("direction") > 0) & ~reducing,
         "shorts_allowed": pl.col("allow_short"),
         "stopping": pl.col("stop_price").is_not_null(),
+        "waiting_exit": (
+            reducing
+            & (pl.col("direction").cast(pl.Int128) * (pl.col("price").cast(pl.Int128) - pl.col("limit_price")) >= 0)
+        ).fill_null(value=False),
         "quoted_entry": ~reducing & pl.col("bid").is_not_null() & pl.col("ask").is_not_null(),
         "unpriced": pl.col("price_optional") & pl.col("source_price").is_null(),
         "balancing": (

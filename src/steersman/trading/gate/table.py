@@ -302,18 +302,21 @@ CHECKS: Final[tuple[Check, ...]] = (
         code="PRICE_COLLAR",
         meaning=(
             "The limit price is near the last price; of a stop-limit order, near its stop price, for that is where it "
-            "works. A stop waits for another market than this one, so its price may be further away, within a collar "
-            "of its own: what lies beyond is a slip, or protects nothing."
+            "works. A stop order, and an exit that waits at a better price (a target), are for another market than "
+            "this one: they may be further away, within `stop_collar`. What lies beyond is a slip, or does nothing."
         ),
         seen=When(
             "stopping",
             When("at_market", _away(_F("stop_price"), _PRICE), _away(_F("limit_price"), _F("stop_price"))),
             _away(_F("limit_price"), _PRICE),
         ),
-        allowed=When("stopping", When("at_market", _F("stop_collar"), _F("price_collar")), _F("price_collar")),
-        on_missing="no price has come yet",
+        allowed=When(
+            "stopping",
+            When("at_market", _F("stop_collar"), _F("price_collar")),
+            When("waiting_exit", _F("stop_collar"), _F("price_collar")),
+        ),
         unit="ratio",
-        exits="are stopped: a mistyped price costs as much on the way out",
+        exits="are stopped: a mistyped price costs as much on the way out; a target may be as far away as a stop",
         rule=f"{_SEC}(c)(1)(ii); {_RTS} art. 15(1)(a)",
     ),
     Check(
