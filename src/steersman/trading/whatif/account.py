@@ -14,6 +14,7 @@ from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.lifecycle import Status
 
 _ZERO: Final = Decimal(0)
+_DAY_NS: Final = 24 * 3600 * 10**9
 Key = tuple[str, str]
 """Strategy and instrument."""
 
@@ -26,6 +27,9 @@ class Account:
         self.flow: defaultdict[Key, Decimal] = defaultdict(Decimal)
         """Money in (sales) and out (buys, fees)."""
         self.fees: defaultdict[Key, Decimal] = defaultdict(Decimal)
+        self.of_day = _ZERO
+        """What the day made up to its last mark."""
+        self._marked_at = 0
         self.peak = capital
         self.drawdown = _ZERO
         """The deepest at the end of a session so far, 0..1."""
@@ -57,15 +61,20 @@ class Account:
         self.state.book.prices[name] = price
         self.state.nano[name] = to_nano(price)
 
-    def marked(self) -> Decimal:
-        """End a session; return the equity."""
-        self.state.book.close_session()
-        return self.state.book.equity()
-
-    @property
-    def of_session(self) -> Decimal:
-        """What the session that ended last made."""
-        return self.state.book.marked - self.state.book.before
+    def marked(self, mark: e.AccountMarked) -> Decimal:
+        """End a session, or look at the account within a day, as the trader did at this mark; return the equity."""
+        book = self.state.book
+        if mark.session:
+            book.close_session()
+            self.of_day = book.marked - book.before
+            return book.equity()
+        if self._marked_at and mark.at // _DAY_NS > self._marked_at // _DAY_NS:
+            book.close_day(book.equity())
+        self._marked_at = mark.at
+        equity = book.equity()
+        book.peak = max(book.peak, equity)
+        self.of_day = equity - book.marked
+        return equity
 
     def measured(self, equity: Decimal) -> Decimal:
         """Take in the equity at the end of a session; return how far it is (0..1) below the highest."""

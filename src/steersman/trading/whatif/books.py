@@ -85,6 +85,18 @@ class Books:
                 self.other.ended(order.order_id, Status.CANCELLED)
                 self._blocked.add(order.order_id)
 
+    def _end_alternatives(self, order_id: str) -> None:
+        """End what was only to trade if this order did not."""
+        if self.other is None or self.other.leaves(order_id) > 0:
+            return
+        done = self.other.state.order(order_id)
+        if done is None or done.order.group is None:
+            return
+        for found in list(self.other.state.open.values()):
+            if found.order.group == done.order.group:
+                self.other.ended(found.order.order_id, Status.CANCELLED)
+                self._blocked.add(found.order.order_id)
+
     def _part(self) -> Account:
         if self.other is None:
             self.other = self.actual.copied()
@@ -104,6 +116,7 @@ class Books:
                 self.other.ended(order_id, Status.EXPIRED)
             elif order_id not in self._blocked:
                 self.other.filled(fill)
+                self._end_alternatives(order_id)
                 self._tally.modelled_fills += 1
 
     def submitted(self, order: e.OrderSubmitted) -> None:
@@ -132,6 +145,7 @@ class Books:
         if quantity > 0:
             fee = self._model.fee(fill, quantity, first=first)
             self.other.filled(msgspec.structs.replace(fill, quantity=quantity, fee=fee))
+            self._end_alternatives(fill.order_id)
         if left > quantity and self.actual.leaves(fill.order_id) <= 0:
             self.other.filled(self._model.more(fill, left - quantity))
             self._tally.modelled_fills += 1
@@ -149,8 +163,8 @@ class Books:
 
         What the books differ by is what the recorded equity would have differed by.
         """
-        folded = self.actual.marked()
-        other = folded if self.other is None else self.other.marked()
+        folded = self.actual.marked(mark)
+        other = folded if self.other is None else self.other.marked(mark)
         would_be = mark.equity + (other - folded)
         below = self.actual.measured(mark.equity)
         if self.other is None:
@@ -163,7 +177,7 @@ class Books:
         return msgspec.structs.replace(
             mark,
             equity=would_be,
-            day_pnl=mark.day_pnl + self.other.of_session - self.actual.of_session,
+            day_pnl=mark.day_pnl + self.other.of_day - self.actual.of_day,
             drawdown_ratio=round(float(below_other), 9),
         )
 

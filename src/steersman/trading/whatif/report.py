@@ -58,7 +58,7 @@ class Slice(msgspec.Struct, frozen=True):
 
 
 class Point(msgspec.Struct, frozen=True, array_like=True):
-    """The end of one session: ns since 1970, equity and drawdown (0..1), as recorded and as it would have been."""
+    """A mark of the account: ns since 1970, equity and drawdown (0..1), as recorded and as it would have been."""
 
     at: int
     equity_before: Decimal

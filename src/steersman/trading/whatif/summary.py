@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,7 @@ from steersman.trading.whatif.account import Account
 from steersman.trading.whatif.costs import Schedule
 from steersman.trading.whatif.history import History
 from steersman.trading.whatif.market import Market
-from steersman.trading.whatif.outcome import Sent
+from steersman.trading.whatif.outcome import Mark, Sent
 from steersman.trading.whatif.report import (
     CheckChange,
     FeeModel,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 OUTCOMES: Final = ("accept", "adjust", "hold", "reject")
 _ZERO: Final = Decimal(0)
+_MOST_MARKS: Final = 20_000
+_DAY_NS: Final = 24 * 3600 * 10**9
 _EXACT: Final = (
     "Blocked and shrunk orders are exact as long as the strategies' signals do not depend on fills (they do not see"
     " them), our size did not move the price and no order of ours took what another one wanted; a smaller order gets"
@@ -121,7 +123,7 @@ def summarised(asked: Asked, found: Found, took: Took) -> Report:
         note=_note(found),
         curve=tuple(
             Point(m.at, m.recorded, m.other, round(float(m.drawdown), 9), round(float(m.drawdown_other), 9))
-            for m in walk.books.marks
+            for m in _thinned(walk.books.marks)
         ),
         took=took,
     )
@@ -180,6 +182,11 @@ def _slices(found: Found) -> tuple[tuple[Slice, ...], tuple[Slice, ...]]:
                 money[key[part]][place] += value
         made.append(tuple(_slice(name, counts[name], money[name]) for name in sorted({*counts, *money})))
     return made[0], made[1]
+
+
+def _thinned(marks: Sequence[Mark]) -> Iterable[Mark]:
+    """Return the marks, of very many the last of each day (UTC)."""
+    return marks if len(marks) <= _MOST_MARKS else {mark.at // _DAY_NS: mark for mark in marks}.values()
 
 
 def _slice(name: str, counts: list[int], money: list[Decimal]) -> Slice:

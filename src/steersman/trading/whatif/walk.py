@@ -304,6 +304,7 @@ class Walk:
     def _order(self, row: Row, quantity: Decimal) -> e.OrderSubmitted:
         signal = self._signal_of(row.stream, row.signal_id) or _signal(row)
         scope: Scope = self._history.scopes[row.scope]
+        parent = parent_of(row.signal_id)
         return e.OrderSubmitted(
             order_id=f"whatif-{row.signal_id}",
             signal_id=f"whatif-{row.signal_id}",
@@ -319,6 +320,7 @@ class Walk:
             decision_price=None if row.facts.price is None else from_nano(row.facts.price),
             policy_version=scope.version,
             at=row.at,
+            group=None if parent is None else parent.group,
         )
 
 
