@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 
 from steersman.bootstrap.desk import Desk
 from steersman.console.intake import Bucket, Strangers, Turned, Workers, answered, body_of, failed, opens, refused
-from steersman.kernel.errors import Unavailable
+from steersman.kernel.errors import Misconfigured, Unavailable
 from steersman.trading import events as e
 from steersman.trading import queries
 from steersman.trading.handlers.commands import decided_id
@@ -47,8 +47,9 @@ class Api:
 
     async def _guarded(self, request: Request, work: Callable[[bytes], Response]) -> Response:
         try:
-            if not opens(self._desk.workspace.api_token, _bearer(request)):
-                return await self._workers.run(self._stranger, timeout_s=_TIMEOUT_S)
+            closed = self._closed(request)
+            if closed is not None:
+                return await self._workers.run(lambda: self._stranger(closed), timeout_s=_TIMEOUT_S)
             if not self._bucket.take():
                 fix = f"send up to {MAX_SIGNALS:,} signals in one request"
                 return refused(429, f"more than {_PER_S:g} requests per second", fix=fix, retry_after_s=1)
@@ -59,12 +60,19 @@ class Api:
         except Exception as exc:  # noqa: BLE001 - the edge of a request
             return failed(exc)
 
-    def _stranger(self) -> Response:
-        if self._strangers.may_record():
-            what = f"no token, or a wrong one{self._strangers.untold()}"
-            self._door.refuse(unreadable(what, fix="`steersman signal hook --api` prints the token"))
+    def _closed(self, request: Request) -> NotASignal | None:
+        """Return why a request may not enter, None if it may."""
+        try:
+            known = opens(self._desk.workspace.api_token, _bearer(request))
+        except Misconfigured as exc:
+            return unreadable(f"the API is closed: {exc.message}", fix=exc.fix)
         fix = "send Authorization: Bearer TOKEN; `steersman signal hook --api` prints the token"
-        return refused(401, "no token, or a wrong one", fix=fix, www_authenticate="Bearer")
+        return None if known else unreadable("no token, or a wrong one", fix=fix)
+
+    def _stranger(self, why: NotASignal) -> Response:
+        if self._strangers.may_record():
+            self._door.refuse(unreadable(f"{why.message}{self._strangers.untold()}", fix=why.fix))
+        return refused(401, why.message, fix=why.fix, www_authenticate="Bearer")
 
     def _take(self, body: bytes) -> Response:
         answers: list[Answer] = []

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 
 from steersman.bootstrap.desk import Desk
 from steersman.console.intake import Strangers, Turned, Workers, answered, body_of, failed, opens, refused
+from steersman.kernel.errors import Misconfigured
 from steersman.trading.sources import Answer, Declared, Door, NotASignal, unreadable
 from steersman.trading.sources.tradingview import SECRETS, mentions, read_alert, row_of
 
@@ -59,8 +60,12 @@ class Hooks:
         if strategy not in self._declared.strategies:
             what = f"an alert for {strategy[:60]!r}, which is no strategy of this desk"
             return self._stranger(strategy, unreadable(what, fix=_FIX), 401)
-        if not secret or not opens(self._desk.workspace.hook_secret(strategy), secret):
-            what = "an alert without a secret" if not secret else "an alert with a wrong secret"
+        try:
+            known = opens(self._desk.workspace.hook_secret(strategy), secret)
+        except Misconfigured as exc:
+            return self._stranger(strategy, unreadable(f"this hook is closed: {exc.message}", fix=exc.fix), 401)
+        if not known:
+            what = "an alert with a wrong secret" if secret else "an alert without a secret"
             return self._stranger(strategy, unreadable(what, fix=_FIX), 401)
         return self._known(strategy, alert, secret)
 

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from steersman.console.token import read
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Misconfigured, SteersmanError, Unavailable
+from steersman.kernel.errors import SteersmanError, Unavailable
 
 T = TypeVar("T")
 _WORKERS: Final = 8
@@ -169,9 +169,6 @@ def refused(status: int, reason: str, *, fix: str, retry_after_s: int = 0, **hea
 
 def failed(exc: Exception) -> Response:
     """Return the answer to a request that could not be worked on: by our fault, or because the core is away."""
-    if isinstance(exc, Misconfigured):
-        print(f"desk: {exc}", file=sys.stderr, flush=True)
-        return refused(503, "this door is not set up", fix="the terminal of `steersman up` says what to change")
     if isinstance(exc, SteersmanError):
         # Not its message, which names paths of this machine: a hook is asked from outside.
         fix = "start the core (steersman up) and send it again with the same ids: nothing is done twice"

@@ -158,12 +158,19 @@ def test_a_renewed_token_counts_at_once(door: Door) -> None:
     assert door.post(a_wish())[0] == 202
 
 
-def test_a_token_that_others_can_read_opens_nothing(door: Door) -> None:
-    door.here.desk.workspace.api_token.chmod(0o644)
+def test_a_key_that_others_can_read_opens_nothing(door: Door) -> None:
+    workspace = door.here.desk.workspace
+    workspace.api_token.chmod(0o644)
+    workspace.hook_secret("trend").chmod(0o640)
     status, _, said = door.post(a_wish())
-    assert status == 503
-    assert door.token not in json.dumps(said)
+    assert status == 401
+    assert "can be read by other users" in said["error"]
+    assert "chmod 600" in said["fix"]
+    status, _, said = door.alerted()
+    assert (status, said["error"]) == (401, "no such hook, or a wrong secret")
     assert submitted(door.ledger) == []
+    reasons = [refused.reason for refused in refusals(door.ledger)]
+    assert [reason.partition(":")[0] for reason in reasons] == ["the API is closed", "this hook is closed"]
 
 
 def test_a_body_of_more_than_a_megabyte_is_not_read(door: Door) -> None:
