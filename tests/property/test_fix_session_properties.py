@@ -69,6 +69,8 @@ class Reference:
         self.expects += 1
         if send.type == "A":
             self._log_on()
+        elif send.type == "1":
+            self.say("0", (112, dict(send.body)[112]))
         elif send.type == "D":
             self.orders.append(dict(send.body)[11])
 

@@ -21,7 +21,7 @@ class Wire:
         port: where the venue connects.
         to_them, to_us: what is made of the bytes of one read on their way; the tests change it.
         open: whether new connections are passed on.
-        sent: everything the venue sent that left it, before `to_them`.
+        sent, heard: everything the venue sent and everything said to it, before `to_them` and `to_us`.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Wire:
         self.to_them: Change = _same
         self.to_us: Change = _same
         self.open = True
-        self.sent = bytearray()
+        self.sent, self.heard = bytearray(), bytearray()
         self.connections = 0
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lock = threading.Lock()
@@ -75,17 +75,16 @@ class Wire:
     def _pump(self, source: socket.socket, sink: socket.socket, outward: bool) -> None:
         try:
             while data := source.recv(65_536):
-                if outward:
-                    self.sent += data
                 changed = (self.to_them if outward else self.to_us)(data)
                 if changed:
                     sink.sendall(changed)
+                # Noted when it has been passed on: who waits for it here may change the wire afterwards.
+                noted = self.sent if outward else self.heard
+                noted += data
         except OSError:
             pass  # cut
         finally:
             for end in (source, sink):
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
-                if outward:
-                    continue
-            source.close()
+            source.close()  # the other direction closes the other end

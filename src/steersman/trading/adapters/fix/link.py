@@ -15,8 +15,19 @@ import apsw
 
 from steersman.kernel import references
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import OutcomeUnknown, SteersmanError, Unavailable
-from steersman.trading.adapters.fix.session import Action, Deliver, Drop, Lost, Send, Session, State, Terms, Up
+from steersman.kernel.errors import Misconfigured, OutcomeUnknown, SteersmanError, Unavailable
+from steersman.trading.adapters.fix.session import (
+    Action,
+    Deliver,
+    Drop,
+    Lost,
+    Send,
+    Session,
+    Skipped,
+    State,
+    Terms,
+    Up,
+)
 from steersman.trading.adapters.fix.settings import FixSettings
 from steersman.trading.adapters.fix.store import Store
 from steersman.trading.adapters.fix.wire import Fields, Framer, Message, encode, stamp
@@ -37,6 +48,10 @@ class Listener(Protocol):
 
     def came_up(self) -> None:
         """Logged on, or messages were lost in a reset: ask for what is open."""
+        ...
+
+    def skipped(self, first: int, following: int) -> None:
+        """What we sent under these numbers is not read; what was asked must be asked again."""
         ...
 
     def went_down(self) -> None:
@@ -135,7 +150,7 @@ class Link:
     def close(self) -> None:
         """Log out and end the thread. Can be called twice."""
         with self.changed:
-            if self.is_up:
+            if self._socket is not None:
                 try:
                     self._do(self._session.logout(self._clock.elapsed_ns()))
                 except (_Ended, OSError, apsw.Error):
@@ -182,7 +197,7 @@ class Link:
         except OSError as exc:
             return self._came_up, _Ended(str(exc) or type(exc).__name__)
         except SteersmanError as exc:
-            return self._came_up, _Ended(exc.message, exc.fix, for_long=True)
+            return self._came_up, _Ended(exc.message, exc.fix, for_long=isinstance(exc, Misconfigured))
         except Exception as exc:  # noqa: BLE001 - the edge of the thread: the desk must hear of it, whatever it is
             _log.exception("the FIX session with %s broke", self._settings.target)
             return self._came_up, _Ended(f"{type(exc).__name__}: {exc}", "see the log", for_long=True)
@@ -253,8 +268,10 @@ class Link:
         for action in actions:
             if isinstance(action, Up):
                 self._came_up = True
-            if isinstance(action, (Up, Lost)):
+            if isinstance(action, Up | Lost):
                 self._listener.came_up()
+            elif isinstance(action, Skipped):
+                self._listener.skipped(action.first, action.following)
             elif isinstance(action, Drop):
                 raise _Ended(action.reason, action.fix, for_long=action.for_long)
         self.changed.notify_all()

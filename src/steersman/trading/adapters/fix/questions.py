@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from steersman.trading.adapters.fix.wire import Message, readable
+from steersman.trading.adapters.fix.wire import Fields, Message, readable
 
 _UNKNOWN_ORDER: Final = "5"
 _UNKNOWN_ID: Final = "1"
@@ -15,6 +15,7 @@ class Question:
     """One question: OrderStatusRequest (H), OrderMassStatusRequest (AF) or RequestForPositions (AN).
 
     Attributes:
+        seq: the number it went out under last.
         answers: the messages that answer it, so far.
         done: all of the answer is there.
         unknown: the counterparty knows no such order.
@@ -23,11 +24,12 @@ class Question:
         nobody_waits: no caller waits for it.
     """
 
-    def __init__(self, type_: str, request_id: str, order_id: str, seq: int) -> None:
+    def __init__(self, type_: str, request_id: str, order_id: str, body: Fields) -> None:
         self.type = type_
         self.request_id = request_id
         self.order_id = order_id
-        self.seq = seq
+        self.body = body
+        self.seq = 0
         self.answers: list[Message] = []
         self.done = self.unknown = self.dropped = self.nobody_waits = False
         self.refused = ""
@@ -78,11 +80,17 @@ class Questions:
     def __init__(self) -> None:
         self._open: dict[str, Question] = {}
 
-    def put(self, type_: str, request_id: str, order_id: str, seq: int) -> Question:
-        """Note that a question went out under `seq`."""
-        question = Question(type_, request_id, order_id, seq)
-        self._open[request_id] = question
-        return question
+    def put(self, question: Question) -> None:
+        """Wait for its answer."""
+        self._open[question.request_id] = question
+
+    def sent_under(self, first: int, following: int) -> list[Question]:
+        """Return those that went out under a number from `first` to before `following`."""
+        return [question for question in self._open.values() if first <= question.seq < following]
+
+    def is_asked(self, order_id: str) -> bool:
+        """Say whether the state of an order is asked for already, with nobody waiting."""
+        return any(q.nobody_waits and q.order_id == order_id for q in self._open.values())
 
     def forget(self, question: Question) -> None:
         """Wait for it no longer."""

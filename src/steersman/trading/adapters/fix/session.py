@@ -51,7 +51,14 @@ class Deliver(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Up(msgspec.Struct, frozen=True, kw_only=True):
-    """Logged on."""
+    """Logged on, and the counterparty has everything we sent or knows that it will not come."""
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages of ours from `first` to before `following` will not be read, whether they arrived or not."""
+
+    first: int
+    following: int
 
 
 class Lost(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +73,7 @@ class Drop(msgspec.Struct, frozen=True, kw_only=True):
     for_long: bool = False
 
 
-Action = Send | Deliver | Up | Lost | Drop
+Action = Send | Deliver | Up | Skipped | Lost | Drop
 
 
 class State(Enum):
@@ -74,6 +81,7 @@ class State(Enum):
 
     DOWN = "down"
     LOGGING_ON = "logging on"
+    AGREEING = "agreeing on what was received"
     UP = "up"
     LOGGING_OUT = "logging out"
 
@@ -95,7 +103,9 @@ class Session:
         self._heard = self._sent = self._began = self._asked_at = 0
         self._asked_for = self._asked_times = 0
         self._probed = False
+        self._proof = ""
         self._handlers: dict[str, Callable[[Message, int], list[Action]]] = {
+            "0": self._beaten,
             "1": lambda m, now: [self.send("0", _echo(m), now)],
             "2": self._resend,
             "4": self._gap_filled,
@@ -140,7 +150,9 @@ class Session:
         """Let time pass: heartbeats, and the ends of patience."""
         if self.state is State.LOGGING_ON and now - self._began >= _LOGON_NS:
             return [Drop(reason="it did not answer our Logon within 10 s", fix="see that host and port are right")]
-        if self.state is not State.UP:
+        if self.state is State.AGREEING and now - self._began >= _LOGON_NS:
+            return self._leave("it did not answer the test request after the Logon within 10 s", "", now)
+        if self.state not in (State.AGREEING, State.UP):
             return []
         silent = now - self._heard
         if silent >= self._beat_ns * 12 // 5:
@@ -155,7 +167,7 @@ class Session:
 
     def logout(self, now: int) -> list[Action]:
         """Say goodbye; the counterparty's Logout ends the connection."""
-        if self.state is not State.UP:
+        if self.state not in (State.AGREEING, State.UP):
             return [Drop(reason="closed")]
         sent = self.send("5", (), now)
         self.state = State.LOGGING_OUT
@@ -189,14 +201,28 @@ class Session:
             body = [(98, "0"), (108, str(self.terms.heartbeat_s)), (141, "Y")]
             return [self.send("A", body, now), Lost()]
         if message.get(141) == "Y":
-            self.state, self.next_in = State.UP, seq + 1
-            return [Up(), Lost()]
-        if seq < self.next_in and message.get(43) != "Y":
+            self.next_in = seq + 1
+        elif seq < self.next_in and message.get(43) != "Y":
             return self._too_low(seq, now)
+        self.state, self._began = State.AGREEING, now
+        asked = self._ask(now) if seq > self.next_in else []
+        if not asked:
+            self.next_in = max(self.next_in, seq + 1)
+        return [*asked, self._prove(now)]
+
+    def _prove(self, now: int) -> Send:
+        """Ask for a heartbeat: once it comes, nothing that we send from then on can fall into a gap of theirs.
+
+        A counterparty that misses messages asks for them at our Logon, and our answer skips all that was sent until
+        then: an order sent at once would be skipped with them.
+        """
+        self._proof = f"proof-{self.next_out}"
+        return self.send("1", [(112, self._proof)], now)
+
+    def _beaten(self, message: Message, now: int) -> list[Action]:
+        if self.state is not State.AGREEING or message.get(112) != self._proof:
+            return []
         self.state = State.UP
-        if seq > self.next_in:
-            return [Up(), *self._ask(now)]
-        self.next_in = max(self.next_in, seq + 1)
         return [Up()]
 
     def _logged_out(self, message: Message, seq: int, now: int) -> list[Action]:
@@ -204,7 +230,7 @@ class Session:
         if seq == self.next_in:
             self.next_in += 1
         made: list[Action] = []
-        if self.state is State.UP:
+        if self.state in (State.AGREEING, State.UP):
             made.append(self.send("5", (), now))
         before, self.state = self.state, State.DOWN
         if before is State.LOGGING_OUT:
@@ -221,14 +247,15 @@ class Session:
             return [] if message.get(43) == "Y" else self._too_low(seq, now)
         if seq > self.next_in:
             # A wish for a resend is answered in any order: else two sides with gaps would wait for each other.
-            answer = self._resend(message, now) if message.type == "2" else []
+            # And what a heartbeat proves, it proves in any order.
+            answer = self._handlers[message.type](message, now) if message.type in ("0", "2") else []
             return [*answer, *self._ask(now)]
         if message.type != "4":
             self.next_in += 1
         handler = self._handlers.get(message.type)
         if handler is not None:
             return handler(message, now)
-        return [] if message.type in ("0", "A") else [Deliver(message=message)]
+        return [] if message.type == "A" else [Deliver(message=message)]
 
     def _ask(self, now: int) -> list[Action]:
         """Ask for everything from the missing number on; for one number once per heartbeat interval."""
@@ -250,7 +277,9 @@ class Session:
             return [self._refuse(message, 7, "no such numbers were sent", now)]
         following = self.next_out if last == 0 else min(last + 1, self.next_out)
         self._sent = now
-        return [Send(seq=first, type="4", body=[(123, "Y"), (36, str(following))], again=True)]
+        skipped = Send(seq=first, type="4", body=[(123, "Y"), (36, str(following))], again=True)
+        proof = [self._prove(now)] if self.state is State.AGREEING else []
+        return [skipped, *proof, Skipped(first=first, following=following)]
 
     def _gap_filled(self, message: Message, now: int) -> list[Action]:
         following = message.number(36)

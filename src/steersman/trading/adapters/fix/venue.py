@@ -20,10 +20,20 @@ from steersman.trading.adapters.fix.settings import FixSettings
 from steersman.trading.adapters.fix.wire import Message, decode, readable
 from steersman.trading.model.bar import Bar
 from steersman.trading.model.instrument import Instrument
-from steersman.trading.model.order import Ended, OpenOrder, Order, Quote, Report, VenueOrder, VenuePosition
+from steersman.trading.model.order import (
+    CancelRefused,
+    Ended,
+    OpenOrder,
+    Order,
+    Quote,
+    Report,
+    VenueOrder,
+    VenuePosition,
+)
 from steersman.trading.model.signal import OrderId
 
 _CANCEL: Final = "-c"
+_CANCEL_GONE: Final = "it never arrived at the counterparty; ask again if it is still wanted"
 _GONE: Final = "it never arrived at the counterparty, and is not sent again"
 
 
@@ -76,7 +86,9 @@ class FixVenue:
         with link.lock:
             request_id = f"{order_id}{_CANCEL}{link.store.take_id()}"
             body = requests.cancel(known, request_id, self._settings, self._clock.now_ns())
-            self._cancels[link.send("F", body)] = order_id
+            seq = link.send("F", body)
+            # After a reset numbers come again: what stood under higher ones is over.
+            self._cancels = {number: what for number, what in self._cancels.items() if number < seq} | {seq: order_id}
 
     def poll(self) -> Sequence[Report]:
         link = self._link()
@@ -151,9 +163,9 @@ class FixVenue:
         """Not simulated: nothing."""
 
     def close(self) -> None:
-        self._closed = True
         if self._link_or_none is not None:
             self._link_or_none.close()
+        self._closed = True
 
     # -- the connection's thread tells us, under its lock ----------------------------------------------------------
 
@@ -183,15 +195,26 @@ class FixVenue:
             if known.is_open and self._was_sent(order_id):
                 self._inquire(known)
 
+    def skipped(self, first: int, following: int) -> None:
+        for seq in [seq for seq in self._cancels if first <= seq < following]:
+            order_id = self._cancels.pop(seq)
+            if self._known[order_id].is_open:
+                at = self._clock.now_ns()
+                self._queue.append(CancelRefused(order_id=OrderId(order_id), reason=_CANCEL_GONE, at=at))
+        if self._link().is_up:
+            again = self._questions.sent_under(first, following)
+            for question in again:
+                self._send_question(question)
+            self.came_up()  # an order may have been among them
+
     def went_down(self) -> None:
         self._questions.drop()
-        self._cancels.clear()
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _link(self) -> Link:
-        if self._closed and self._link_or_none is None:
-            raise Unavailable("this venue was closed", fix="make a new one")
+        if self._closed:
+            raise Unavailable("the session was closed", fix="make a new one")
         if self._link_or_none is None:
             self._link_or_none = Link(self._settings, self._root, self._file(), self._clock, self)
             self._link_or_none.start()
@@ -275,10 +298,18 @@ class FixVenue:
         else:
             body = requests.positions(request_id, self._settings, self._clock.now_ns())
         order_id = "" if known is None else str(known.order.order_id)
-        return self._questions.put(type_, request_id, order_id, link.send(type_, body))
+        question = Question(type_, request_id, order_id, body)
+        self._send_question(question)
+        self._questions.put(question)
+        return question
+
+    def _send_question(self, question: Question) -> None:
+        question.seq = self._link().send(question.type, question.body)
 
     def _inquire(self, known: Known) -> None:
         """Ask how an order stands without waiting: what the answer says is reported like everything else."""
+        if self._questions.is_asked(known.order.order_id):
+            return
         try:
             self._put("H", known).nobody_waits = True
         except Unavailable:

@@ -57,8 +57,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
             found = Decimal(value)
         except InvalidOperation as exc:
             raise ValueError(f"tag {tag} is {value!r}, not a number") from exc
-        if not found.is_finite() or len(value) > 40:
-            raise ValueError(f"tag {tag} is {value!r}, not a finite number")
+        if not found.is_finite() or len(value) > 40 or not -20 < found.adjusted() < 20:
+            raise ValueError(f"tag {tag} is {value!r}, not a number of sensible size")
         return found
 
     def shown(self) -> str:
