@@ -76,7 +76,7 @@ class CcxtExchange:
         self.symbols = [_symbol("BTCUSDT", "BTC", "USDT"), _symbol("BNBUSDT", "BNB", "USDT")]
         self._lock = threading.RLock()
         self._next = 1000
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"exchange": self}))
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -378,63 +378,61 @@ def _symbol(name: str, base: str, quote: str) -> dict[str, Any]:
     }
 
 
-def _handler(exchange: CcxtExchange) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    exchange: CcxtExchange
+    protocol_version = "HTTP/1.1"
 
-        def _serve(self) -> None:
-            parts = urlsplit(self.path)
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            query = parts.query or body
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            key = (self.command, parts.path)
-            exchange.note(key, query)
-            fault = exchange.faults.get(key)
-            if fault is not None and fault.times <= 0:
-                fault = None
-            raw, status = b"", 0
-            if fault is None or fault.accepts:
-                status, answer = exchange.answer(self.command, parts.path.removeprefix("/api/v3/"), query, headers)
-                raw = json.dumps(exchange.edit.get(key, lambda told: told)(answer)).encode()
-            if fault is None:
-                self._send(status, raw, {"Content-Type": "application/json"})
-            else:
-                fault.times -= 1
-                self._fail(fault)
+    def _serve(self) -> None:
+        exchange, parts = self.exchange, urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        query = parts.query or body
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        key = (self.command, parts.path)
+        exchange.note(key, query)
+        fault = exchange.faults.get(key)
+        if fault is not None and fault.times <= 0:
+            fault = None
+        raw, status = b"", 0
+        if fault is None or fault.accepts:
+            status, answer = exchange.answer(self.command, parts.path.removeprefix("/api/v3/"), query, headers)
+            raw = json.dumps(exchange.edit.get(key, lambda told: told)(answer)).encode()
+        if fault is None:
+            self._send(status, raw, {"Content-Type": "application/json"})
+        else:
+            fault.times -= 1
+            self._fail(fault)
 
-        do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the names http.server looks for
+    do_GET = do_POST = do_DELETE = _serve  # noqa: N815 - the names http.server looks for
 
-        def _fail(self, fault: Fault) -> None:
-            self.close_connection = fault.kind != "answer"
-            if fault.kind == "answer":
-                self._send(fault.status, fault.body, fault.headers)
-            elif fault.kind == "hang":
-                fault.release.wait(30)
-            elif fault.kind == "drip":
-                self._drip(fault)
-            else:
-                linger = struct.pack("ii", 1, 0)  # a close that resets
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                self.connection.close()
+    def _fail(self, fault: Fault) -> None:
+        self.close_connection = fault.kind != "answer"
+        if fault.kind == "answer":
+            self._send(fault.status, fault.body, fault.headers)
+        elif fault.kind == "hang":
+            fault.release.wait(30)
+        elif fault.kind == "drip":
+            self._drip(fault)
+        else:
+            linger = struct.pack("ii", 1, 0)  # a close that resets
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self.connection.close()
 
-        def _drip(self, fault: Fault) -> None:
-            """Send a byte now and then, sooner than a socket times out, until nobody listens any more."""
-            self.send_response(200)
-            self.send_header("Content-Length", "1000000")
-            self.end_headers()
-            with suppress(OSError):
-                while not fault.release.wait(0.02):
-                    self.wfile.write(b" ")
+    def _drip(self, fault: Fault) -> None:
+        """Send a byte now and then, sooner than a socket times out, until nobody listens any more."""
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        with suppress(OSError):
+            while not fault.release.wait(0.02):
+                self.wfile.write(b" ")
 
-        def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Tests read `requests`."""
-
-    return Handler
+    def log_message(self, format: str, *args: object) -> None:
+        """Tests read `requests`."""

@@ -25,7 +25,7 @@ class CcxtSettings(VenueSettings, frozen=True, kw_only=True, forbid_unknown_fiel
         mode: `sandbox` (the exchange's test service) or `live`.
         base_url: instead of the exchange's address; every request goes there and nowhere else.
         key, secret, password: where the API key is found: `env:NAME` or `file:PATH`, never the secret itself.
-        timeout: the longest a call may take.
+        timeout: the longest a call waits; an answer that has begun to arrive is given as long again.
         poll_every: orders are asked for at most this often.
         rate_limit: wait between requests as the exchange asks.
         report_positions: tell what the account holds; false: the account is used by others too, or pays its fees in

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from steersman.kernel.durations import seconds
-from steersman.kernel.errors import Conflict, OutcomeUnknown, Unavailable
+from steersman.kernel.errors import Conflict, Misconfigured, OutcomeUnknown, Unavailable
 from steersman.kernel.references import resolve
 from steersman.trading.adapters.ccxt import answers, placing, tracking
 from steersman.trading.adapters.ccxt.answers import Told
@@ -104,7 +104,7 @@ class CcxtVenue:
             self._forget(order.order_id)
             self._reject(order, exc.reason)
             return
-        except (Conflict, Unavailable):
+        except (Conflict, Misconfigured, Unavailable):
             self._forget(order.order_id)
             raise
         self._reports += tracked.acknowledge(venue_order_id, self._clock.now_ns())
