@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from steersman.console.token import read
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import SteersmanError, Unavailable
+from steersman.kernel.errors import Misconfigured, SteersmanError, Unavailable
 
 T = TypeVar("T")
 _WORKERS: Final = 8
@@ -169,6 +169,8 @@ def refused(status: int, reason: str, *, fix: str, retry_after_s: int = 0, **hea
 
 def failed(exc: Exception) -> Response:
     """Return the answer to a request that could not be worked on: by our fault, or because the core is away."""
+    if isinstance(exc, Misconfigured):
+        return refused(503, "this door is closed: its key is not safe", fix="`steersman signal hook --help`")
     if isinstance(exc, SteersmanError):
         # Not its message, which names paths of this machine: a hook is asked from outside.
         fix = "start the core (steersman up) and send it again with the same ids: nothing is done twice"

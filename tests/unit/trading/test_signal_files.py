@@ -175,6 +175,14 @@ def test_a_rewritten_file_is_named_and_only_rows_with_an_id_are_taken_again(fold
     assert folder.look() == (0, 0, 1)
 
 
+def test_a_line_that_was_refused_may_be_mended_in_place(folder: Folder) -> None:
+    folder.add("signals/a.jsonl", line(quantity="1,5"))
+    assert folder.look() == (0, 0, 1)
+    (folder.root / "signals/a.jsonl").write_text(line(quantity="1.5"))
+    assert folder.look() == (1, 0, 1)
+    assert folder.reasons()[1].endswith("It is read again from the start")
+
+
 def test_a_truncated_file_is_named(folder: Folder) -> None:
     folder.add("signals/a.jsonl", line(signal_id="a") * 2)
     folder.look()

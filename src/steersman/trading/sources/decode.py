@@ -17,7 +17,7 @@ from steersman.trading.sources.problem import NotASignal, Problem, nearest
 
 SIZES: Final = ("quantity", "target", "risk_fraction")
 """How much, said in exactly one of these ways."""
-_READ: Final[dict[str, Callable[[object], Any]]] = {
+_READERS: Final[dict[str, Callable[[object], Any]]] = {
     "signal_id": fields.name,
     "strategy": fields.name,
     "instrument": fields.name,
@@ -35,7 +35,7 @@ _READ: Final[dict[str, Callable[[object], Any]]] = {
     "confidence": fields.ratio,
     "notes": fields.note,
 }
-FIELDS: Final = tuple(_READ)
+FIELDS: Final = tuple(_READERS)
 _MOST_FIELDS: Final = 64
 """More are not even looked at one by one."""
 REQUIRED: Final = ("signal_id", "strategy", "instrument")
@@ -81,29 +81,34 @@ def request_of(row: Row, *, strategy: str = "") -> SignalRequest:
     if len(row.values) > _MOST_FIELDS:
         what = f"{len(row.values):,} fields; allowed: {', '.join(FIELDS)}"
         raise row.refused([Problem(field="", what=what, fix="leave out what is no field of a signal")])
-    problems: list[Problem] = []
     given = {key: value for key, value in row.values.items() if value is not None}
     if strategy:
         given.setdefault("strategy", strategy)
     if "signal_id" not in given and row.signal_id and not row.doubt:
         given["signal_id"] = row.signal_id
-    read: dict[str, Any] = {}
-    for field, value in given.items():
-        if field not in _READ:
-            allowed = f"unknown field; allowed: {', '.join(FIELDS)}"
-            fix = nearest(field, FIELDS, "remove it")
-            problems.append(Problem(field=field[:60], what=allowed, fix=fix))
-            continue
-        try:
-            read[field] = _READ[field](value)
-        except BadField as exc:
-            problems.append(Problem(field=field, what=exc.what, fix=exc.fix))
+    read, problems = _read(given)
     problems += [_missing(field, row) for field in REQUIRED if field not in given]
     if not problems:
         problems = _contradictions(read)
     if problems:
         raise row.refused(problems)
     return SignalRequest(**read)
+
+
+def _read(given: Mapping[str, object]) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the fields that are right by themselves, and what is wrong with the others."""
+    read: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for field, value in given.items():
+        if field not in _READERS:
+            allowed = f"unknown field; allowed: {', '.join(FIELDS)}"
+            problems.append(Problem(field=field[:60], what=allowed, fix=nearest(field, FIELDS, "remove it")))
+            continue
+        try:
+            read[field] = _READERS[field](value)
+        except BadField as exc:
+            problems.append(Problem(field=field, what=exc.what, fix=exc.fix))
+    return read, problems
 
 
 def found_text(values: Mapping[str, object]) -> str:

@@ -47,25 +47,13 @@ def grown(path: Path, file: str, form: Literal["jsonl", "csv"], before: FileProg
         hashed, told, before = _begun(opened, file, before)
         if before.stopped:
             return Piece(after=before)
-        raw = opened.read(PIECE_BYTES)
-        if b"\n" not in raw and len(raw) == PIECE_BYTES:
-            raw += opened.read(MAX_FILE_BYTES)  # one endless line: it is refused as one
-        at_end = len(raw) < PIECE_BYTES or not opened.read(1)
+        raw, at_end = _piece(opened)
     complete, newline, rest = raw.rpartition(b"\n")
     complete += newline
-    waits = _unfinished(file, before, complete, rest) if rest and at_end else None
     hashed.update(complete)
     reader = LineReader(file, form, columns=before.columns)
-    rows: list[Row | NotASignal] = []
-    stopped = False
     contents = complete.split(b"\n")[:-1]
-    try:
-        for line, content in enumerate(contents, start=before.lines + 1):
-            row = reader.row(line, content, doubt=_DOUBT if before.rewritten else "")
-            if row is not None:
-                rows.append(row)
-    except NotASignal as exc:  # the header: nothing below it can be read
-        told, stopped, waits, at_end = (*told, exc), True, None, True
+    rows, header = _rows(reader, contents, before)
     after = FileProgress(
         offset=before.offset + len(complete),
         lines=before.lines + len(contents),
@@ -73,9 +61,34 @@ def grown(path: Path, file: str, form: Literal["jsonl", "csv"], before: FileProg
         columns=reader.columns,
         taken=before.taken,
         rewritten=before.rewritten,
-        stopped=stopped,
+        stopped=header is not None,
     )
+    if header is not None:
+        return Piece(after=after, told=(*told, header))
+    waits = _unfinished(file, after.lines + 1, rest) if rest and at_end else None
     return Piece(after=after, rows=rows, at_end=at_end, told=told, waits=waits)
+
+
+def _piece(opened: BinaryIO) -> tuple[bytes, bool]:
+    """Return the next bytes, at least one line of them if there is one, and whether they end the file."""
+    raw = opened.read(PIECE_BYTES)
+    if len(raw) < PIECE_BYTES:
+        return raw, True
+    if b"\n" not in raw:
+        raw += opened.read(MAX_FILE_BYTES)  # one endless line: it is refused as one
+    return raw, not opened.read(1)
+
+
+def _rows(
+    reader: LineReader, contents: list[bytes], before: FileProgress
+) -> tuple[list[Row | NotASignal], NotASignal | None]:
+    """Return the rows of new lines, or the refusal of a header below which nothing can be read."""
+    doubt = _DOUBT if before.rewritten else ""
+    try:
+        rows = [reader.row(line, raw, doubt=doubt) for line, raw in enumerate(contents, start=before.lines + 1)]
+    except NotASignal as exc:
+        return [], exc
+    return [row for row in rows if row is not None], None
 
 
 def _begun(
@@ -91,7 +104,8 @@ def _begun(
         return hashed, (), before
     opened.seek(0)
     fresh = FileProgress(rewritten=before.rewritten or before.taken, taken=before.taken)
-    told = (_rewritten(file, before.prefix, hashed.hexdigest()),) if before.taken else ()
+    # A header that could not be read and was mended is what was asked for.
+    told = () if before.stopped else (_rewritten(file, before, hashed.hexdigest()),)
     return hashlib.sha256(), told, fresh
 
 
@@ -105,7 +119,7 @@ def whole(path: Path, file: str, before: FileProgress) -> Piece:
     prefix = hashlib.sha256(raw).hexdigest()
     if prefix == before.prefix:
         return Piece(after=before)
-    told = (_rewritten(file, before.prefix, prefix),) if before.taken else ()
+    told = (_rewritten(file, before, prefix),) if before.taken else ()
     after = FileProgress(offset=len(raw), prefix=prefix, taken=before.taken, rewritten=before.rewritten or before.taken)
     try:
         rows = parquet_rows(raw, file=file, doubt=_DOUBT if after.rewritten else "")
@@ -114,18 +128,14 @@ def whole(path: Path, file: str, before: FileProgress) -> Piece:
     return Piece(after=after, rows=rows, told=told)
 
 
-def _rewritten(file: str, before: str, now: str) -> NotASignal:
-    return unreadable(
-        "was rewritten: it does not begin with what was read of it. It is read again from the start; rows with a "
-        "signal_id that came before are repeats, and rows without one are refused from now on",
-        fix=_APPEND,
-        place=file,
-        key=(file, "rewritten", before, now),
-    )
+def _rewritten(file: str, before: FileProgress, now: str) -> NotASignal:
+    what = "was rewritten: it does not begin with what was read of it. It is read again from the start"
+    if before.taken:
+        what += "; rows with a signal_id that came before are repeats, rows without one are refused from now on"
+    return unreadable(what, fix=_APPEND, place=file, key=(file, "rewritten", before.prefix, now))
 
 
-def _unfinished(file: str, before: FileProgress, complete: bytes, rest: bytes) -> NotASignal:
-    line = before.lines + complete.count(b"\n") + 1
+def _unfinished(file: str, line: int, rest: bytes) -> NotASignal:
     return unreadable(
         "this line has no end yet; it is read once it has one",
         fix="end every line with a line break, the last one too",
