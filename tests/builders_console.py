@@ -25,7 +25,21 @@ from steersman.trading import events as e
 TOKEN = "a-token-that-only-this-test-knows-0123456789"
 START = 1_700_000_000_000_000_000
 DAY = 86_400_000_000_000
-TOML = '[desk]\nname = "Test desk"\ntz = "UTC"\n'
+HOLD = e.trade_approval("s3")
+TOML = """
+[desk]
+name = "Test desk"
+tz = "UTC"
+[instrument.IBM]
+tick = "0.01"
+venue = "paper"
+[venue.paper]
+kind = "paper"
+[feed.daily]
+kind = "replay"
+[strategy.trend]
+instruments = ["IBM"]
+"""
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,10 +79,10 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
             connection.close()
 
 
-def a_desk(root: Path, *, clock: Clock | None = None) -> Desk:
+def a_desk(root: Path, *, clock: Clock | None = None, text: str = TOML) -> Desk:
     """Return the desk of a new workspace at `root`, its ledger open for writing."""
     root.mkdir(parents=True, exist_ok=True)
-    (root / "steersman.toml").write_text(TOML, encoding="utf-8")
+    (root / "steersman.toml").write_text(text, encoding="utf-8")
     workspace = load_workspace(root)
     workspace.state.mkdir(exist_ok=True)
     clock = clock or SystemClock()
@@ -91,7 +105,13 @@ def some_history(desk: Desk, *, days: int = 30) -> None:
     append(desk.ledger, e.ORDER_SUBMITTED, an_intent(at=START))
     append(desk.ledger, e.ORDER_FILLED, a_fill(at=START + DAY))
     append(desk.ledger, e.VERDICT_GIVEN, a_verdict("file:in/two", outcome="reject", failed=("MAX_NOTIONAL",), at=last))
-    append(desk.ledger, e.HOLD_REQUESTED, a_hold(at=last, expires_at=last + DAY))
+    append(desk.ledger, e.VERDICT_GIVEN, a_verdict("s3", outcome="hold", failed=("APPROVAL",), at=last))
+    append(
+        desk.ledger,
+        e.HOLD_REQUESTED,
+        a_hold(HOLD, at=last, expires_at=last + DAY, signal_id="s3"),
+        stream="approval/s3",
+    )
 
 
 @contextlib.contextmanager

@@ -22,6 +22,8 @@ class Desk:
         self.workspace = workspace
         self.ledger = ledger
         self.clock = clock
+        self.through_core = False
+        """Whether appends only ever go through a core, so that without one nothing can be recorded."""
 
     @cached_property
     def store(self) -> PolicyStore:
@@ -74,4 +76,6 @@ def open_desk(directory: Path, *, clock: Clock | None = None, through_core: bool
         if through_core
         else SharedLedger(workspace.ledger, workspace.socket, clock=clock)
     )
-    return Desk(workspace, ledger, clock)
+    desk = Desk(workspace, ledger, clock)
+    desk.through_core = through_core
+    return desk

@@ -5,15 +5,17 @@ from __future__ import annotations
 import sys
 import threading
 import traceback
-from typing import Annotated
 from urllib.parse import parse_qs
 
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, StreamingResponse
 
 from steersman import __version__
 from steersman.bootstrap.desk import Desk
 from steersman.console import charts
+from steersman.console.act_api import add_act_api
+from steersman.console.act_pages import add_act_pages
+from steersman.console.acts import Acts
 from steersman.console.api import add_api
 from steersman.console.assets import Assets
 from steersman.console.gatekeeper import Gatekeeper
@@ -24,7 +26,10 @@ from steersman.console.live import Live
 from steersman.console.overview import Overview, look
 from steersman.console.pages import Fragment, Pages
 from steersman.console.sessions import LASTS_S, Guesses, Sessions
+from steersman.console.shell import Shell, Shells
+from steersman.console.when import desk_now
 from steersman.trading import queries as trading
+from steersman.trading.events import trade_approval
 
 _MAX_BODY = 4096
 _FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
@@ -39,6 +44,7 @@ class Console:
         self.pages = Pages(self.assets)
         self.sessions = Sessions(token, desk.clock)
         self.guesses = Guesses(desk.clock)
+        self.shells = Shells(desk)
         self.kpis = Kpis(desk)
         self.live = Live(desk.ledger, self._fragments, is_behind=self.kpis.are_behind)
         # The projector's connection is for one thread at a time.
@@ -54,8 +60,24 @@ class Console:
             _ = self.desk.db  # the first use opens it; two threads at once would open two
             self.desk.refresh()
 
+    def shell(self, request: Request, here: str) -> Shell:
+        """Return the frame of a page for whoever asks; a stranger's says nothing but the desk's name."""
+        session = getattr(request.state, "session", None)
+        if session is None:
+            return self.shells.of_stranger()
+        return self.shells.of(self.sessions.csrf(session), here)
+
+    def show(self, request: Request, template: str, here: str, status: int = 200, **values: object) -> HTMLResponse:
+        """Return a page."""
+        return HTMLResponse(self.pages.page(template, shell=self.shell(request, here), **values), status)
+
+    def say(self, request: Request, title: str, advice: str, status: int, back: str = "/") -> HTMLResponse:
+        """Return a page that says one thing, and where to go on."""
+        return self.show(request, "message.html", "", status, title=title, advice=advice, back=back)
+
     def _fragments(self) -> dict[str, Fragment]:
-        return self.pages.fragments(self.view())
+        view = self.view()
+        return self.pages.fragments(view, self.shells.of("", "overview"))
 
 
 def create_app(desk: Desk, *, token: str) -> FastAPI:
@@ -70,35 +92,36 @@ def create_app(desk: Desk, *, token: str) -> FastAPI:
     _add_sign_in(app, console)
     _add_pages(app, console)
     _add_data(app, console)
+    acts = Acts(desk, console.refresh)
+    add_act_pages(app, console, acts)
     workers = Workers()
+    add_act_api(
+        app, desk, acts, console.sessions, workers
+    )  # before the signal API, which answers what is left of /api/
     add_api(app, desk, console.refresh, workers)
     add_hooks(app, desk, workers)
 
     @app.exception_handler(404)
     def missing(request: Request, exc: Exception) -> Response:
-        return _message(console, request, "There is no such page", "The overview links to everything.", 404)
+        return console.say(request, "There is no such page", "The overview links to everything.", 404)
 
     @app.exception_handler(500)
     def broken(request: Request, exc: Exception) -> Response:
         traceback.print_exception(exc, file=sys.stderr)
-        return _message(console, request, "This page failed", "The terminal of `steersman up` says why.", 500)
+        advice = "The terminal of `steersman up` says why."
+        page = console.pages.page(
+            "message.html", shell=console.shells.of_stranger(), title="This page failed", advice=advice, back="/"
+        )
+        return HTMLResponse(page, 500)
 
     return app
 
 
-def _csrf(request: Request) -> str:
-    console: Console = request.app.state.console
-    return console.sessions.csrf(request.state.session)
-
-
-Csrf = Annotated[str, Depends(_csrf)]
-
-
 def _add_sign_in(app: FastAPI, console: Console) -> None:
-    name = console.desk.workspace.desk.name
-
     def form(problem: str, status: int, headers: dict[str, str] | None = None) -> Response:
-        return HTMLResponse(console.pages.page("login.html", name=name, problem=problem), status, headers)
+        return HTMLResponse(
+            console.pages.page("login.html", shell=console.shells.of_stranger(), problem=problem), status, headers
+        )
 
     def attempt(token: str) -> Response:
         wait_s = console.guesses.wait_s()
@@ -138,32 +161,28 @@ def _add_sign_in(app: FastAPI, console: Console) -> None:
 
 
 def _add_pages(app: FastAPI, console: Console) -> None:
-    desk = console.desk.workspace.desk
-
     @app.get("/")
-    def overview(csrf: Csrf) -> HTMLResponse:
-        return HTMLResponse(console.pages.overview(console.view(), csrf=csrf))
+    def overview(request: Request) -> HTMLResponse:
+        view = console.view()
+        return HTMLResponse(console.pages.overview(view, console.shell(request, "overview")))
 
     @app.get("/verdicts/{signal_id:path}")
-    def verdict(signal_id: str, request: Request, csrf: Csrf) -> Response:
+    def verdict(signal_id: str, request: Request) -> Response:
         console.refresh()
         found = trading.verdict(console.desk.db, signal_id)
         if found is None:
             advice = "`steersman signal list` names every signal of this desk."
-            return _message(console, request, f"There is no verdict about {signal_id}", advice, 404)
-        page = console.pages.verdict(found, name=desk.name, tz=desk.tz, currency=desk.currency, csrf=csrf)
-        return HTMLResponse(page)
+            return console.say(request, f"There is no verdict about {signal_id}", advice, 404, back="/signals")
+        hold = trading.hold(console.desk.db, trade_approval(signal_id), now_ns=desk_now(console.desk))
+        return console.show(request, "verdict.html", "signals", found=found, hold=hold)
 
     @app.get("/about")
-    def about(csrf: Csrf) -> HTMLResponse:
+    def about(request: Request) -> HTMLResponse:
         licences = {
             "Lightweight Charts": console.assets.text("vendor/lightweight-charts.LICENSE.txt"),
             "Inter": console.assets.text("vendor/inter.LICENSE.txt"),
         }
-        shown = console.pages.page(
-            "about.html", name=desk.name, version=__version__, licences=licences, csrf=csrf, here="about"
-        )
-        return HTMLResponse(shown)
+        return console.show(request, "about.html", "about", version=__version__, licences=licences)
 
 
 def _add_data(app: FastAPI, console: Console) -> None:
@@ -173,8 +192,9 @@ def _add_data(app: FastAPI, console: Console) -> None:
         return JSONResponse(charts.equity(console.desk.db, currency=console.desk.workspace.desk.currency))
 
     @app.get("/events")
-    async def events() -> StreamingResponse:
-        return StreamingResponse(console.live.stream(), media_type="text/event-stream")
+    async def events(only: str = "") -> StreamingResponse:
+        names = frozenset(only.split(",")) if only else None
+        return StreamingResponse(console.live.stream(names), media_type="text/event-stream")
 
     @app.get("/static/{name:path}")
     def static(name: str, request: Request) -> Response:
@@ -186,16 +206,3 @@ def _add_data(app: FastAPI, console: Console) -> None:
             headers["content-encoding"] = "gzip"
             return Response(asset.gzipped, media_type=asset.media_type, headers=headers)
         return Response(asset.plain, media_type=asset.media_type, headers=headers)
-
-
-def _message(console: Console, request: Request, title: str, advice: str, status: int) -> Response:
-    session = getattr(request.state, "session", None)
-    page = console.pages.page(
-        "message.html",
-        name=console.desk.workspace.desk.name,
-        title=title,
-        advice=advice,
-        csrf=console.sessions.csrf(session) if session else "",
-        here="",
-    )
-    return HTMLResponse(page, status)

@@ -11,6 +11,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from steersman.console.forms import FIELD, MAX_BODY, TYPE, parsed
 from steersman.console.sessions import Sessions
 
 POLICY: Final = (
@@ -52,6 +53,8 @@ class Gatekeeper:
             await send(message)
 
         refused = self._refusal(scope)
+        if refused is None and self._asks_for_proof(scope):
+            receive, refused = await self._proved(scope, receive)
         await (refused or self._app)(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope) -> Response | None:
@@ -73,14 +76,61 @@ class Gatekeeper:
         if value is None:
             wants_page = "text/html" in headers.get("accept", "") and not changes
             return RedirectResponse("/login", 303) if wants_page else PlainTextResponse("Sign in first.\n", 401)
-        if changes and not self._sessions.is_from_page(value, headers.get("x-csrf-token", "")):
-            return PlainTextResponse("Refused: reload the page and try again.\n", 403)
         return None
+
+    def _asks_for_proof(self, scope: Scope) -> bool:
+        """Say whether a request changes something in the name of a session, so that it must come from a page of it."""
+        path = scope["path"]
+        if path == "/login" or path.startswith(("/static/", *DOORS)):
+            return False
+        return scope["method"] not in ("GET", "HEAD", "OPTIONS")
+
+    async def _proved(self, scope: Scope, receive: Receive) -> tuple[Receive, Response | None]:
+        """Look for the proof in a header or, of a form, in its field; return how the body is read after that."""
+        headers, session = Headers(scope=scope), scope["state"]["session"]
+        proof = headers.get("x-csrf-token")
+        if headers.get("content-type", "").partition(";")[0].strip().lower() == TYPE:
+            body = await _body(receive)
+            if body is None:
+                return receive, PlainTextResponse("Refused: that is too long for a form of this console.\n", 413)
+            receive = _again(body, receive)
+            proof = parsed(body).get(FIELD, "") if proof is None else proof
+        if not self._sessions.is_from_page(session, proof or ""):
+            return receive, PlainTextResponse("Refused: reload the page and try again.\n", 403)
+        return receive, None
 
     def _is_ours(self, host: str, path: str) -> bool:
         if _HOST.fullmatch(host):
             return True
         return path.startswith("/hooks/") and host.lower().partition(":")[0] in self._hook_hosts
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """Return the whole body, None if it is too long or its sender went away."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that says what was read once more, and then what comes."""
+    told = False
+
+    async def replay() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
 
 
 def session_of(headers: Headers, sessions: Sessions) -> str | None:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import threading
 import traceback
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from typing import Final
 
 import msgspec
@@ -40,8 +40,11 @@ class Live:
         self._streams: set[_Stream] = set()
         self._now: dict[str, Fragment] | None = None
 
-    async def stream(self) -> AsyncGenerator[bytes, None]:
-        """Yield server-sent events: first everything, then what changes, until the client or the desk goes away."""
+    async def stream(self, only: Collection[str] | None = None) -> AsyncGenerator[bytes, None]:
+        """Yield server-sent events: first everything, then what changes, until the client or the desk goes away.
+
+        With `only`, nothing but the fragments of these names.
+        """
         own = _Stream(asyncio.get_running_loop())
         self._join(own)
         sent: dict[str, str] = {}
@@ -50,7 +53,8 @@ class Live:
             while not self._stop.is_set():
                 now = self._now
                 for fragment in (now or {}).values():
-                    if sent.get(fragment.name) != fragment.digest:
+                    wanted = only is None or fragment.name in only
+                    if wanted and sent.get(fragment.name) != fragment.digest:
                         sent[fragment.name] = fragment.digest
                         yield b"event: fragment\ndata: " + _encode(fragment) + b"\n\n"
                 if not await own.wait(_HEARTBEAT_S):

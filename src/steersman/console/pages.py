@@ -16,13 +16,15 @@ from steersman.console import wording
 from steersman.console.assets import Assets
 from steersman.console.drawing import margin_bar, sparkline
 from steersman.console.overview import CARDS, Overview, signs
+from steersman.console.shell import Shell
+from steersman.console.when import ago
 from steersman.feedback import KpiValue
 from steersman.trading.events import CheckRow
 from steersman.trading.gate import CHECKS
-from steersman.trading.queries import VerdictDetail
 
 FRAGMENTS: Final = (
-    "halt", "signs", "kpis", "equity", "positions", "waiting", "verdicts", "runs", "content", "footer",
+    "halt", "mode", "inbox_count", "pulse",
+    "signs", "kpis", "equity", "positions", "waiting", "verdicts", "runs", "content", "footer",
 )  # fmt: skip
 
 
@@ -53,6 +55,9 @@ class Pages:
             share=_share,
             margin_bar=lambda share, ok: Markup(margin_bar(share, ok=ok)),  # noqa: S704 - numbers only
             verdict_url=lambda signal_id: f"/verdicts/{quote(signal_id, safe='')}",
+            order_url=lambda order_id: f"/orders/{quote(order_id, safe='')}",
+            hold_url=lambda approval_id: f"/inbox/{quote(approval_id)}",
+            ago=ago,
         )
         environment.filters.update(
             money=wording.money,
@@ -60,6 +65,7 @@ class Pages:
             amount=wording.amount,
             day=wording.day,
             moment=wording.moment,
+            second=wording.second,
             seconds=wording.seconds,
             fact=wording.fact,
             counted=wording.counted,
@@ -69,18 +75,16 @@ class Pages:
     def page(self, template: str, **values: Any) -> str:
         return self._environment.get_template(template).render(**values)
 
-    def fragments(self, view: Overview) -> dict[str, Fragment]:
-        """Return every live part of the overview, by name."""
-        shown = partial(self.page, view=view, signs=signs(view), cards=CARDS)
+    def fragments(self, view: Overview, shell: Shell) -> dict[str, Fragment]:
+        """Return every live part of the overview, by name; and those of the frame, which all pages have."""
+        shown = partial(self.page, view=view, shell=shell, signs=signs(view), cards=CARDS)
         return {name: _fragment(name, shown(f"fragments/{name}.html").strip()) for name in FRAGMENTS}
 
-    def overview(self, view: Overview, *, csrf: str) -> str:
-        marked = {name: Markup(part.html) for name, part in self.fragments(view).items()}  # noqa: S704 - rendered above
-        digests = {name: _digest(str(html)) for name, html in marked.items()}
-        return self.page("overview.html", view=view, parts=marked, digests=digests, csrf=csrf, here="overview")
-
-    def verdict(self, found: VerdictDetail, *, name: str, tz: str, currency: str, csrf: str) -> str:
-        return self.page("verdict.html", found=found, name=name, tz=tz, currency=currency, csrf=csrf, here="verdicts")
+    def overview(self, view: Overview, shell: Shell) -> str:
+        found = self.fragments(view, shell)
+        marked = {name: Markup(part.html) for name, part in found.items()}  # noqa: S704 - rendered above
+        digests = {name: part.digest for name, part in found.items()}
+        return self.page("overview.html", view=view, shell=shell, parts=marked, digests=digests)
 
 
 def _fragment(name: str, html: str) -> Fragment:

@@ -47,6 +47,11 @@ def moment(at_ns: int, tz: str) -> str:
     return utc(at_ns).astimezone(ZoneInfo(tz)).strftime("%-d %b %Y %H:%M")
 
 
+def second(at_ns: int, tz: str) -> str:
+    """Return date and time to the second, where what happened when is the question."""
+    return utc(at_ns).astimezone(ZoneInfo(tz)).strftime("%-d %b %Y %H:%M:%S")
+
+
 def seconds(value: float | None) -> str:
     """Return a span: `84 ms`, `2.3 s`, `4 min`."""
     if value is None:

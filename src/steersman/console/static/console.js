@@ -128,23 +128,78 @@
     if (again) { again = false; setTimeout(reload, 500); }
   }
 
-  function swap({ name, digest, html }) {
-    const box = document.querySelector(`[data-fragment="${name}"]`);
-    if (!box || box.dataset.digest === digest) return;
+  const TYPED = "input:not([type=hidden]), select, textarea";
+
+  // What somebody typed or opened stays: only what the desk says is replaced.
+  function fill(box, html) {
     const open = [...box.querySelectorAll("details[open][data-key]")].map((d) => d.dataset.key);
     const focused = box.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     box.innerHTML = html;
-    box.dataset.digest = digest;
-    for (const key of open) box.querySelector(`details[data-key="${key}"]`)?.setAttribute("open", "");
+    for (const key of open) box.querySelector(`details[data-key="${CSS.escape(key)}"]`)?.setAttribute("open", "");
     if (focused) box.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
-    if (name === "equity") reload();
+  }
+
+  const isTyping = (box) => [...box.querySelectorAll(TYPED)].some((field) =>
+    field === document.activeElement || (field.tagName === "INPUT" && field.value !== field.defaultValue));
+
+  function swap({ name, digest, html }) {
+    for (const box of document.querySelectorAll(`[data-fragment="${name}"]`)) {
+      if (box.dataset.digest === digest) continue;
+      fill(box, html);
+      box.dataset.digest = digest;
+      if (name === "equity") reload();
+    }
+  }
+
+  // Pages without fragments of their own on the stream are asked for again when the ledger grew.
+  const OFTEN_MS = 500, SELDOM_MS = 30000;
+  let fetching = false, stale = false;
+
+  async function renew() {
+    if (document.hidden) return;
+    if (fetching) { stale = true; return; }
+    fetching = true;
+    stale = false;
+    try {
+      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      if (answer.redirected && new URL(answer.url).pathname === "/login") location.assign("/login");
+      else if (answer.ok) merge(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch { /* the stream says that we are offline */ }
+    setTimeout(() => { fetching = false; if (stale) renew(); }, OFTEN_MS);
+  }
+
+  const seen = new Map();
+  function merge(fresh) {
+    for (const box of document.querySelectorAll("[data-fragment]")) {
+      const name = box.dataset.fragment;
+      const found = fresh.querySelector(`[data-fragment="${name}"]`);
+      if (!found || isTyping(box)) continue;
+      const html = found.innerHTML;
+      if (seen.get(box) !== html) { seen.set(box, html); fill(box, html); }
+    }
+    document.title = fresh.title;
+    if (document.body.dataset.live === "overview") return;
+    // A part that came or went changes the page as a whole; nobody is in the middle of a word.
+    const names = (doc) => [...doc.querySelectorAll("main [data-fragment]")].map((b) => b.dataset.fragment).join();
+    if (names(fresh) !== names(document) && !isTyping(document.body)) location.reload();
+  }
+
+  function remember() {
+    for (const box of document.querySelectorAll("[data-fragment]")) seen.set(box, box.innerHTML);
   }
 
   function follow() {
     if (source || document.hidden) return;
-    const own = source = new EventSource("/events");
+    const overview = document.body.dataset.live === "overview";
+    const own = source = new EventSource(overview ? "/events" : "/events?only=pulse");
+    let first = true;
     own.onopen = () => say("live", "ok");
-    own.addEventListener("fragment", (event) => swap(JSON.parse(event.data)));
+    own.addEventListener("fragment", (event) => {
+      if (overview) { swap(JSON.parse(event.data)); return; }
+      if (!first || joined) renew(); // the first word after a break: something may have happened meanwhile
+      first = false;
+      joined = true;
+    });
     own.onerror = () => {
       say("reconnecting", "bad");
       if (own.readyState !== EventSource.CLOSED) return;
@@ -153,6 +208,7 @@
       setTimeout(follow, 3000);
     };
   }
+  let joined = false;
 
   function pause() {
     source?.close();
@@ -161,7 +217,12 @@
   }
 
   // --- keys and buttons ------------------------------------------------------------------------------------------
-  function help() { const box = byId("help"); if (box) box.open ? box.close() : box.showModal(); }
+  function toggle(id) { const box = byId(id); if (box) box.open ? box.close() : box.showModal(); }
+  const help = () => toggle("help");
+  function halt() {
+    toggle("halt");
+    if (byId("halt")?.open) byId("halt").querySelector("[data-focus]")?.focus();
+  }
 
   async function logout() {
     await fetch("/logout", { method: "POST", headers: { "x-csrf-token": csrf() } });
@@ -174,15 +235,17 @@
     rows[Math.min(Math.max(at + by, 0), rows.length - 1)]?.focus();
   }
 
+  const PLACES = { o: "/", i: "/inbox", r: "/orders", s: "/signals", v: "/venues" };
   let before = "";
   function key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
     const pressed = event.key.toLowerCase();
     if (pressed === "t") switchTheme();
     else if (pressed === "?") help();
+    else if (pressed === "h") halt();
     else if (pressed === "j") step(1);
     else if (pressed === "k") step(-1);
-    else if (pressed === "o" && before === "g") location.assign("/");
+    else if (before === "g" && PLACES[pressed]) location.assign(PLACES[pressed]);
     before = pressed;
   }
 
@@ -194,14 +257,33 @@
       chart?.show(Number(button.dataset.range));
       return;
     }
-    ({ theme: switchTheme, help, logout })[button.dataset.do]?.();
+    if (button.tagName === "A") event.preventDefault(); // without this script it leads to the page that does the same
+    ({ theme: switchTheme, help, halt, logout })[button.dataset.do]?.();
+  }
+
+  // A form is sent once: a second press while the first is on its way would ask for the same again.
+  function send(event) {
+    if (event.target.method !== "post") return;
+    if (event.target.dataset.sent) { event.preventDefault(); return; }
+    event.target.dataset.sent = "1";
+    event.submitter?.setAttribute("aria-busy", "true");
+  }
+
+  function shown(event) {
+    if (!event.persisted) return;
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+    renew();
   }
 
   document.addEventListener("DOMContentLoaded", async () => {
     document.addEventListener("keydown", key);
     document.addEventListener("click", click);
+    document.addEventListener("submit", send);
+    addEventListener("pageshow", shown);
     if (byId("live")) {
+      remember();
       follow();
+      setInterval(renew, SELDOM_MS); // time left and "ago" move on without an event
       document.addEventListener("visibilitychange", () => (document.hidden ? pause() : follow()));
     }
     const box = byId("chart");

@@ -1,0 +1,106 @@
+"""The inbox: what waits for a person with the numbers that matter, and what became of earlier answers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from steersman.bootstrap.desk import Desk
+from steersman.console.when import desk_now, is_replay, span
+from steersman.trading import queries as trading
+from steersman.trading.events import CheckRow
+from steersman.trading.queries import Hold, OrderRow, VerdictDetail
+
+_OPEN: Final = 50
+_ANSWERED: Final = 20
+_URGENT_NS: Final = 3600 * 10**9
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """A hold with what one needs to answer it.
+
+    Attributes:
+        asked: the check rows that did not pass when it was held, so that a person is asked.
+        quantity, price, value: units, what the source saw per unit, and their product; None if not known.
+        held, after: units of the instrument now, and if the whole order is filled.
+        left: how long it may be answered, in words; empty when it may not.
+        order: what it became.
+    """
+
+    hold: Hold
+    verdict: VerdictDetail | None
+    asked: tuple[CheckRow, ...]
+    side: str
+    instrument: str
+    quantity: Decimal | None
+    price: Decimal | None
+    value: Decimal | None
+    held: Decimal
+    after: Decimal | None
+    left: str
+    urgent: bool
+    order: OrderRow | None
+
+
+class Inbox(msgspec.Struct, frozen=True, kw_only=True):
+    """The page: what waits, the one that expires first at the top; and the latest that do not wait any more."""
+
+    waiting: tuple[Item, ...]
+    total: int
+    answered: tuple[Item, ...]
+    replayed: bool
+
+
+def look(desk: Desk) -> Inbox:
+    """Read the inbox; the read models are as the last refresh left them."""
+    db, now = desk.db, desk_now(desk)
+    waiting = trading.holds(db, now_ns=now, limit=_OPEN)
+    latest = trading.holds(db, now_ns=now, open_only=False, limit=_OPEN + _ANSWERED)
+    answered = [hold for hold in latest if hold.status != "open"][:_ANSWERED]
+    return Inbox(
+        waiting=tuple(item(desk, hold) for hold in sorted(waiting, key=lambda hold: hold.expires_at)),
+        total=trading.waiting(db, now_ns=now),
+        answered=tuple(item(desk, hold) for hold in answered),
+        replayed=is_replay(desk),
+    )
+
+
+def item(desk: Desk, hold: Hold) -> Item:
+    """Return a hold with its numbers."""
+    found = trading.verdict(desk.db, hold.subject)
+    order = trading.order(desk.db, hold.order_id) if hold.order_id is not None else None
+    left_ns = hold.expires_at - desk_now(desk)
+    is_open = hold.status == "open"
+    quantity, price, held, after = _numbers(desk, found)
+    first = found.first if found is not None else None
+    checks = first.checks if first is not None else found.checks if found is not None else ()
+    return Item(
+        hold=hold,
+        verdict=found,
+        asked=tuple(check for check in checks if not check.ok),
+        side=found.row.side if found is not None else "",
+        instrument=found.row.instrument if found is not None else "",
+        quantity=quantity,
+        price=price,
+        value=quantity * price if quantity is not None and price is not None else None,
+        held=held,
+        after=after,
+        left=span(left_ns / 1e9) if is_open else "",
+        urgent=is_open and left_ns < _URGENT_NS,
+        order=order.row if order is not None else None,
+    )
+
+
+def _numbers(desk: Desk, found: VerdictDetail | None) -> tuple[Decimal | None, Decimal | None, Decimal, Decimal | None]:
+    """Return units, price, units held now and after it."""
+    if found is None:
+        return None, None, Decimal(0), None
+    row = found.row
+    quantity = found.first.quantity if found.first is not None else row.quantity
+    price = None
+    if found.signal is not None:
+        price = found.signal.limit_price or found.signal.price
+    held = next((p.quantity for p in trading.positions(desk.db) if p.instrument == row.instrument), Decimal(0))
+    return quantity, price, held, held + (quantity if row.side == "buy" else -quantity)
