@@ -9,7 +9,8 @@ from tests.builders_trading import some_facts, some_limits
 
 from steersman.kernel.fixed import ONE
 from steersman.trading.gate import CHECKS, CODES, TABLE_DIGEST, checks_markdown, judge
-from steersman.trading.gate.facts import pack, unpack
+from steersman.trading.gate.facts import PARAMETER_OF, pack, unpack
+from steersman.trading.limits import PARAMETERS
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "checks.md"
 SECOND = ONE
@@ -333,3 +334,11 @@ def test_the_documented_page_is_made_from_the_table() -> None:
     assert PAGE.read_text(encoding="utf-8") == checks_markdown(), (
         "write it again: steersman.trading.gate.checks_markdown"
     )
+
+
+def test_every_limit_of_policy_is_named_on_the_page_and_every_limit_the_gate_reads_is_one_of_policy() -> None:
+    names = {parameter.name.removeprefix("trading.") for parameter in PARAMETERS}
+    assert set(PARAMETER_OF.values()) <= names
+    told = PAGE.read_text(encoding="utf-8")
+    not_checked = {"halt_daily_loss", "halt_drawdown"}  # they halt after the fact
+    assert {name for name in names if f"`{name}`" not in told} == not_checked

@@ -38,7 +38,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         tick, lot: steps of price and quantity.
         messages: orders the strategy sent within the last minute.
         executions: fills of the strategy in this instrument within the last day.
-        open_orders: of the strategy.
+        open_orders: of the strategy; each alternative is one, for each is at the venue.
         position: signed units held, all strategies together, and what open orders of this direction may still add:
             what an open order of the other direction may give back is not counted on. Alternatives count once.
         own_position: the same, of this strategy alone: it may not sell what another one holds.

@@ -13,9 +13,9 @@ from steersman.trading.gate.table import CHECKS, TABLE_DIGEST
 from steersman.trading.gate.wording import amount
 
 Outcome = Literal["accept", "adjust", "hold", "reject"]
-_ADJUSTABLE: Final = frozenset(c.code for c in CHECKS if c.cap is not None)
-_ASKING: Final = frozenset(c.code for c in CHECKS if c.asks)
-_SIZED: Final = _ADJUSTABLE | _ASKING
+_SIZE, _ASK = "size", "ask"
+# What a failed check may come to besides a refusal.
+_KIND: Final = {c.code: _ASK if c.asks else _SIZE for c in CHECKS if c.asks or c.cap is not None}
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -48,21 +48,24 @@ def judge(facts: Facts, limits: Limits) -> Judgement:
         return _judgement("accept", facts.quantity, rows, (), "all checks passed", limits)
     failed = tuple([row.code for row in against])
     reasons = "; ".join([row.why for row in against])
-    if not _SIZED.issuperset(failed):
+    kinds = {_KIND.get(code) for code in failed}
+    if None in kinds:
         return _judgement("reject", 0, rows, failed, reasons, limits)
-    # What is known does not depend on the size: what is lacking now still is after a cut.
-    lacks = None in [row.margin for row in against]
-    if _ASKING.issuperset(failed) and not lacks:
+    if _SIZE not in kinds and not _lacks(against):
         return _judgement("hold", facts.quantity, rows, failed, reasons, limits)
     quantity = _smaller(facts, limits, failed) if limits.allow_adjust else 0
     if quantity > 0:
-        asking = not _ASKING.isdisjoint(failed) and asks(facts, limits, quantity)
         cut = f"{reasons}; cut to {amount(quantity)}"
-        if not asking:
+        if _ASK not in kinds or not asks(facts, limits, quantity):
             return _judgement("adjust", quantity, rows, failed, cut, limits)
-        if not lacks:
+        if not _lacks(against):
             return _judgement("hold", quantity, rows, failed, cut, limits)
     return _judgement("reject", 0, rows, failed, reasons, limits)
+
+
+def _lacks(against: list[CheckRow]) -> bool:
+    """Say whether something is not known. What is lacking now still is after a cut."""
+    return None in [row.margin for row in against]
 
 
 def _judgement(

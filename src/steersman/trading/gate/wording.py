@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from steersman.trading.gate.table import Check
@@ -34,7 +35,7 @@ class Words:
             return self._flag
         if self._is_count:
             return f"{self._code}{seen}{self._beyond}{allowed}"
-        return f"{self._code}{amount(seen)}{self._beyond}{amount(allowed)}{self._unit}"
+        return f"{self._code}{amount(seen)}{self._beyond}{_limit(allowed)}{self._unit}"
 
 
 def amount(nano: int) -> str:
@@ -43,8 +44,12 @@ def amount(nano: int) -> str:
         return f"{nano // 1_000_000_000:,}"
     if -_EXACT < nano < _EXACT:
         # Three times as quick; below a billion the error of a float is far behind the fourth decimal.
-        text = f"{nano / 1_000_000_000:,.4f}".rstrip("0").rstrip(".")
-        return "0" if text == "-0" else text
+        text = f"{nano / 1_000_000_000:,.4f}".rstrip("0")
+        return text if text[-1] != "." else text[:-1].replace("-0", "0")
     whole, rest = divmod((abs(nano) + 50_000) // 100_000, 10_000)
     decimals = f".{rest:04d}".rstrip("0") if rest else ""
     return f"{'-' if nano < 0 else ''}{whole:,}{decimals}"
+
+
+_limit: Final = lru_cache(maxsize=256)(amount)
+"""A limit is said again and again, what it is held against hardly ever."""
