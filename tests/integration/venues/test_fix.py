@@ -102,10 +102,14 @@ def test_name_and_password_go_into_the_logon_and_nowhere_else(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FIX_PASSWORD", "hunter-2-secret")
-    harness, venue = start(username="env:FIX_USER", password="env:FIX_PASSWORD")
-    with pytest.raises(Unavailable, match="FIX_USER is not set") as found:
-        venue.poll()
+    with pytest.raises(Misconfigured, match="FIX_USER is not set") as found:
+        start(username="env:FIX_USER", password="env:FIX_PASSWORD")
     assert "hunter" not in str(found.value)
+    monkeypatch.setenv("FIX_USER", "desk-1")
+    harness, venue = start(username="env:FIX_USER", password="env:FIX_PASSWORD")
+    monkeypatch.delenv("FIX_USER")
+    with pytest.raises(Unavailable, match="FIX_USER is not set"):
+        venue.poll()
     monkeypatch.setenv("FIX_USER", "desk-1")
     harness.clock.advance(61)
     back(harness)
@@ -157,21 +161,20 @@ def test_silence_is_tested_and_then_ends_the_connection_which_comes_back(start: 
     assert venue.poll() == []
 
 
-def test_attempts_to_connect_come_at_longer_and_longer_intervals(start: Start) -> None:
-    harness, venue = start(reconnect="1s", reconnect_max="4s")
+def test_the_next_attempt_waits_for_its_time(start: Start) -> None:
+    harness, venue = start(reconnect="10s")
     harness.wire.open = False
     with pytest.raises(Unavailable, match="not logged on"):
         venue.poll()
-    pauses = []
-    for attempt in range(2, 6):
-        waited = 0.0
-        while harness.wire.connections < attempt:
-            harness.clock.advance(0.25)
-            waited += 0.25
-            with venue._link().changed:
-                venue._link().changed.wait(0.12)
-        pauses.append(waited)
-    assert [round(pause) for pause in pauses] == [1, 2, 4, 4]
+    harness.wire.open = True
+    for _ in range(3):
+        harness.clock.advance(3)
+        with pytest.raises(Unavailable):
+            venue.submit(an_order())
+    assert harness.wire.connections == 1
+    harness.clock.advance(1)
+    harness.wait(harness.is_up, "the session")
+    assert harness.wire.connections == 2
 
 
 def test_a_counterparty_that_logs_us_out_is_quoted(start: Start) -> None:
@@ -228,12 +231,31 @@ def test_a_number_of_theirs_that_is_too_low_ends_the_session_with_a_reason(start
     assert "|58=MsgSeqNum too low, expecting 3 but received 1|" in sent(harness, "5")[-1]
 
 
-def test_a_session_has_one_owner(start: Start) -> None:
+def test_a_session_has_one_owner_and_the_next_one_restores_when_it_is_free(start: Start) -> None:
     harness, venue = start()
-    up(harness, venue)
-    with pytest.raises(Unavailable, match="another process runs the FIX session"):
-        harness.make(harness.root).submit(an_order())
-    assert sent(harness, "D") == []
+    venue.submit(an_order())
+    harness.trade("IBM", HUNDRED, Decimal(4))
+    take(harness, venue)
+    second = harness.make(harness.root)
+    second.restore([open_order(an_order())])
+    for call in (second.poll, lambda: second.submit(an_order(SECOND))):
+        with pytest.raises(Unavailable, match="another process runs the FIX session"):
+            call()
+    venue.close()
+    assert filled(take(harness, second)) == [(f"{FIRST}-E1", Decimal(4))]
+    assert len(sent(harness, "D")) == 1
+
+
+def test_a_store_that_is_something_else_is_named_and_left_alone(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / ".steersman" / "venues" / "broker" / "FIX.4.4_DESK_BROKER_sandbox.db"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"not a store" * 1000)
+    harness, venue = start()
+    with pytest.raises(Unavailable, match="is not what was written") as found:
+        venue.submit(an_order())
+    assert "put it aside" in found.value.fix
+    assert harness.wire.connections == 0
+    assert file.read_bytes() == b"not a store" * 1000
 
 
 @pytest.mark.parametrize(

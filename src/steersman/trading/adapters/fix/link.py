@@ -67,6 +67,20 @@ class _Ended(Exception):
         self.reason, self.fix, self.for_long = reason, fix, for_long
 
 
+class Pauses:
+    """How long to wait before the next attempt to connect: longer each time, up to `longest_ns`."""
+
+    def __init__(self, first_ns: int, longest_ns: int) -> None:
+        self._first = self._next = first_ns
+        self._longest = longest_ns
+
+    def after(self, *, was_up: bool, for_long: bool) -> int:
+        """Return the pause (ns) after a connection; one that was up begins anew, `for_long` waits longest at once."""
+        pause = self._longest if for_long else self._first if was_up else self._next
+        self._next = min(pause * 2, self._longest)
+        return pause
+
+
 class Link:
     """A session that is kept up from `start` to `close`.
 
@@ -167,7 +181,7 @@ class Link:
     # -- the thread ----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        pause = self._settings.reconnect_ns
+        pauses = Pauses(self._settings.reconnect_ns, self._settings.reconnect_max_ns)
         while not self._stop.is_set():
             was_up, ended = self._once()
             with self.changed:
@@ -176,12 +190,7 @@ class Link:
                 self._tried, self._why = True, (ended.reason, ended.fix)
                 self._listener.went_down()
                 self.changed.notify_all()
-            if was_up and not ended.for_long:
-                pause = self._settings.reconnect_ns
-            elif ended.for_long:
-                pause = self._settings.reconnect_max_ns
-            self._wait(pause)
-            pause = min(pause * 2, self._settings.reconnect_max_ns)
+            self._wait(pauses.after(was_up=was_up, for_long=ended.for_long))
 
     def _once(self) -> tuple[bool, _Ended]:
         """Connect and talk until it ends; return whether we were logged on, and why it ended."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from steersman.kernel import references
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict, Misconfigured, Unavailable
 from steersman.trading.adapters.fix import requests
@@ -52,6 +53,7 @@ class FixVenue:
         self._clock = clock
         self._link_or_none: Link | None = None
         self._closed = False
+        self._to_restore: list[OpenOrder] | None = None
         self._known: dict[str, Known] = {}
         self._cancels: dict[int, str] = {}
         self._questions = Questions()
@@ -151,13 +153,14 @@ class FixVenue:
         return ()
 
     def restore(self, orders: Iterable[OpenOrder]) -> None:
-        link = self._link()
-        wanted = list(orders)
-        with link.lock:
-            link.store.forget_all_but({o.order.order_id for o in wanted} | self._known.keys())
-            for opened in wanted:
-                if opened.order.order_id not in self._known:
-                    self._restore(link, opened)
+        self._to_restore = list(orders)
+        if self._link_or_none is not None:
+            self._restore_all(self._link_or_none)
+            return
+        try:
+            self._link()
+        except Unavailable:
+            return  # every call from now on says so, and the one that opens the store restores
 
     def on_bar(self, bar: Bar) -> None:
         """Not simulated: nothing."""
@@ -217,6 +220,7 @@ class FixVenue:
             raise Unavailable("the session was closed", fix="make a new one")
         if self._link_or_none is None:
             self._link_or_none = Link(self._settings, self._root, self._file(), self._clock, self)
+            self._restore_all(self._link_or_none)
             self._link_or_none.start()
         return self._link_or_none
 
@@ -235,6 +239,16 @@ class FixVenue:
         """Say whether an order of this id went out, or may have."""
         kept, known = self._link().store.order(order_id), self._known.get(order_id)
         return (kept is not None and kept.sent) or (known is not None and (known.acknowledged or known.base > 0))
+
+    def _restore_all(self, link: Link) -> None:
+        if self._to_restore is None:
+            return
+        wanted, self._to_restore = self._to_restore, None
+        with link.lock:
+            link.store.forget_all_but({o.order.order_id for o in wanted} | self._known.keys())
+            for opened in wanted:
+                if opened.order.order_id not in self._known:
+                    self._restore(link, opened)
 
     def _restore(self, link: Link, opened: OpenOrder) -> None:
         order, instrument = opened.order, self._instruments.get(opened.order.instrument)
@@ -362,8 +376,14 @@ def create(*, settings: FixSettings, instruments: Mapping[str, Instrument], root
     """Return the venue; it connects with its first call.
 
     Raises:
-        Misconfigured: simplefix is not installed.
+        Misconfigured: simplefix is not installed, or name, password or authority are not where the settings say.
     """
     if importlib.util.find_spec("simplefix") is None:
         raise Misconfigured("a FIX venue needs the package simplefix", fix='pip install "steersman[fix]"')
+    # Looked up now, so that a desk that cannot log on does not start; looked up again, and used, at every Logon.
+    for reference in (settings.username, settings.password):
+        if reference is not None:
+            references.resolve(reference, root)
+    if settings.ca_file is not None and not (root / settings.ca_file).is_file():
+        raise Misconfigured(f"ca_file {settings.ca_file!r} is not there", fix="name a file of PEM certificates")
     return FixVenue(settings, instruments, root, clock)
