@@ -659,6 +659,44 @@ def test_a_gap_in_both_directions_is_closed_and_no_order_goes_out_again(start: S
     assert [type(r) for r in take(harness, venue)] == [Acknowledged]
 
 
+def test_a_cancel_that_was_lost_is_said_to_be_lost(start: Start) -> None:
+    harness, venue = start()
+    venue.submit(an_order())
+    take(harness, venue)
+    harness.wire.to_them = swallow
+    venue.cancel(FIRST)
+    harness.wait(lambda: len(sent(harness, "F")) == 1, "the cancel to be swallowed")
+    harness.wire.cut()
+    harness.wire.to_them = bytes
+    harness.wait(lambda: not harness.is_up(), "the cut to be noticed")
+    back(harness)
+    (refused,) = [r for r in take(harness, venue) if isinstance(r, CancelRefused)]
+    assert "never arrived" in refused.reason
+    venue.cancel(FIRST)
+    assert [r.how for r in take(harness, venue) if isinstance(r, Ended)] == ["cancelled"]
+
+
+def test_a_question_that_falls_into_their_gap_is_asked_again(start: Start) -> None:
+    harness, venue = start()
+    venue.submit(an_order())
+    take(harness, venue)
+    dropped: list[bytes] = []
+
+    def lose_one(data: bytes) -> bytes:
+        if not dropped and b"\x0135=B\x01" in data:
+            dropped.append(data)
+            return b""
+        return data
+
+    harness.wire.to_them = lose_one
+    venue._link().send("B", [(148, "news")])  # they will miss it when the next message comes
+    found = venue.lookup(FIRST)
+    assert found is not None
+    assert found.status == "open"
+    assert len(dropped) == 1
+    assert len(sent(harness, "H")) >= 2
+
+
 def test_an_acknowledgement_that_was_swallowed_comes_with_the_answer_to_our_question(start: Start) -> None:
     harness, venue = start()
     harness.acceptor.do("silent", on=True)
