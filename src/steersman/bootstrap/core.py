@@ -32,6 +32,7 @@ from steersman.ledger.adapters.socket import serve
 from steersman.ledger.adapters.sqlite import BALLAST_BYTES
 from steersman.ledger.anchor import anchor
 from steersman.policy.store import PolicyStore, activate, halt_event
+from steersman.trading.calendars import load
 from steersman.trading.handlers.no_feed import NO_FEED, QuotesOnly
 from steersman.trading.handlers.trader import TradeProgress, Trader, TradeSummary
 from steersman.trading.ports import Feed
@@ -182,6 +183,7 @@ class Core:
             feed=feed,
             feed_name=name,
             clock=self.clock,
+            calendars=load(trading, self.workspace.state / "calendars", self.clock.now_ns()),
             on_progress=on_progress,
         )
 

@@ -135,7 +135,7 @@ class Batch:
                 known[id_] = row
             if (row is not None and not _same(row, event)) or not _same_event(here.setdefault(id_, event), event):
                 raise Conflict(
-                    f"the id {event.id} is taken by an event that says something else",
+                    f"the id {event.id} of a {event.type} is taken by an event that says something else",
                     fix="give a new happening a new id; a retry must repeat type, stream and data exactly",
                 )
         return known

@@ -110,29 +110,18 @@ def _desk(
     """Run one desk to its end, killed at each of `steps` (0: not at all), and count what differs."""
     folder = Path(tempfile.mkdtemp(prefix="steersman-kill-"))
     exchange = Exchange(folder / "exchange.sock")
-    lives = subprocess.Popen(
-        [sys.executable, "-m", "steersman.bootstrap.proof.lives", str(folder), *options],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    command = [sys.executable, "-m", "steersman.bootstrap.proof.lives", str(folder), *options]
     try:
-        while True:
-            how = _life(lives, next(steps))
-            if how == "finished":
-                break
-            if how == "killed":
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as lives:
+            while (how := _life(lives, next(steps))) == "killed":
                 found["kills"] += 1
                 killed(found["kills"])
-                continue
+        if how != "finished":
             raise Unavailable(f"a life ended by itself ({how or 'no answer'})", fix="its error is printed above")
         ledger = factory("ledgers", "sqlite")(folder / "ledger.db", read_only=True)
         _compare(ledger, exchange, found, problems)
         ledger.close()
     finally:
-        if lives.stdin is not None:
-            lives.stdin.close()
-        lives.wait(10)
         exchange.close()
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +23,7 @@ from steersman.kernel.clock import SystemClock
 from steersman.ledger import Ledger
 from steersman.policy.store import PolicyStore, activate
 from steersman.trading import events as e
-from steersman.trading.calendars import ALWAYS, Calendar
+from steersman.trading.calendars import Calendar
 from steersman.trading.handlers import commands
 from steersman.trading.handlers.trader import Trader
 from steersman.trading.model.bar import Bar
@@ -30,7 +31,7 @@ from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.request import SignalRequest
 from steersman.trading.model.signal import Side, TimeInForce
 from steersman.trading.ports import Session
-from steersman.trading.settings import StrategySettings, TradingSettings
+from steersman.trading.settings import ALWAYS, StrategySettings, TradingSettings
 
 _STRATEGY: Final = "proof"
 _SOURCE: Final = "proof"
@@ -175,10 +176,17 @@ def _signal(number: int) -> SignalRequest:
 
 
 class _Forgetful:
-    """A venue that does not know what it has: what a core does that does not ask before it sends (the control)."""
+    """A venue seen by a core that does not ask it what it has before sending again: the control."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
+        self._asked = False
+
+    def poll(self) -> Any:
+        if self._asked:
+            return self._inner.poll()
+        self._asked = True
+        return ()
 
     def lookup(self, order_id: str) -> None:
         return None
@@ -231,6 +239,8 @@ def main() -> int:
             try:
                 live(folder, signals, int(line), careless="careless" in sys.argv[3:])
                 code = 0
+            except Exception:  # noqa: BLE001 - the end of a process: what went wrong is printed, and the parent told
+                traceback.print_exc()
             finally:
                 sys.stderr.flush()
                 os._exit(code)

@@ -18,7 +18,8 @@ STRATEGY_DISABLED = "trading.strategy.disabled"
 class AccountMarked(msgspec.Struct, frozen=True, kw_only=True):
     """The account at the end of a session. `drawdown_ratio` is 0..1 below the highest equity so far.
 
-    `prices` are the closes that what is held was valued at, by instrument.
+    `prices` are the closes that what is held was valued at, by instrument. `session` is False for a mark between two
+    sessions, of a desk that lives by the clock.
     """
 
     equity: Decimal
@@ -30,6 +31,7 @@ class AccountMarked(msgspec.Struct, frozen=True, kw_only=True):
     drawdown_ratio: float
     at: int
     prices: dict[str, Decimal] = msgspec.field(default_factory=dict)
+    session: bool = True
 
 
 class BarRejected(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,9 +37,13 @@ class Exits:
         """Return the exits of executions that have none yet, and targets whose stop has made room for them."""
         made: list[Exit] = []
         for order_id, bracket in list(self._state.brackets.items()):
-            for number, quantity in enumerate(bracket.executions, start=1):
-                made += self._pair(bracket, number, quantity, at)
-            if self._is_over(order_id, bracket):
+            found = [
+                due
+                for number, quantity in enumerate(bracket.executions, start=1)
+                for due in self._pair(bracket, number, quantity, at)
+            ]
+            made += found
+            if not found and self._is_over(order_id, bracket):
                 del self._state.brackets[order_id]
         return made
 

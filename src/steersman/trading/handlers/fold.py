@@ -41,6 +41,7 @@ class Fold:
             e.ORDER_EXPIRED: (e.OrderEnded, lambda o, _: state.ended(o.order_id, Status.EXPIRED)),
             e.ORDER_UNKNOWN: (e.OrderEnded, lambda o, _: state.doubted(o.order_id)),
             e.ORDER_CANCEL_REFUSED: (e.OrderEnded, lambda o, _: state.cancelling(o.order_id, wanted=False)),
+            e.ACCOUNT_MARKED: (e.AccountMarked, lambda m, _: state.marked(m)),
             e.POSITION_ADJUSTED: (e.PositionAdjusted, lambda a, _: state.adjusted(a)),
             e.RECONCILED: (e.Reconciled, lambda r, _: state.reconciled(r)),
         }

@@ -10,6 +10,10 @@ from steersman.ledger import Event
 from steersman.trading import events as e
 
 
+class _Mark(msgspec.Struct):
+    session: bool = True
+
+
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of earlier lives.
 
@@ -32,7 +36,7 @@ def restore(recorded: Mapping[int, Sequence[Event]], feed: str) -> Restored:
     finished = None
     for at, events in recorded.items():
         for event in events:
-            if event.type == e.ACCOUNT_MARKED:
+            if event.type == e.ACCOUNT_MARKED and msgspec.json.decode(event.data, type=_Mark).session:
                 until, done = max(until, at), done + 1
             elif event.type == e.FEED_STARTED:
                 starts += msgspec.json.decode(event.data, type=e.FeedStarted).feed == feed

@@ -10,21 +10,25 @@ import msgspec
 from steersman.kernel.clock import Clock
 from steersman.ledger import Event, Ledger, NewEvent, Subscription
 from steersman.policy.events import HALT_SET, HaltSet
+from steersman.policy.store import PolicyStore
 from steersman.trading import events as e
 from steersman.trading.handlers.answers import Answers
 from steersman.trading.handlers.decisions import Decision
 from steersman.trading.handlers.dispatch import Dispatch
+from steersman.trading.handlers.guardrails import Guardrails
 from steersman.trading.handlers.reconciliation import Reconciler, ask
 from steersman.trading.handlers.recorded import Recorder
 from steersman.trading.handlers.requests import Requests
 from steersman.trading.handlers.state import State
-from steersman.trading.handlers.telling import Writing
+from steersman.trading.handlers.telling import Writing, account_mark
 from steersman.trading.model.lifecycle import Status
 
 _LOOK_S: Final = 0.25
 """How long a venue with a life of its own may go unasked; each has a pace of its own on top."""
 _IDLE_S: Final = 1.0
 _ATTEMPTS: Final = 3
+_MARK_EVERY_NS: Final = 60 * 10**9
+_DAY_NS: Final = 86_400 * 10**9
 _FRESH_NS: Final = 60 * 10**9
 """How old a decision may be that a crash kept from being sent, and that is sent after it."""
 
@@ -42,6 +46,8 @@ class Serving:
         writing: Writing,
         clock: Clock,
         ledger: Ledger,
+        policy: PolicyStore,
+        guardrails: Guardrails,
     ) -> None:
         self._state = state
         self._record = recorder
@@ -51,6 +57,8 @@ class Serving:
         self._clock = clock
         self._ledger = ledger
         self._requests = Requests(ledger)
+        self._policy = policy
+        self._guardrails = guardrails
         self._reconciler = Reconciler(recorder, state)
         self._tail: Subscription | None = None
 
@@ -62,13 +70,13 @@ class Serving:
         for name, venue in self._dispatch.venues.items():
             if not venue.simulated:
                 self._take_up(name, at)
-                self._reconcile(name, f"start-{self._clock.now_ns()}", at, settle_by=None)
+                self._reconcile(name, f"start-{self._ledger.head().pos}", at, settle_by=None)
 
     def serve(self, at: int) -> None:
         """Do everything that is to be done at the instant `at`."""
         asked = self._requests.next()
         # A halt is obeyed before anything else is thought about.
-        self._obey([event for event in asked if event.type == HALT_SET], at)
+        self._obey(asked, at)
         self._dispatch.again()
         self._take_quotes()
         self._writing.soon(self._dispatch.reports(at))
@@ -79,8 +87,26 @@ class Serving:
         while asked:
             self._answer(asked, at)
             asked = self._requests.next()
+            self._obey(asked, at)
         self._answers.expire(at, at)
         self._writing.settle()
+
+    def mark(self, at: int) -> None:
+        """Mark the account of a desk that lives by the clock, once a minute and when a day ends (UTC)."""
+        book, before = self._state.book, self._state.marked_at
+        if at - before < _MARK_EVERY_NS:
+            return
+        if before and at // _DAY_NS > before // _DAY_NS:
+            book.close_day(book.equity())
+        self._state.marked_at = at
+        mark = account_mark(self._state, at, session=False)
+        book.peak = max(book.peak, mark.equity)
+        marked = self._record.event(e.ACCOUNT_MARKED, mark, at=at, stream="account/main", key=("clock", str(at)))
+        halts = self._guardrails.of_mark(mark, self._policy.current(), self._policy.current_halts())
+        self._writing.soon([marked, *halts])
+        if halts:
+            self._dispatch.cancel_halted(at)
+            self._writing.soon(self._dispatch.reports(at))
 
     def wait(self, stop: threading.Event) -> None:
         """Return when something was asked, or a venue should be; at once if `stop` is set."""
@@ -97,6 +123,8 @@ class Serving:
         """Act on requests in order; signals of one go are one append."""
         decisions: list[Decision] = []
         for event in asked:
+            if event.type == HALT_SET:
+                continue  # obeyed before
             if event.type == e.SIGNAL_SUBMITTED:
                 decision = self._answers.submitted(event, at, at)
                 decisions += [decision] if decision is not None else []
@@ -122,8 +150,6 @@ class Serving:
                 self._cancel(order_id, at)
         elif event.type == e.RECONCILE_REQUESTED:
             self._compare(event, at)
-        elif event.type == HALT_SET:
-            self._obey([event], at)
 
     def _cancel(self, order_id: str, at: int) -> None:
         self._dispatch.cancel(order_id)
@@ -141,11 +167,12 @@ class Serving:
                 self._dispatch.send(decision.order, at)
         self._writing.soon(self._dispatch.reports(at))
 
-    def _obey(self, halts: list[Event], at: int) -> None:
-        """End the open orders that halts cover, and say how long after the halt the last one was asked for."""
-        asked, unreached = self._dispatch.cancel_halted(at)
+    def _obey(self, asked: list[Event], at: int) -> None:
+        """End the open orders that halts cover, and say how long after a new halt the last one was asked for."""
+        halts = [event for event in asked if event.type == HALT_SET]
+        orders, unreached = self._dispatch.cancel_halted(at)
         now = self._clock.now_ns()
-        if asked:
+        if orders:
             self._writing.soon(self._dispatch.reports(at))
         made: list[NewEvent] = []
         for event in halts:
@@ -154,7 +181,7 @@ class Serving:
             scope = msgspec.json.decode(event.data, type=HaltSet).scope
             took_ms = max(now - event.recorded_at, 0) / 1e6
             data = e.HaltObeyed(
-                scope=scope, halt_pos=event.pos, orders=asked, refused=unreached, took_ms=round(took_ms, 3), at=at
+                scope=scope, halt_pos=event.pos, orders=orders, refused=unreached, took_ms=round(took_ms, 3), at=at
             )
             key = (str(event.id),)
             made.append(self._record.event(e.HALT_OBEYED, data, at=at, stream="policy/halts", key=key, cause=event))

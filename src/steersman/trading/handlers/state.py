@@ -86,6 +86,8 @@ class State:
         """Instruments whose venue says something else than the ledger, and what."""
         self.holds: dict[str, Held] = {}
         self.brackets: dict[str, Bracket] = {}
+        self.marked_at = 0
+        """When the account of a desk that lives by the clock was marked last."""
         self.replacements: dict[str, tuple[UUID, e.OrderReplaceRequested]] = {}
         """Orders that are to be replaced once they have ended, and the request."""
         self.instruments = instruments
@@ -212,6 +214,13 @@ class State:
             self.closed[order_id] = found
             if len(self.closed) > _CLOSED:
                 self.closed.popitem(last=False)
+
+    def marked(self, mark: e.AccountMarked) -> None:
+        """Take in a mark within a day, of a desk that has no sessions to work its day's result out from."""
+        if not mark.session:
+            self.marked_at = mark.at
+            self.book.close_day(mark.equity - mark.day_pnl)
+            self.book.peak = max(self.book.peak, mark.equity)
 
     def adjusted(self, adjusted: e.PositionAdjusted) -> None:
         """Take the venue's word for a position: units that no order of ours explains, at no profit and no fee."""

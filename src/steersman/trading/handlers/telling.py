@@ -35,21 +35,23 @@ class Writing:
             self._pending.pop(0).result()
 
 
-def account_mark(state: State, at: int) -> e.AccountMarked:
-    """Return the account as it stands, at the last prices."""
+def account_mark(state: State, at: int, *, session: bool = True) -> e.AccountMarked:
+    """Return the account at the last prices, at the end of a session that was closed, or within a day."""
     book = state.book
+    equity = book.marked if session else book.equity()
     held = book.positions()
     values = {name: units * book.price(name) for name, units in held.items()}
     return e.AccountMarked(
-        equity=book.marked,
+        equity=equity,
         cash=book.cash,
         gross=sum((abs(v) for v in values.values()), Decimal(0)),
         net=sum(values.values(), Decimal(0)),
         realised_pnl=book.realised,
-        day_pnl=book.marked - book.before,
+        day_pnl=book.marked - book.before if session else equity - book.marked,
         drawdown_ratio=round(float(book.drawdown()), 9),
         at=at,
         prices={name: book.price(name) for name in held},
+        session=session,
     )
 
 

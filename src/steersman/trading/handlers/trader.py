@@ -132,6 +132,8 @@ class Trader:
             writing=self._writing,
             clock=clock,
             ledger=ledger,
+            policy=policy,
+            guardrails=self._guardrails,
         )
         self._accepted = 0
         self._refused = 0
@@ -216,7 +218,12 @@ class Trader:
         self._count(session)
         self._market(session)
         self._listen(session)
-        self._state.book.close_session()
+        self._close(session)
+
+    def _close(self, session: Session) -> None:
+        """End a session, where a session is a day; a desk that lives by the clock ends its days by the clock."""
+        if not self._feed.live:
+            self._state.book.close_session()
 
     def _market(self, session: Session) -> None:
         for gap in session.gaps:
@@ -279,14 +286,18 @@ class Trader:
             self._send_again(at)
         else:
             self._decide(session)
-        self._state.book.close_session()
-        mark = account_mark(self._state, at)
+        self._close(session)
+        mark = account_mark(self._state, at) if not self._feed.live else self._mark_of_bars(at)
         marked = self._record.event(
             e.ACCOUNT_MARKED, mark, at=at, stream="account/main", key=(self._feed_name, str(at))
         )
         halts = self._guardrails.of_mark(mark, self._policy.current(), self._policy.current_halts())
         self._writing.soon([*self._dispatch.reports(at), *halts, marked])
         self._writing.settle()
+
+    def _mark_of_bars(self, at: int) -> e.AccountMarked:
+        """Return a mark that ends a round, and with it what a restart need not do again, and no day."""
+        return msgspec.structs.replace(account_mark(self._state, at, session=False), session=True)
 
     def _cancel_halted(self, at: int) -> list[NewEvent]:
         """Ask for the end of open orders that a halt covers; what the venue says to that is reported."""
@@ -364,7 +375,10 @@ class Trader:
         return max(self._clock.now_ns(), self._at) if self._feed.live else self._at
 
     def _serve(self) -> None:
-        self._serving.serve(self._now())
+        now = self._now()
+        self._serving.serve(now)
+        if self._feed.live:
+            self._serving.mark(now)
 
     def _finish(self, at: int) -> None:
         data = e.FeedFinished(feed=self._feed_name, accepted=self._accepted, rejected=self._refused, at=at)

@@ -92,8 +92,12 @@ class Book:
 
     def close_session(self) -> None:
         """End a session: today's equity becomes what the next day's result is measured against."""
-        self.before, self.marked = self.marked, self.equity()
-        self.peak = max(self.peak, self.marked)
+        self.close_day(self.equity())
+
+    def close_day(self, equity: Decimal) -> None:
+        """End a day of a desk that lives by the clock, at `equity`."""
+        self.before, self.marked = self.marked, equity
+        self.peak = max(self.peak, equity)
 
     def position(self, instrument: str) -> Decimal:
         """Return the signed units held."""
