@@ -67,7 +67,7 @@ class Account:
         if mark.session:
             book.close_session()
             self.of_day = book.marked - book.before
-            return book.equity()
+            return book.marked
         if self._marked_at and mark.at // _DAY_NS > self._marked_at // _DAY_NS:
             book.close_day(book.equity())
         self._marked_at = mark.at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -109,7 +110,7 @@ class Policies:
         snapshot = self.snapshot(scope.version, tried=False)
         return look_back_for(snapshot, strategy=scope.strategy, instrument=scope.instrument, venue=scope.venue)
 
-    @property
+    @cached_property
     def guards(self) -> bool:
         """Whether other marks of the account than those in force would halt everything."""
         return any(

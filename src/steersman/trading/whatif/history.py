@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FACTS: Final = tuple(Facts.__struct_fields__)
 _PIECE: Final = 50_000
+_MOST: Final = 2**63 - 1
 _TELL_EVERY: Final = 50_000
 _BITS: Final = {code: 1 << number for number, code in enumerate(CODES)}
 _TYPES: Final[dict[str, Any]] = {
@@ -154,7 +155,9 @@ class _Reading:
             self._sized += request.target is not None or request.risk_fraction is not None
 
     def _take_verdict(self, event: Event, verdict: _Verdict) -> None:
-        if len(verdict.facts) != len(FACTS):
+        facts, quantity = verdict.facts, to_nano(verdict.quantity)
+        # A frame counts in 64 bits; nobody asked for so much that it would not fit.
+        if len(facts) != len(FACTS) or not all(v is None or -_MOST <= v <= _MOST for v in (*facts, quantity)):
             self._without += 1
             return
         self._rows.append(
@@ -167,13 +170,13 @@ class _Reading:
                 verdict.strategy,
                 verdict.instrument,
                 verdict.outcome,
-                to_nano(verdict.quantity),
+                quantity,
                 self._scope(verdict),
                 sum(_BITS.get(code, 0) for code in verdict.failed),
                 verdict.table == TABLE_DIGEST,
             )
         )
-        self._facts.append(verdict.facts)
+        self._facts.append(facts)
         if len(self._rows) >= _PIECE:
             self._flush()
 
