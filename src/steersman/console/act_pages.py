@@ -173,7 +173,8 @@ def _add_orders(app: FastAPI, rooms: Rooms, acts: Acts) -> None:
             )
         signal_id = found.row.signal_id
         signal = trading.signal(db, signal_id) if signal_id is not None else None
-        life = life_of(ledger, order_id, signal_id=signal_id, source=signal.source if signal is not None else None)
+        source = signal.source if signal is not None else None
+        life = life_of(ledger, found.row, source=source, halts=trading.halts(db, limit=1000))
         return rooms.show(request, "order.html", "orders", found=found, row=found.row, signal=signal, life=life)
 
     @app.post("/orders/{order_id}/cancel")

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from steersman.bootstrap.desk import Desk
+from steersman.console import wording
 from steersman.console.when import desk_now, is_replay, span
 from steersman.trading import queries as trading
 from steersman.trading.events import CheckRow
@@ -22,19 +23,20 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """A hold with what one needs to answer it.
 
     Attributes:
-        asked: the check rows that did not pass when it was held, so that a person is asked.
-        quantity, price, value: units, what the source saw per unit, and their product; None if not known.
+        checks: the check rows that did not pass when it was held, so that a person is asked.
+        quantity, price, value: units, what the source saw per unit, and their product; None if not known. `wanted` is
+            what the signal asked for, where that was cut.
         held, after: units of the instrument now, and if the whole order is filled.
         left: how long it may be answered, in words; empty when it may not.
         order: what it became.
+        halted: the scope whose halt would refuse it when it is checked again.
     """
 
     hold: Hold
     verdict: VerdictDetail | None
-    asked: tuple[CheckRow, ...]
-    side: str
-    instrument: str
+    checks: tuple[CheckRow, ...]
     quantity: Decimal | None
+    wanted: Decimal | None
     price: Decimal | None
     value: Decimal | None
     held: Decimal
@@ -42,6 +44,15 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     left: str
     urgent: bool
     order: OrderRow | None
+    halted: str | None
+
+    @property
+    def title(self) -> str:
+        """What is asked for, as short as can be."""
+        if self.verdict is None or self.quantity is None:
+            return self.hold.what
+        row = self.verdict.row
+        return f"{row.side} {wording.quantity(self.quantity)} {row.instrument}"
 
 
 class Inbox(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,10 +90,9 @@ def item(desk: Desk, hold: Hold) -> Item:
     return Item(
         hold=hold,
         verdict=found,
-        asked=tuple(check for check in checks if not check.ok),
-        side=found.row.side if found is not None else "",
-        instrument=found.row.instrument if found is not None else "",
+        checks=tuple(check for check in checks if not check.ok),
         quantity=quantity,
+        wanted=found.row.asked if found is not None and found.first is None and found.row.asked != quantity else None,
         price=price,
         value=quantity * price if quantity is not None and price is not None else None,
         held=held,
@@ -90,7 +100,17 @@ def item(desk: Desk, hold: Hold) -> Item:
         left=span(left_ns / 1e9) if is_open else "",
         urgent=is_open and left_ns < _URGENT_NS,
         order=order.row if order is not None else None,
+        halted=_halted(desk, found) if is_open else None,
     )
+
+
+def _halted(desk: Desk, found: VerdictDetail | None) -> str | None:
+    if found is None:
+        return None
+    row = found.row
+    declared = desk.workspace.trading.instruments.get(row.instrument)
+    venue = declared.venue if declared is not None else ""
+    return desk.halts.covering(venue=venue, strategy=row.strategy, instrument=row.instrument)
 
 
 def _numbers(desk: Desk, found: VerdictDetail | None) -> tuple[Decimal | None, Decimal | None, Decimal, Decimal | None]:

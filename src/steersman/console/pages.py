@@ -65,6 +65,7 @@ class Pages:
             amount=wording.amount,
             day=wording.day,
             moment=wording.moment,
+            clock=wording.clock,
             second=wording.second,
             seconds=wording.seconds,
             fact=wording.fact,

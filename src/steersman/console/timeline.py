@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Literal
 
 import msgspec
 
 from steersman.console.wording import quantity
 from steersman.ledger import Event, Ledger
+from steersman.policy.halts import HaltState
 from steersman.trading import events as e
 from steersman.trading.handlers.commands import approval_stream
+from steersman.trading.queries import Halt, OrderRow
 
 State = Literal["ok", "bad", "warn", "idle"]
 _MOST: Final = 200
@@ -27,15 +29,33 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     state: State
 
 
-def life_of(ledger: Ledger, order_id: str, *, signal_id: str | None, source: str | None) -> list[Step]:
-    """Return the steps of an order, first to last; the latest if there are very many."""
-    streams = [f"order/{order_id}"]
-    if signal_id is not None:
-        streams.append(approval_stream(signal_id))
+def life_of(ledger: Ledger, order: OrderRow, *, source: str | None, halts: Iterable[Halt] = ()) -> list[Step]:
+    """Return the steps of an order, first to last; the latest if there are very many.
+
+    Args:
+        source: of its signal, None if that is not known.
+        halts: those that cover an open order end it; the steps say which did.
+    """
+    streams = [f"order/{order.order_id}"]
+    if order.signal_id is not None:
+        streams.append(approval_stream(order.signal_id))
         if source is not None:
-            streams.append(f"signal/{source}/{signal_id}")
+            streams.append(f"signal/{source}/{order.signal_id}")
     events = [event for stream in streams for event in ledger.read(stream=stream)]
-    return list(_steps(sorted(events, key=lambda event: event.pos)[-_MOST:]))
+    steps = list(_steps(sorted(events, key=lambda event: event.pos)))
+    if steps:
+        last = None if order.is_open else steps[-1].pos
+        steps += _halted(order, halts, after=order.pos, until=last)
+    return sorted(steps, key=lambda step: step.pos)[-_MOST:]
+
+
+def _halted(order: OrderRow, halts: Iterable[Halt], *, after: int, until: int | None) -> Iterator[Step]:
+    facts = {"venue": order.venue or "", "strategy": order.strategy or "", "instrument": order.instrument or ""}
+    for halt in halts:
+        within = halt.pos > after and (until is None or halt.pos < until)
+        if within and HaltState({halt.scope: ""}).covering(**facts) is not None:
+            title = f"{'everything' if halt.scope == 'all' else halt.scope} was halted"
+            yield Step(pos=halt.pos, at=halt.set_at, title=title, detail=halt.reason, by=halt.by, state="bad")
 
 
 def _steps(events: list[Event]) -> Iterator[Step]:

@@ -47,6 +47,11 @@ def moment(at_ns: int, tz: str) -> str:
     return utc(at_ns).astimezone(ZoneInfo(tz)).strftime("%-d %b %Y %H:%M")
 
 
+def clock(at_ns: int, tz: str) -> str:
+    """Return the time of day of an instant where the desk is."""
+    return utc(at_ns).astimezone(ZoneInfo(tz)).strftime("%H:%M")
+
+
 def second(at_ns: int, tz: str) -> str:
     """Return date and time to the second, where what happened when is the question."""
     return utc(at_ns).astimezone(ZoneInfo(tz)).strftime("%-d %b %Y %H:%M:%S")
