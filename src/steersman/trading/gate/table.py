@@ -143,14 +143,17 @@ CHECKS: Final[tuple[Check, ...]] = (
     ),
     Check(
         code="SESSION",
-        meaning="The instrument's market trades at this instant.",
+        meaning=(
+            "The instrument's market trades at this instant: its `calendar` says so (the instant of the close is part "
+            "of the session), or without a calendar, a bar or quote of this instant came."
+        ),
         otherwise="the market does not trade at this instant",
         seen=_F("in_session", flag=True),
         allowed=_TRUE,
         unit="flag",
         exits="are stopped: nobody trades",
         comparison="==",
-        on_missing="no session is known for this instant",
+        on_missing="no session is known for this instant: no bar came, or the calendar does not reach that far",
     ),
     Check(
         code="BLACKOUT",
@@ -317,6 +320,7 @@ CHECKS: Final[tuple[Check, ...]] = (
         ),
         unit="ratio",
         exits="are stopped: a mistyped price costs as much on the way out; a target may be as far away as a stop",
+        on_missing="no price has come yet",
         rule=f"{_SEC}(c)(1)(ii); {_RTS} art. 15(1)(a)",
     ),
     Check(
