@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+import textwrap
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,11 @@ Each case is one mistake, sent for real on both sides: here by a strategy in a w
 paper venue under the policy of a new workspace, there by a strategy through NautilusTrader's way to the venue
 (strategy, risk engine, execution engine). *Through* means that it was handed to the venue as it was asked for. What is
 held for a person or cut to a limit here is not through; what a venue refuses afterwards is through: a venue's own
-checks are not the desk's. {settings}.
+checks are not the desk's.
+{settings}.
 
-Result: **{ours} {of}** here, **{theirs}**. A case that one side cannot be put in is "not applicable", and not counted.
+Result: **{ours} {of}** through here, **{theirs}**. A case that one side cannot be put in is "not
+applicable", and not counted.
 
 | an order ... | here | why | NautilusTrader | why |
 | --- | --- | --- | --- | --- |
@@ -57,7 +60,7 @@ def page(rows: list[dict[str, Any]], day: date) -> str:
         version=__version__,
         peer=peer,
         python=platform.python_version(),
-        settings=total["note"].split("; ")[1],
+        settings=textwrap.fill(total["note"].split("; ")[1], 118),
         ours=int(total["value"]),
         of=total["unit"],
         theirs=f"{theirs} there",
