@@ -34,8 +34,7 @@ def judge_again(verdicts: pl.DataFrame, scopes: Sequence[Scope], policies: Polic
     return judged.select(
         outcome_then="outcome",
         sent_then=pl.col("quantity_allowed").cast(pl.Int64),
-        # An accepted signal failed nothing, and most are accepted.
-        failed_then=pl.when(pl.col("outcome") == "accept").then(0).otherwise(_bits()),
+        failed_then=_bits(judged),
     )
 
 
@@ -87,9 +86,11 @@ def _columns(scope: pl.Series, limits: Sequence[Limits]) -> list[pl.Series]:
     return made
 
 
-def _bits() -> pl.Expr:
+def _bits(judged: pl.DataFrame) -> pl.Expr:
+    """Return the mask of failed checks; most checks fail nowhere, and cost nothing."""
     import polars as pl  # as above
 
-    return pl.sum_horizontal(
-        [pl.when(pl.col(f"ok_{code}")).then(0).otherwise(1 << n) for n, code in enumerate(CODES)]
-    ).cast(pl.Int64)
+    always = judged.select(pl.col(f"ok_{code}").all() for code in CODES).row(0)
+    failing = [n for n, passes in enumerate(always) if not passes]
+    bits = [pl.when(pl.col(f"ok_{CODES[n]}")).then(0).otherwise(1 << n) for n in failing]
+    return pl.sum_horizontal([pl.lit(0, dtype=pl.Int64), *bits]).cast(pl.Int64)
