@@ -23,6 +23,7 @@ from steersman.bootstrap.events import (
     ProcessStarted,
 )
 from steersman.bootstrap.plugins import factory
+from steersman.bootstrap.policy_file import PolicyFile
 from steersman.bootstrap.venues import make_venues, not_for_replays
 from steersman.bootstrap.workspace import CATALOGUE, FILE, Workspace, load_workspace
 from steersman.kernel.clock import Clock, SystemClock
@@ -41,7 +42,7 @@ STREAM = "process/core"
 _LOOK_AGAIN_S = 1.0
 _QUIET_LOOKS = 10
 _ANCHOR_EVERY_S = 3600.0
-_WATCH_S = 5.0
+_WATCH_S = 1.0
 _JUMP_S = 2.0
 OnProgress = Callable[[TradeProgress], None]
 
@@ -122,13 +123,17 @@ class Core:
         return found
 
     def watch(self, stop: threading.Event) -> None:
-        """Anchor the head once an hour and record jumps of the clock, until `stop`."""
+        """Anchor the head once an hour, record jumps of the clock and follow edits of the policy, until `stop`."""
+        file = PolicyFile(self.workspace, self.ledger, self.clock)
         wall, elapsed = self.clock.now_ns(), self.clock.elapsed_ns()
         anchored = elapsed
         while not stop.wait(_WATCH_S):
             now, passed = self.clock.now_ns(), self.clock.elapsed_ns()
             by_s = ((now - wall) - (passed - elapsed)) / 1e9
             wall, elapsed = now, passed
+            said = file.look()
+            if said is not None:
+                print(f"core: {said}", file=sys.stderr, flush=True)
             if abs(by_s) > _JUMP_S:
                 self.say(CLOCK_JUMPED, ClockJumped(by_s=by_s, at=now))
             if passed - anchored > _ANCHOR_EVERY_S * 1e9:

@@ -50,6 +50,13 @@ class Desk:
         self.projector.catch_up()
         return open_reader(self.workspace.projections)
 
+    def time_ns(self) -> int:
+        """Return the desk's time, which holds expire on: that of a feed that replays history, else the clock's."""
+        from steersman.trading.queries import market_now  # only what asks for the time needs the read model
+
+        replays = any(feed.kind == "replay" for feed in self.workspace.trading.feeds.values())
+        return (market_now(self.db) if replays else None) or self.clock.now_ns()
+
     def refresh(self) -> None:
         """Bring the read models up to the head."""
         self.projector.catch_up()

@@ -17,9 +17,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         console: URL, None when nobody serves it.
-        policy_differs: steersman.toml says something else than what is in force; a restart of the core takes it.
+        policy_differs: steersman.toml says something else than what is in force; a running core takes it in a second.
         feeds: name -> in words how far it is.
         waiting: holds that nobody answered.
+        venues: name -> mode, and why it takes no order if it takes none.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     policy_differs: bool
     feeds: dict[str, str]
     strategies_disabled: dict[str, str]
+    venues: dict[str, str]
     equity: str | None
     verdicts: dict[str, int]
     waiting: int
@@ -58,9 +60,10 @@ def look(desk: Desk) -> Status:
         policy_differs=bool(versions) and versions[-1][1].values != workspace.policy,
         feeds={feed.feed: _feed(feed) for feed in trading.feed_status(db)},
         strategies_disabled={s.strategy: s.reason for s in trading.strategies_status(db) if s.disabled},
+        venues=_venues(desk),
         equity=None if account is None else f"{account.equity:,.2f} {workspace.desk.currency}",
         verdicts=trading.verdict_counts(db),
-        waiting=len(trading.holds(db, now_ns=_feed_now(desk), open_only=True)),
+        waiting=len(trading.holds(db, now_ns=desk.time_ns(), open_only=True)),
         runs=automation.counts(db),
         drafts=counted.drafts,
         blocked=counted.blocked,
@@ -69,10 +72,15 @@ def look(desk: Desk) -> Status:
     )
 
 
-def _feed_now(desk: Desk) -> int:
-    """Return the feed's time: a replayed hold expires on the replay's clock, not on ours."""
-    account = trading.account(desk.db)
-    return desk.clock.now_ns() if account is None else account.at
+def _venues(desk: Desk) -> dict[str, str]:
+    from steersman.bootstrap.venues import Arming  # only a status and the core ask
+
+    arming = Arming(desk.ledger)
+    return {
+        name: f"{'LIVE' if settings.mode == 'live' else settings.mode}"
+        + (f": {why}" if (why := arming.why_not(name, settings)) else "")
+        for name, settings in desk.workspace.trading.venues.items()
+    }
 
 
 def _feed(feed: trading.FeedStatus) -> str:

@@ -13,7 +13,6 @@ from steersman.cli.terminal import list_rows, say
 from steersman.kernel.clock import iso
 
 if TYPE_CHECKING:
-    from steersman.bootstrap.desk import Desk
     from steersman.cli.outcome import Outcome
     from steersman.trading.queries import Hold
 
@@ -36,16 +35,9 @@ def list_(
 
     with opened(directory) as desk:
         # Holds expire on the feed's clock, which in a replay is not today's.
-        now = _desk_time(desk)
+        now = desk.time_ns()
         rows = queries.holds(desk.db, now_ns=now, open_only=not all_, limit=limit)
     emit(as_json, rows, lambda: _show(rows, all_=all_))
-
-
-def _desk_time(desk: Desk) -> int:
-    from steersman.trading import queries  # as above
-
-    replays = any(feed.kind == "replay" for feed in desk.workspace.trading.feeds.values())
-    return (queries.market_now(desk.db) if replays else None) or desk.clock.now_ns()
 
 
 def _show(rows: list[Hold], *, all_: bool) -> None:

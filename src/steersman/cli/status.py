@@ -26,7 +26,7 @@ def status(directory: Dir = HERE, as_json: AsJson = False) -> None:
 def _render(found: Status) -> None:
     verdicts = ", ".join(f"{n:,} {name}" for name, n in found.verdicts.items()) or "none"
     runs = ", ".join(f"{n:,} {name}" for name, n in found.runs.items()) or "none"
-    differs = "; steersman.toml differs: restart the core to take it" if found.policy_differs else ""
+    differs = "; steersman.toml differs: a running core takes it in a second" if found.policy_differs else ""
     disabled = "; ".join(f"{name}: {why}" for name, why in found.strategies_disabled.items())
     rows = [
         ["core", "runs" if found.core else "does not run (steersman up)"],
@@ -35,6 +35,7 @@ def _render(found: Status) -> None:
         ["policy", f"version {found.policy_version}{differs}" if found.policy_version else "none in force yet"],
         ["equity", found.equity or "nothing traded yet"],
         *([f"feed {name}", text] for name, text in found.feeds.items()),
+        *([f"venue {name}", text] for name, text in found.venues.items()),
         *([["disabled", disabled]] if disabled else []),
         ["verdicts", verdicts],
         ["waiting", f"{found.waiting} (steersman inbox list)" if found.waiting else "nothing waits for you"],

@@ -35,7 +35,18 @@ class HaltLifted(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class EditRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """`policy.edit.refused`: the file was changed to something that cannot be; what was in force stays in force."""
+
+    source: str
+    digest: str
+    problem: str
+    fix: str
+    at: int
+
+
 ACTIVATED = "policy.version.activated"
+EDIT_REFUSED = "policy.edit.refused"
 HALT_SET = "policy.halt.set"
 HALT_LIFTED = "policy.halt.lifted"
 POLICY_STREAM = "policy/main"
