@@ -149,6 +149,23 @@ def test_the_end_of_a_filled_order_is_its_last_fill() -> None:
     assert not [r for r in made if isinstance(r, Ended)]
 
 
+def test_a_last_fill_that_also_ends_the_order_does_both() -> None:
+    message = a_report("F", "4", t17="E1", t32=40, t31=100, t14=40, t6=100)
+    made = reports(known(), message)
+    assert [type(r) for r in made] == [Acknowledged, Execution, Ended]
+
+
+def test_an_order_that_was_made_smaller_there_ends_with_what_was_filled() -> None:
+    order = known()
+    reports(order, a_fill(1, 40, 40))
+    assert [type(r) for r in reports(order, a_report("D", "1", t14=40, t38=60, t6=100))] == []
+    last = a_report("F", "2", t17="E2", t32=20, t31=100, t14=60, t38=60, t6=100)
+    execution, ended = reports(order, last)
+    assert isinstance(execution, Execution)
+    assert isinstance(ended, Ended)
+    assert (ended.how, ended.reason) == ("cancelled", "it is done with 60 of 100")
+
+
 def test_a_cancel_that_is_refused_is_said_while_it_matters() -> None:
     order = known()
     refused = Message(type="9", fields=((35, "9"), (41, "a1"), (102, "0")), raw=b"")
@@ -173,6 +190,8 @@ def test_an_order_that_somebody_replaced_is_named() -> None:
         ({"t12": "-0.2", "t13": "3"}, "-0.2", ""),
         ({"t12": "1", "t13": "9"}, "0", "type 9 was not booked"),
         ({"t12": "1", "t13": "3", "t479": "EUR"}, "0", "not in USD"),
+        ({"t137": "0.5", "t138": "USD"}, "0.5", ""),
+        ({"t137": "0.5", "t138": "GBP"}, "0", "a fee in GBP was not booked"),
     ],
 )
 def test_fees_are_booked_in_the_instruments_currency_or_said(fields: dict[str, str], fee: str, trouble: str) -> None:

@@ -189,10 +189,15 @@ class Known:
         )
 
     def _over(self, message: Message, kind: str, at: int) -> list[Report]:
-        status = message.get(39) if kind in ("I", "D", "B") else kind
-        how = {"4": "cancelled", "C": "expired", "8": "rejected"}.get(status or "")
-        if status == "3" and self.order.time_in_force is not TimeInForce.GTC:
+        """Report the end of the order, if this message tells of one: in its kind, or beside a state or a last fill."""
+        status = message.get(39) or ""
+        ending = status if kind in ("I", "D", "B", "F", "1", "2") else kind
+        how = {"4": "cancelled", "C": "expired", "8": "rejected"}.get(ending, "")
+        if ending == "3" and self.order.time_in_force is not TimeInForce.GTC:
             how = "expired"
+        if status == "2" and message.get(14) is not None and self.cum < self.order.quantity:
+            # The counterparty made the order smaller and filled that.
+            return self.end("cancelled", f"it is done with {self.cum} of {self.order.quantity}", at)
         return self.end(how, message.get(58) or f"the counterparty says {how}", at) if how else []
 
     # -- refusals ------------------------------------------------------------------------------------------------
@@ -260,6 +265,9 @@ def _fee(message: Message, quantity: Decimal, price: Decimal, instrument: Instru
     currency = message.get(479) or instrument.currency
     if fee and currency != instrument.currency:
         return Decimal(0), f"commission {fee} {readable(currency)} was not booked: it is not in {instrument.currency}"
+    foreign = next((value for tag, value in message.fields if tag == 138 and value != instrument.currency), None)
+    if foreign is not None:
+        return fee, f"a fee in {readable(foreign)} was not booked: it is not in {instrument.currency}"
     for tag, value in message.fields:
         if tag == 137:
             fee += _amount(value)

@@ -240,6 +240,7 @@ class Link:
         with self.lock:
             self._socket = connection
             # What could not be kept did not happen: the numbers of the file are the true ones.
+            self._why = ("the Logon is not answered yet", "")
             self._kept = self.store.numbers()
             self._session = Session(self._terms, *self._kept)
             self._do(self._session.connected(self._clock.elapsed_ns(), credentials))

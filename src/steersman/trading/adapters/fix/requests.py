@@ -21,6 +21,8 @@ def refusal(order: Order, instrument: Instrument | None) -> str:
     """Say why an order is not sent at all; empty if it is."""
     if instrument is None:
         return f"no instrument {order.instrument!r} is declared for this venue"
+    if not _symbol(instrument).isascii() or not _symbol(instrument).isprintable():
+        return f"symbol {_symbol(instrument)!r}, allowed: printable ASCII"
     if not order.quantity.is_finite() or order.quantity <= 0 or order.quantity % instrument.lot:
         return f"quantity {order.quantity}, allowed: above 0 in steps of {instrument.lot}"
     priced = {

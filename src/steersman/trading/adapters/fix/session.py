@@ -15,6 +15,7 @@ from steersman.trading.adapters.fix.wire import Fields, Message, readable
 
 _SECOND: Final = 1_000_000_000
 _LOGON_NS: Final = 10 * _SECOND
+_PROOF_NS: Final = 60 * _SECOND
 _TIMES_ASKED: Final = 5
 AGREE: Final = (
     "agree the sequence numbers with the counterparty; if both sides may forget what was not delivered, start once "
@@ -150,8 +151,8 @@ class Session:
         """Let time pass: heartbeats, and the ends of patience."""
         if self.state is State.LOGGING_ON and now - self._began >= _LOGON_NS:
             return [Drop(reason="it did not answer our Logon within 10 s", fix="see that host and port are right")]
-        if self.state is State.AGREEING and now - self._began >= _LOGON_NS:
-            return self._leave("it did not answer the test request after the Logon within 10 s", "", now)
+        if self.state is State.AGREEING and now - self._began >= _PROOF_NS:
+            return [Drop(reason="it did not answer the test request after the Logon within 60 s")]
         if self.state not in (State.AGREEING, State.UP):
             return []
         silent = now - self._heard

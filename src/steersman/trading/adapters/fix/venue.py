@@ -347,7 +347,7 @@ class FixVenue:
         if message.type in ("8", "9"):
             for tag in (41, 11):
                 order_id = (message.get(tag) or "").rpartition(_CANCEL)[0] or message.get(tag) or ""
-                if order_id in self._known or tag == 11:
+                if tag == 11 or order_id in self._known or self._link().store.order(order_id) is not None:
                     return order_id
         seq = message.number(45)
         if message.type not in ("j", "3") or seq is None:
