@@ -28,7 +28,7 @@ AT = 1_262_638_800_000_000_000  # 2010-01-04 21:00 UTC
 
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "steersman.toml").write_text('[desk]\nname = "Test desk"\n', encoding="utf-8")
+    (tmp_path / "steersman.toml").write_text('[desk]\nname = "Test desk"\n[feed.daily]\n', encoding="utf-8")
     monkeypatch.setenv("COLUMNS", "80")
     return tmp_path
 
@@ -151,16 +151,16 @@ def test_the_journal_is_listed_and_shown(desk: Path, capsys: pytest.CaptureFixtu
     assert "steersman signal show s1" in shown
 
 
-def test_the_inbox_shows_what_waits_on_the_feeds_clock_and_is_honest(
+def test_the_inbox_shows_what_waits_on_the_feeds_clock_and_the_next_step(
     desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     waiting = read(capsys, desk, "inbox", "list")
-    assert [hold["approval_id"] for hold in waiting["holds"]] == ["h2"]
+    assert [hold["approval_id"] for hold in waiting] == ["h2"]
     every = read(capsys, desk, "inbox", "list", "--all")
-    assert [(hold["approval_id"], hold["status"]) for hold in every["holds"]] == [("h2", "open"), ("h1", "expired")]
+    assert [(hold["approval_id"], hold["status"]) for hold in every] == [("h2", "open"), ("h1", "expired")]
     out = " ".join(said(capsys, desk, "inbox", "list").split())
-    assert "not there yet" in out
-    assert "nothing is sent" in out
+    assert "steersman inbox approve ID" in out
+    assert "unanswered, nothing is sent" in out
 
 
 @pytest.mark.parametrize(

@@ -50,12 +50,17 @@ class Desk:
         self.projector.catch_up()
         return open_reader(self.workspace.projections)
 
+    @property
+    def replays(self) -> bool:
+        """Whether the desk lives in the time of a replayed feed, which stands still between its bars."""
+        feeds = self.workspace.trading.feeds.values()
+        return bool(feeds) and all(feed.kind == "replay" for feed in feeds)
+
     def time_ns(self) -> int:
-        """Return the desk's time, which holds expire on: that of a feed that replays history, else the clock's."""
+        """Return the desk's time, which holds expire on: that of the latest mark in a replay, else the clock's."""
         from steersman.trading.queries import market_now  # only what asks for the time needs the read model
 
-        replays = any(feed.kind == "replay" for feed in self.workspace.trading.feeds.values())
-        return (market_now(self.db) if replays else None) or self.clock.now_ns()
+        return (market_now(self.db) if self.replays else None) or self.clock.now_ns()
 
     def refresh(self) -> None:
         """Bring the read models up to the head."""
