@@ -155,6 +155,44 @@ def test_exits_of_a_bracket_follow_the_size_of_their_entry(tmp_path: Path) -> No
     assert none.after.equity == 100_000
 
 
+@pytest.mark.parametrize(
+    ("recorded", "tried"), [("max_qty = 20", "max_qty = 1000"), ("enabled = false", "enabled = true")]
+)
+def test_an_entry_that_would_have_been_added_or_larger_has_the_exits_of_its_bracket(
+    tmp_path: Path, recorded: str, tried: str
+) -> None:
+    root = a_small_desk(tmp_path, sessions=90)
+    for name in ("AAA", "BBB"):
+        bars = tmp_path / "data" / f"{name}.csv"
+        head, *rows = bars.read_text().splitlines()
+        bars.write_text("\n".join([head, *(f"{row.rpartition(',')[0]},100000" for row in rows)]) + "\n")
+    write_strategy(
+        root,
+        "swing",
+        """
+        from steersman.trading import TimeInForce, buy
+
+        class Strategy:
+            def __init__(self):
+                self.seen = {}
+
+            def on_bar(self, bar):
+                n = self.seen[bar.instrument] = self.seen.get(bar.instrument, 0) + 1
+                if n > 22 and n % 9 == 0:
+                    stop, target = round(bar.close * 985 / 1000, 2), round(bar.close * 101 / 100, 2)
+                    more = {"stop_loss": stop, "take_profit": target, "time_in_force": TimeInForce.GTC}
+                    yield buy(bar.instrument, 50, **more)
+        """,
+    )
+    report = replayed(root, traded(root, TRADING + recorded), TRADING + tried, bars=bars_of(root))
+    really = traded(root, TRADING + tried)
+    fills = of_type(really, e.ORDER_FILLED, e.OrderFilled)
+    assert report.modelled_fills == len(fills) > 10
+    costs = sum(f.fee for f in fills) + sum(f.quantity * f.price for f in fills) / 1000
+    assert abs(report.after.equity - last_mark(really).equity) < costs
+    assert ("No fill tells what a venue charges" in report.note) == (recorded == "enabled = false")
+
+
 def test_a_signal_that_was_held_and_would_have_gone_at_once_is_an_order_of_the_model(root: Path) -> None:
     ledger = traded(root, TRADING + "approval_notional = 3000\n")
     assert verdicts(ledger)["hold"] > 0

@@ -15,7 +15,7 @@ from steersman.trading.model.lifecycle import Status
 from steersman.trading.whatif.account import Account
 from steersman.trading.whatif.family import Parent
 from steersman.trading.whatif.market import Market
-from steersman.trading.whatif.modelled import Model
+from steersman.trading.whatif.modelled import Model, exits_of
 from steersman.trading.whatif.outcome import Mark, Tally
 
 
@@ -31,6 +31,7 @@ class Books:
         self._plans: dict[tuple[str, str], Decimal] = {}
         self._blocked: set[str] = set()
         self._halted: list[tuple[int, HaltState]] = []
+        self._number = 0
         self._later: list[tuple[int, int, str, e.OrderFilled | None]] = []
         self.actual = Account(capital, instruments)
         self.other: Account | None = None
@@ -66,7 +67,8 @@ class Books:
         other.submitted(order)
         outlook = self._model.outlook(order)
         if outlook.at is not None:
-            heapq.heappush(self._later, (outlook.at, len(self._later), order.order_id, outlook.fill))
+            self._number += 1
+            heapq.heappush(self._later, (outlook.at, self._number, order.order_id, outlook.fill))
 
     def halt(self, scope: str, at: int) -> None:
         """A halt of `scope` at `at` that was none: orders it covers end before anything can trade again."""
@@ -84,6 +86,16 @@ class Books:
             if any(halt.covering(**names) is not None for halt in due):
                 self.other.ended(order.order_id, Status.CANCELLED)
                 self._blocked.add(order.order_id)
+
+    def _modelled(self, fill: e.OrderFilled) -> None:
+        """Take in an execution that no market made, and send the exits that its bracket asks for."""
+        other = self._part()
+        other.filled(fill)
+        self._tally.modelled_fills += 1
+        bracket = other.state.brackets.get(fill.order_id)
+        if bracket is not None:
+            for order in exits_of(bracket, fill):
+                self.add(order)
 
     def _end_alternatives(self, order_id: str) -> None:
         """End what was only to trade if this order did not."""
@@ -115,9 +127,8 @@ class Books:
             if fill is None:
                 self.other.ended(order_id, Status.EXPIRED)
             elif order_id not in self._blocked:
-                self.other.filled(fill)
+                self._modelled(fill)
                 self._end_alternatives(order_id)
-                self._tally.modelled_fills += 1
 
     def submitted(self, order: e.OrderSubmitted) -> None:
         self.actual.submitted(order)
@@ -147,8 +158,7 @@ class Books:
             self.other.filled(msgspec.structs.replace(fill, quantity=quantity, fee=fee))
             self._end_alternatives(fill.order_id)
         if left > quantity and self.actual.leaves(fill.order_id) <= 0:
-            self.other.filled(self._model.more(fill, left - quantity))
-            self._tally.modelled_fills += 1
+            self._modelled(self._model.more(fill, left - quantity))
 
     def ended(self, order_id: str, how: Status) -> None:
         for account in self._accounts():

@@ -10,8 +10,9 @@ from typing import Final
 import msgspec
 
 from steersman.trading import events as e
+from steersman.trading.handlers.state import Bracket
 from steersman.trading.model.instrument import Instrument
-from steersman.trading.model.signal import Side, TimeInForce
+from steersman.trading.model.signal import OrderType, Side, TimeInForce
 from steersman.trading.whatif.costs import NOTHING, Schedule
 from steersman.trading.whatif.market import Market
 
@@ -126,6 +127,36 @@ class Model:
         known = self._instruments.get(order.instrument)
         tick = known.tick if known is not None else Decimal("0.01")
         return max((moved / tick).to_integral_value(ROUND_CEILING if buys else ROUND_FLOOR), Decimal(1)) * tick
+
+
+def exits_of(bracket: Bracket, fill: e.OrderFilled) -> list[e.OrderSubmitted]:
+    """Return the exits of one execution of an entry: a stop and a target, of which the first to trade ends the other.
+
+    The stop comes first: a bar that reaches both fills it, as the worse one.
+    """
+    order = bracket.order
+    prices = (("stop", OrderType.STOP, bracket.stop_loss), ("target", OrderType.LIMIT, bracket.take_profit))
+    return [
+        e.OrderSubmitted(
+            order_id=f"{fill.execution_id}-{kind}",
+            signal_id=f"{fill.execution_id}-{kind}",
+            strategy=order.strategy,
+            instrument=order.instrument,
+            venue=order.venue,
+            side=Side.SELL if order.side is Side.BUY else Side.BUY,
+            quantity=fill.quantity,
+            order_type=type_,
+            limit_price=None if type_ is OrderType.STOP else price,
+            stop_price=price if type_ is OrderType.STOP else None,
+            time_in_force=TimeInForce.GTC,
+            decision_price=fill.price,
+            policy_version=0,
+            at=fill.at,
+            group=f"{fill.execution_id}-exits",
+        )
+        for kind, type_, price in prices
+        if price is not None
+    ]
 
 
 def _from_open(market: Market, fills: Iterable[e.OrderFilled]) -> dict[str, Decimal]:

@@ -244,7 +244,9 @@ def _note(found: Found) -> str:
     if other:
         said.append(f"{other:,} verdicts were given under another table of checks: that alone may change them.")
     if not found.schedules:
-        return " ".join(said)
+        return " ".join(
+            [*said, *(["No fill tells what a venue charges: added orders pay nothing."] if modelled else [])]
+        )
     rough = [venue for venue, schedule in found.schedules.items() if not schedule.is_exact]
     if rough and (tally.shrunk.orders or modelled):
         said.append(f"Fees of {', '.join(sorted(rough))} follow no simple rule: they are scaled by value.")

@@ -321,6 +321,8 @@ class Walk:
             policy_version=scope.version,
             at=row.at,
             group=None if parent is None else parent.group,
+            stop_loss=signal.stop_loss,
+            take_profit=signal.take_profit,
         )
 
 
