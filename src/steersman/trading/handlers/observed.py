@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -11,7 +11,7 @@ import msgspec
 from steersman.kernel.fixed import ONE, round_to_nano, to_nano
 from steersman.policy import HaltState
 from steersman.trading.gate.facts import Facts, LookBack
-from steersman.trading.handlers.state import SIGN, Open, State
+from steersman.trading.handlers.state import SIGN, State
 from steersman.trading.model.order import Order
 from steersman.trading.model.signal import Side, Signal
 
@@ -75,8 +75,8 @@ def facts(
             + SIGN[signal.side] * working.units(name, signal.side, strategy=strategy)
         ),
         gross=exposure.gross,
-        buying_power=round_to_nano(state.book.cash - working.cash()),
-        crosses_own=any(_crosses(o.order, signal, state.book.prices.get(name)) for o in working.of(name)),
+        buying_power=round_to_nano(state.book.cash - working.cash),
+        crosses_own=any(_crosses(order, signal, state.book.prices.get(name)) for order in working.orders.get(name, ())),
         day_pnl=round_to_nano(equity - state.book.marked),
         drawdown=round_to_nano(state.book.drawdown()),
         entitled=name in state.declared.entitled.get(strategy, ()),
@@ -99,43 +99,41 @@ def facts(
 
 
 class _Working:
-    """The open orders that count beside the one that is judged; of alternatives only the larger does."""
+    """What the open orders beside the one that is judged may still do; of alternatives only the larger counts."""
 
     def __init__(self, state: State, *, without: str | None) -> None:
-        self._prices = state.book.prices
-        self._open = [o for o in state.open.values() if without is None or o.order.group != without]
-        self._by_name: dict[str, list[Open]] = {}
-        for o in self._open:
-            self._by_name.setdefault(o.order.instrument, []).append(o)
-
-    def names(self) -> Iterable[str]:
-        return self._by_name
-
-    def of(self, instrument: str) -> list[Open]:
-        return self._by_name.get(instrument, [])
+        self.orders: dict[str, list[Order]] = {}
+        """By instrument."""
+        self.cash = _ZERO
+        """What open buys may still cost."""
+        self._units: dict[tuple[str, Side], dict[str, Decimal]] = {}
+        largest: dict[tuple[str, str, Side, str], tuple[Decimal, Decimal]] = {}
+        for order_id, o in state.open.items():
+            order = o.order
+            if without is not None and order.group == without:
+                continue
+            self.orders.setdefault(order.instrument, []).append(order)
+            leaves = o.leaves
+            cost = leaves * _price_of(order, state.book.prices) if order.side is Side.BUY else _ZERO
+            key = (order.group or order_id, order.instrument, order.side, order.strategy)
+            units, dear = largest.get(key, (_ZERO, _ZERO))
+            largest[key] = (max(units, leaves), max(dear, cost))
+        for (_, instrument, side, strategy), (units, cost) in largest.items():
+            self.cash += cost
+            by_strategy = self._units.setdefault((instrument, side), {})
+            by_strategy[strategy] = by_strategy.get(strategy, _ZERO) + units
 
     def units(self, instrument: str, side: Side, *, strategy: str | None = None) -> Decimal:
-        """Return the units that open orders of one side may still trade."""
-        mine = (o for o in self.of(instrument) if o.order.side is side and strategy in (None, o.order.strategy))
-        return _sum_of_largest(mine, lambda o: o.leaves)
-
-    def cash(self) -> Decimal:
-        """Return what open buys may still cost."""
-        buys = (o for o in self._open if o.order.side is Side.BUY)
-        return _sum_of_largest(buys, lambda o: o.leaves * self._cost(o.order))
-
-    def _cost(self, order: Order) -> Decimal:
-        known = order.limit_price or order.stop_price or self._prices.get(order.instrument)
-        return known or order.decision_price or _ZERO
+        """Return the units that open orders of one side (of one strategy) may still trade."""
+        by_strategy = self._units.get((instrument, side))
+        if by_strategy is None:
+            return _ZERO
+        return sum(by_strategy.values(), _ZERO) if strategy is None else by_strategy.get(strategy, _ZERO)
 
 
-def _sum_of_largest(orders: Iterable[Open], size: Callable[[Open], Decimal]) -> Decimal:
-    """Return the sum of `size`, alternatives counted once: the larger."""
-    largest: dict[str, Decimal] = {}
-    for o in orders:
-        group = o.order.group or o.order.order_id
-        largest[group] = max(largest.get(group, _ZERO), size(o))
-    return sum(largest.values(), _ZERO)
+def _price_of(order: Order, prices: Mapping[str, Decimal]) -> Decimal:
+    known = order.limit_price or order.stop_price or prices.get(order.instrument)
+    return known or order.decision_price or _ZERO
 
 
 class _Exposure(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,7 +155,7 @@ def _exposure(state: State, working: _Working, signal: Signal) -> _Exposure:
     gross: int | None = 0
     net: int | None = 0
     together: int | None = 0
-    for other in {*state.book.positions(), *working.names(), name}:
+    for other in {*state.book.positions(), *working.orders, name}:
         held = state.book.position(other)
         if other == name:
             here, most = position, abs(position)
