@@ -70,6 +70,8 @@ class AlpacaExchange:
         self._lock = threading.RLock()
         self._number = 0
         self.released = threading.Event()
+        self.hanging = threading.Event()
+        """Set once a request is kept waiting; what it does was done by then."""
         exchange = self
 
         class Handler(_Handler):
@@ -375,6 +377,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def hang(self, body: bytes) -> None:
+        self.exchange.hanging.set()
         self.exchange.released.wait(30)
 
     def reset(self, body: bytes) -> None:
@@ -388,6 +391,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body[: len(body) // 2])
 
     def drip(self, body: bytes) -> None:
+        self.exchange.hanging.set()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,18 @@ class AlpacaDesk(Desk):
         made = Fault(method=method, path=path, **fault)  # type: ignore[arg-type]
         self.exchange.faults.append(made)
         return made
+
+    @contextmanager
+    def patience(self, how: str, seconds: float = 0.3) -> Iterator[None]:
+        """Let the adapter wait only `seconds` inside, if `how` keeps it waiting; the program has the request then."""
+        client = self.venue._client  # type: ignore[attr-defined]
+        waits, before = how in ("hang", "drip"), client._timeout_s
+        client._timeout_s = seconds if waits else before
+        try:
+            yield
+        finally:
+            client._timeout_s = before
+        assert not waits or self.exchange.hanging.wait(20)
 
     def heals(self) -> None:
         self.exchange.faults.clear()

@@ -28,14 +28,6 @@ def desk(tmp_path: Path) -> Iterator[AlpacaDesk]:
     desk.harness.close()
 
 
-@pytest.fixture
-def hasty(tmp_path: Path) -> Iterator[AlpacaDesk]:
-    """A desk that waits a quarter of a second for an answer."""
-    desk = AlpacaDesk(tmp_path, timeout="250ms")
-    yield desk
-    desk.harness.close()
-
-
 # -- sent once ---------------------------------------------------------------------------------------------------
 
 NOT_TAKEN = {
@@ -67,59 +59,59 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("name", NOT_TAKEN)
-def test_what_was_not_taken_is_said_to_be_unsent_and_is_sent_once(hasty: AlpacaDesk, name: str) -> None:
+def test_what_was_not_taken_is_said_to_be_unsent_and_is_sent_once(desk: AlpacaDesk, name: str) -> None:
     fault = NOT_TAKEN[name]
-    hasty.fails("POST", status=fault.status, body=fault.body)
+    desk.fails("POST", status=fault.status, body=fault.body)
     with pytest.raises(Unavailable) as raised:
-        hasty.venue.submit(hasty.order())
+        desk.venue.submit(desk.order())
     assert not isinstance(raised.value, OutcomeUnknown)
     assert str(fault.status) in raised.value.message
     assert raised.value.fix
-    assert hasty.exchange.count("POST") == 1
-    hasty.poll()
-    assert hasty.reports == []
-    hasty.submit(hasty.order())
-    hasty.poll()
-    assert [a.order_id for a in hasty.of(Acknowledged)] == [FIRST]
-    assert hasty.exchange.count("POST") == 2
+    assert desk.exchange.count("POST") == 1
+    desk.poll()
+    assert desk.reports == []
+    desk.submit(desk.order())
+    desk.poll()
+    assert [a.order_id for a in desk.of(Acknowledged)] == [FIRST]
+    assert desk.exchange.count("POST") == 2
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
 @pytest.mark.parametrize("after", [False, True], ids=["before it was taken", "after it was taken"])
 def test_what_may_have_been_taken_is_unknown_sent_once_and_found_by_looking(
-    hasty: AlpacaDesk, name: str, after: bool
+    desk: AlpacaDesk, name: str, after: bool
 ) -> None:
     fault = UNKNOWN[name]
-    hasty.fails("POST", how=fault.how, status=fault.status, body=fault.body, after=after)
-    order = hasty.order()
-    with pytest.raises(OutcomeUnknown) as raised:
-        hasty.submit(order)
+    desk.fails("POST", how=fault.how, status=fault.status, body=fault.body, after=after)
+    order = desk.order()
+    with desk.patience(fault.how), pytest.raises(OutcomeUnknown) as raised:
+        desk.submit(order)
     assert raised.value.fix == "steersman reconcile"
     assert len(raised.value.message) < 700
-    hasty.harness.settle()
-    found = hasty.venue.lookup(OrderId(FIRST))
+    desk.harness.settle()
+    found = desk.venue.lookup(OrderId(FIRST))
     assert (found is not None and found.status == "open") is after
-    hasty.poll()
-    assert [type(r) for r in hasty.reports] == ([Acknowledged] if after else [])
-    assert hasty.exchange.count("POST") == 1
-    assert hasty.exchange.connections <= 3
+    desk.poll()
+    assert [type(r) for r in desk.reports] == ([Acknowledged] if after else [])
+    assert desk.exchange.count("POST") == 1
+    assert desk.exchange.connections <= 3
     # Whoever sends it again all the same is kept from a second order, and may send what never came.
     if after:
         with pytest.raises(Conflict):
-            hasty.venue.submit(order)
+            desk.venue.submit(order)
     else:
-        hasty.venue.submit(order)
-    assert hasty.harness.taken(FIRST) == 1
+        desk.venue.submit(order)
+    assert desk.harness.taken(FIRST) == 1
 
 
 @pytest.mark.parametrize("how", ["half", "drip"])
-def test_an_answer_that_does_not_come_whole_is_unknown(hasty: AlpacaDesk, how: str) -> None:
-    hasty.fails("POST", how=how)
-    with pytest.raises(OutcomeUnknown):
-        hasty.venue.submit(hasty.order())
-    assert hasty.exchange.count("POST") == 1
-    hasty.poll()
-    assert [type(r) for r in hasty.reports] == [Acknowledged]
+def test_an_answer_that_does_not_come_whole_is_unknown(desk: AlpacaDesk, how: str) -> None:
+    desk.fails("POST", how=how)
+    with desk.patience(how), pytest.raises(OutcomeUnknown):
+        desk.venue.submit(desk.order())
+    assert desk.exchange.count("POST") == 1
+    desk.poll()
+    assert [type(r) for r in desk.reports] == [Acknowledged]
 
 
 def test_an_answer_about_another_order_is_unknown(desk: AlpacaDesk) -> None:
@@ -262,16 +254,16 @@ def test_many_requests_share_one_connection(desk: AlpacaDesk) -> None:
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("how", ["answer", "hang", "reset"])
-def test_a_cancel_of_unknown_outcome_says_so_and_may_be_asked_again(hasty: AlpacaDesk, how: str, after: bool) -> None:
-    hasty.submit(hasty.order())
-    hasty.fails("DELETE", how=how, after=after, status=504)
-    with pytest.raises(OutcomeUnknown):
-        hasty.venue.cancel(OrderId(FIRST))
-    assert hasty.exchange.count("DELETE") == 1
-    hasty.venue.cancel(OrderId(FIRST))
-    hasty.poll()
-    assert [e.how for e in hasty.of(Ended)] == ["cancelled"]
-    assert hasty.of(CancelRefused) == []
+def test_a_cancel_of_unknown_outcome_says_so_and_may_be_asked_again(desk: AlpacaDesk, how: str, after: bool) -> None:
+    desk.submit(desk.order())
+    desk.fails("DELETE", how=how, after=after, status=504)
+    with desk.patience(how), pytest.raises(OutcomeUnknown):
+        desk.venue.cancel(OrderId(FIRST))
+    assert desk.exchange.count("DELETE") == 1
+    desk.venue.cancel(OrderId(FIRST))
+    desk.poll()
+    assert [e.how for e in desk.of(Ended)] == ["cancelled"]
+    assert desk.of(CancelRefused) == []
 
 
 def test_a_cancel_that_was_not_taken_says_so(desk: AlpacaDesk) -> None:
@@ -331,7 +323,7 @@ def test_an_order_of_an_earlier_life_is_cancelled_by_our_id(desk: AlpacaDesk) ->
 # -- keys --------------------------------------------------------------------------------------------------------
 
 
-def test_the_keys_appear_in_no_message_log_or_repr(hasty: AlpacaDesk, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_keys_appear_in_no_message_log_or_repr(desk: AlpacaDesk, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     echo = f'{{"message":"bad key {KEY} {SECRET}"}}'.encode()
     said: list[str] = []
@@ -343,21 +335,22 @@ def test_the_keys_appear_in_no_message_log_or_repr(hasty: AlpacaDesk, caplog: py
         Fault(method="POST", path="/v2/orders", how="reset"),
         Fault(method="POST", path="/v2/orders", how="hang"),
     ):
-        hasty.exchange.faults = [fault]
+        desk.exchange.faults = [fault]
         try:
-            hasty.venue.submit(hasty.order(f"alpha00000000000000{len(said):02}a"))
+            with desk.patience(fault.how):
+                desk.venue.submit(desk.order(f"alpha00000000000000{len(said):02}a"))
         except SteersmanError as exc:
             said.append(f"{exc} {exc!r} {exc.__cause__} {exc.__cause__!r}")
-    hasty.exchange.faults = [Fault(method="GET", path="/v2/", status=500, body=echo, times=9)]
-    for ask in (hasty.venue.positions, hasty.venue.open_orders, lambda: hasty.venue.lookup(OrderId(FIRST))):
+    desk.exchange.faults = [Fault(method="GET", path="/v2/", status=500, body=echo, times=9)]
+    for ask in (desk.venue.positions, desk.venue.open_orders, lambda: desk.venue.lookup(OrderId(FIRST))):
         with pytest.raises(Unavailable) as raised:
             ask()
         said.append(f"{raised.value} {raised.value!r}")
-    hasty.heals()
-    hasty.poll()
-    said += [repr(r) for r in hasty.reports]
-    said += [repr(v) for v in vars(hasty.venue).values()] + [repr(v) for v in vars(hasty.venue._client).values()]  # type: ignore[attr-defined]
-    said += [repr(hasty.venue), caplog.text]
+    desk.heals()
+    desk.poll()
+    said += [repr(r) for r in desk.reports]
+    said += [repr(v) for v in vars(desk.venue).values()] + [repr(v) for v in vars(desk.venue._client).values()]  # type: ignore[attr-defined]
+    said += [repr(desk.venue), caplog.text]
     assert len(said) > 15
     # Not even a part: a message may be cut anywhere.
     assert [text for text in said if KEY[:8] in text or SECRET[:8] in text] == []

@@ -193,19 +193,16 @@ def test_after_an_error_the_next_question_waits_its_time(desk: AlpacaDesk) -> No
     assert desk.exchange.count("GET") == before
 
 
-def test_slow_answers_together_take_no_longer_than_one_timeout(tmp_path: Path) -> None:
-    desk = AlpacaDesk(tmp_path, timeout="300ms")
-    try:
-        desk.submit(desk.order())
-        desk.poll()
-        desk.trade(3)
-        desk.fails("GET", "/v2/account/activities", how="hang", times=1000)
+def test_an_answer_that_does_not_come_is_waited_for_no_longer_than_set(desk: AlpacaDesk) -> None:
+    desk.submit(desk.order())
+    desk.poll()
+    desk.trade(3)
+    desk.fails("GET", "/v2/account/activities", how="hang", times=1000)
+    with desk.patience("hang", seconds=2.0):  # the first of two answers must come in it
         assert "activities" in trouble(desk).message
-        desk.heals()
-        desk.poll()
-        assert desk.filled(FIRST) == 3
-    finally:
-        desk.harness.close()
+    desk.heals()
+    desk.poll()
+    assert desk.filled(FIRST) == 3
 
 
 # -- executions --------------------------------------------------------------------------------------------------
@@ -549,6 +546,13 @@ def test_an_answer_that_is_none_is_unavailable_with_what_was_found(desk: AlpacaD
     ASKS[ask](desk)
 
 
+def test_an_answer_longer_than_any_account_is_not_read_to_its_end(desk: AlpacaDesk) -> None:
+    desk.fails("GET", "/v2/positions", status=200, body=b"[]" + b" " * 9_000_000)
+    with pytest.raises(Unavailable, match="too long"):
+        desk.venue.positions()
+    assert list(desk.venue.positions() or ()) == []
+
+
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.just([]), st.just({}),
     st.sampled_from(["new", "filled", "canceled", "buy", "sell", "AAPL", FIRST, "10", "-1", "1e40", "NaN"]),
@@ -559,7 +563,7 @@ FIELDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.dictionaries(FIELDS, VALUES, max_size=3), fill=st.dictionaries(FIELDS, VALUES, max_size=3))
 def test_whatever_is_said_no_wrong_report_comes_of_it(desk: AlpacaDesk, order: Json, fill: Json) -> None:
     desk.heals()

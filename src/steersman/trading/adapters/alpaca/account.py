@@ -115,9 +115,9 @@ class Account:
         answer = self._client.get(path, params)
         if answer.status == 200:
             return decode(answer.body, OrderJson, f"GET {path}")
-        # A wrong address answers 404 as well: only the account's own words mean that there is no such order.
+        # A wrong address answers 404 as well: only the account's own code means that there is no such order.
         said = refusal(answer.body)
-        if said is not None and (said.code or 0) // 10_000 == 4041 and "endpoint" not in said.message:
+        if said is not None and (said.code or 0) // 10_000 == 4041:
             return None
         raise self._client.refused(f"GET {path}", answer)
 
