@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,13 +18,14 @@ from steersman.trading.handlers import observed
 from steersman.trading.handlers.guardrails import Guardrails
 from steersman.trading.handlers.state import State
 from steersman.trading.model.lifecycle import Status
-from steersman.trading.model.signal import OrderType, Side, Signal, SignalId, TimeInForce
-from steersman.trading.whatif.alternative import Policies, Scope
+from steersman.trading.model.signal import Signal
+from steersman.trading.whatif.alternative import Policies
 from steersman.trading.whatif.books import Books
 from steersman.trading.whatif.family import parent_of
 from steersman.trading.whatif.halts import Halts
 from steersman.trading.whatif.history import FACTS, Happening, History
 from steersman.trading.whatif.outcome import Change, Decided, Tally
+from steersman.trading.whatif.rows import Row, order_of, rows_of, signal_of
 from steersman.trading.whatif.verdicts import bits_of, codes_of
 
 if TYPE_CHECKING:
@@ -41,40 +42,7 @@ REPEATED: Final = bits_of(("REPEAT_EXECUTION",))
 """The check whose failure stops the strategy."""
 _TELL_EVERY: Final = 5_000
 _NOT_HALTED: Final = HaltState()
-_META: Final = (
-    "pos",
-    "id",
-    "at",
-    "stream",
-    "signal_id",
-    "strategy",
-    "instrument",
-    "outcome",
-    "sent",
-    "failed",
-    "scope",
-)
 Find = Callable[[str, str], Signal | None]
-
-
-class Row(msgspec.Struct, frozen=True, gc=False):
-    """A verdict as recorded, and `then`: what the other limits make of the recorded facts.
-
-    `tried` is False outside the span that is decided anew.
-    """
-
-    pos: int
-    id: bytes
-    at: int
-    stream: str
-    signal_id: str
-    strategy: str
-    instrument: str
-    before: Decided
-    scope: int
-    facts: Facts
-    then: Decided
-    tried: bool
 
 
 class Walk:
@@ -120,7 +88,7 @@ class Walk:
 
     def run(self, first: int) -> None:
         """Walk through everything; verdicts before row `first` are known to be the same."""
-        rows = self._rows(first)
+        rows = rows_of(self._history.verdicts, self._then, first)
         row = next(rows, None)
         for number, happening in enumerate(self._history.happenings):
             while row is not None and row.pos < happening.pos:
@@ -132,13 +100,6 @@ class Walk:
         while row is not None:
             self._decide(row)
             row = next(rows, None)
-
-    def _rows(self, first: int) -> Iterator[Row]:
-        known = self._history.verdicts.slice(first)
-        facts = known.select(FACTS).iter_rows()
-        then = self._then.slice(first).select("outcome_then", "sent_then", "failed_then", "tried").iter_rows()
-        for seen, meta, other in zip(facts, known.select(_META).iter_rows(), then, strict=True):
-            yield _row(meta, seen, other)
 
     def _happened(self, happening: Happening) -> None:
         kind, data = happening.type, happening.data
@@ -224,7 +185,7 @@ class Walk:
         other = self.books.other
         if other is None:
             return row.facts if halted == row.facts.halted else msgspec.structs.replace(row.facts, halted=halted)
-        signal, parent = _signal(row), parent_of(row.signal_id)
+        signal, parent = signal_of(row), parent_of(row.signal_id)
         group = None if parent is None else parent.group
         was = self._seen(self.books.actual.state, row, signal, group)
         now = self._seen(other.state, row, signal, group)
@@ -299,50 +260,8 @@ class Walk:
         if sent_before:
             self.books.plan(row.strategy, row.signal_id, sent_after)
         elif sent_after:
-            self.books.add(self._order(row, sent_after))
-
-    def _order(self, row: Row, quantity: Decimal) -> e.OrderSubmitted:
-        signal = self._signal_of(row.stream, row.signal_id) or _signal(row)
-        scope: Scope = self._history.scopes[row.scope]
-        parent = parent_of(row.signal_id)
-        return e.OrderSubmitted(
-            order_id=f"whatif-{row.signal_id}",
-            signal_id=f"whatif-{row.signal_id}",
-            strategy=row.strategy,
-            instrument=row.instrument,
-            venue=scope.venue,
-            side=signal.side,
-            quantity=quantity,
-            order_type=signal.order_type,
-            limit_price=signal.limit_price,
-            stop_price=signal.stop_price,
-            time_in_force=signal.time_in_force,
-            decision_price=None if row.facts.price is None else from_nano(row.facts.price),
-            policy_version=scope.version,
-            at=row.at,
-            group=None if parent is None else parent.group,
-            stop_loss=signal.stop_loss,
-            take_profit=signal.take_profit,
-        )
-
-
-def _row(meta: tuple[Any, ...], seen: tuple[Any, ...], other: tuple[Any, ...]) -> Row:
-    pos, id_, at, stream, signal_id, strategy, instrument, outcome, sent, failed, scope = meta
-    outcome_then, sent_then, failed_then, tried = other
-    return Row(
-        pos=pos,
-        id=id_,
-        at=at,
-        stream=stream,
-        signal_id=signal_id,
-        strategy=strategy,
-        instrument=instrument,
-        before=Decided(outcome, sent, failed),
-        scope=scope,
-        facts=Facts(**dict(zip(FACTS, seen, strict=True))),
-        then=Decided(outcome_then, sent_then, failed_then),
-        tried=tried,
-    )
+            signal = self._signal_of(row.stream, row.signal_id) or signal_of(row)
+            self.books.add(order_of(row, signal, sent_after, self._history.scopes[row.scope]))
 
 
 def _moved(recorded: Any, old: Any, new: Any) -> Any:
@@ -350,23 +269,3 @@ def _moved(recorded: Any, old: Any, new: Any) -> Any:
     if isinstance(new, bool) or None in (recorded, old, new):
         return new
     return recorded + (new - old)
-
-
-def _signal(row: Row) -> Signal:
-    """Return the signal as far as its facts tell."""
-    facts = row.facts
-    limit = from_nano(facts.limit_price) if facts.limited and facts.limit_price is not None else None
-    return Signal(
-        signal_id=SignalId(row.signal_id),
-        source="",
-        strategy=row.strategy,
-        instrument=row.instrument,
-        side=Side.BUY if facts.direction > 0 else Side.SELL,
-        quantity=from_nano(facts.quantity),
-        order_type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-        created_at=row.at - facts.signal_age_ns,
-        limit_price=limit,
-        price=None if facts.price is None else from_nano(facts.price),
-        time_in_force=TimeInForce.DAY,
-        stop_price=None if facts.stop_price is None else from_nano(facts.stop_price),
-    )
