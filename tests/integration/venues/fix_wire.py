@@ -76,11 +76,11 @@ class Wire:
         try:
             while data := source.recv(65_536):
                 changed = (self.to_them if outward else self.to_us)(data)
-                if changed:
-                    sink.sendall(changed)
-                # Noted when it has been passed on: who waits for it here may change the wire afterwards.
+                # Noted once its fate is decided, so that the test may change the wire, and before anybody can answer.
                 noted = self.sent if outward else self.heard
                 noted += data
+                if changed:
+                    sink.sendall(changed)
         except OSError:
             pass  # cut
         finally:

@@ -184,7 +184,7 @@ def test_a_counterparty_that_logs_us_out_is_quoted(start: Start) -> None:
     harness.wait(lambda: not harness.is_up(), "the logout")
     with pytest.raises(Unavailable, match="it logged us out: the week is over"):
         venue.submit(an_order())
-    assert len(sent(harness, "5")) == 1
+    harness.wait(lambda: len(sent(harness, "5")) == 1, "our answer to it")
 
 
 def test_closing_says_goodbye_and_asks_nothing_more(start: Start) -> None:
