@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -57,6 +57,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """A served desk behind a running core."""
 
     served: Served
+    stop_core: Callable[[], None]
 
     @property
     def desk(self) -> Desk:
@@ -134,14 +135,18 @@ def running(root: Path, *, text: str = TOML, sessions: int = 40) -> Iterator[Run
     stop = threading.Event()
     thread = threading.Thread(target=core.trade, args=(stop,), kwargs={"stay": True, "waits": True}, name="core")
     thread.start()
+
+    def stop_core() -> None:
+        if not stop.is_set():
+            stop.set()
+            thread.join(30)
+            core.close()
+
     try:
-        desk = open_desk(root, through_core=True)
-        with served(desk) as here:
-            made = Running(served=here)
+        with served(open_desk(root, through_core=True)) as here:
+            made = Running(served=here, stop_core=stop_core)
             made.until(e.FEED_FINISHED, after=0)
             yield made
     finally:
-        stop.set()
-        thread.join(30)
-        core.close()
+        stop_core()
     assert not thread.is_alive()
