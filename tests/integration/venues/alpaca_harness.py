@@ -13,6 +13,7 @@ from tests.integration.venues.alpaca_exchange import KEY, SECRET, AlpacaExchange
 
 from steersman.bootstrap.plugins import factory
 from steersman.kernel.clock import FakeClock
+from steersman.trading.adapters.alpaca import AlpacaVenue
 from steersman.trading.adapters.alpaca.settings import AlpacaSettings
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.order import Order
@@ -140,6 +141,18 @@ class AlpacaDesk(Desk):
         made = Fault(method=method, path=path, **fault)  # type: ignore[arg-type]
         self.exchange.faults.append(made)
         return made
+
+    def new_life_on_the_same_connection(self) -> None:
+        """Forget all orders, at the price of nothing: a new connection loads the machine's certificates."""
+        old: Any = self.venue
+        self.venue = AlpacaVenue(
+            client=old._client,
+            quotes=old._quotes,
+            instruments=INSTRUMENTS,
+            clock=self.harness.clock,
+            poll_every_ns=10**9,
+        )
+        self._over.clear()
 
     @contextmanager
     def patience(self, how: str, seconds: float = 0.3) -> Iterator[None]:
