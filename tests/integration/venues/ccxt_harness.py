@@ -49,7 +49,7 @@ class CcxtHarness:
             "base_url": self.exchange.url,
             "key": "file:key.txt",
             "secret": "file:secret.txt",
-            "timeout": "5s",
+            "timeout": "20s",
             "rate_limit": False,
             **self.settings,
         }

@@ -262,9 +262,10 @@ def test_kraken_finds_an_id_used_before_and_refuses_in_its_words(kraken: Canned,
     with pytest.raises(Conflict):
         venue.submit(an_order())
     assert kraken.of(ADD) == []
+    assert [type(r) for r in venue.poll()] == [Acknowledged]
     kraken.answers[CLOSED] = _kraken({"closed": {}, "count": 0})
     kraken.answers[ADD] = {"error": ["EOrder:Insufficient funds"]}
-    venue.submit(an_order())
+    venue.submit(an_order(order_id=OrderId("s0123456789abcdef0124")))
     (ended,) = venue.poll()
     assert isinstance(ended, Ended)
     assert ended.how == "rejected"

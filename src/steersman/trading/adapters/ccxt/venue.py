@@ -77,9 +77,17 @@ class CcxtVenue:
             client_id = placing.to_exchange(order.order_id, self._about)
             # Most exchanges want ids to differ among open orders only. And whatever is wrong with the connection,
             # our clock or our key is found by a question, which does no harm, and not by the order.
-            if self._asking.one(client_id, [symbol]) is not None:
+            found = self._asking.one(client_id, [symbol])
+            if found is not None:
+                self._take_over(order, found)
                 raise self._used_before(order.order_id)
             self._send(order, symbol, client_id)
+
+    def _take_over(self, order: Order, found: Told) -> None:
+        """Report from now on what becomes of an order that an earlier life sent, if it is the same one."""
+        self._used.add(order.order_id)
+        if (found.side, found.quantity) == (order.side, order.quantity):
+            self._tracked[order.order_id] = Tracked(order, sent_ns=None)
 
     def _refusal(self, order: Order) -> str:
         """Say why `order` is not sent; empty if it is."""
@@ -98,13 +106,13 @@ class CcxtVenue:
         try:
             raw = self._calls("create_order", **placing.arguments(order, symbol, client_id))
             venue_order_id = _taken(raw, client_id)
-        except OutcomeUnknown:
-            raise
+        except (Conflict, OutcomeUnknown):
+            raise  # it is there, or may be: what becomes of it is reported
         except Refused as exc:
             self._forget(order.order_id)
             self._reject(order, exc.reason)
             return
-        except (Conflict, Misconfigured, Unavailable):
+        except (Misconfigured, Unavailable):
             self._forget(order.order_id)
             raise
         self._reports += tracked.acknowledge(venue_order_id, self._clock.now_ns())

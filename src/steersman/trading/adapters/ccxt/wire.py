@@ -35,6 +35,10 @@ def address(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{port}"
 
 
+class _Unfinished(failed.ReadTimeout):
+    """An answer that goes on and on, one byte at a time."""
+
+
 class Wire:
     """Stands in for the `requests.Session` that ccxt would make. One thread.
 
@@ -168,12 +172,14 @@ class Wire:
             if size > _LARGEST_BYTES:
                 raise failed.ContentDecodingError(f"more than {_LARGEST_BYTES} bytes")
             if self._watch.elapsed_ns() > until_ns:
-                raise failed.ReadTimeout(f"only {size} bytes in {self._timeout_s:g} s")
+                raise _Unfinished(f"{size} bytes")
         return b"".join(parts)
 
     def _lost(self, exc: Exception, *, changes: bool) -> SteersmanError:
         if isinstance(exc, failed.ConnectTimeout) or _refused(exc):
             return Unavailable(f"{self._name} cannot be reached: nothing was sent", fix="check the network; try again")
+        if isinstance(exc, _Unfinished):
+            return self._unsure(f"did not finish its answer within {self._timeout_s:g} s", changes=changes)
         if isinstance(exc, failed.Timeout):
             return self._unsure(f"did not answer within {self._timeout_s:g} s", changes=changes)
         return self._unsure(f"broke off the connection ({type(exc).__name__})", changes=changes)
