@@ -381,6 +381,7 @@ def _symbol(name: str, base: str, quote: str) -> dict[str, Any]:
 class _Handler(BaseHTTPRequestHandler):
     exchange: CcxtExchange
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer leaves in one piece, not head and body each waiting for the other side
 
     def _serve(self) -> None:
         exchange, parts = self.exchange, urlsplit(self.path)
@@ -425,6 +426,7 @@ class _Handler(BaseHTTPRequestHandler):
         with suppress(OSError):
             while not fault.release.wait(0.02):
                 self.wfile.write(b" ")
+                self.wfile.flush()
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -55,6 +55,7 @@ class Canned:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer leaves in one piece, not head and body each waiting for the other side
     canned: Canned
 
     def _serve(self) -> None:
