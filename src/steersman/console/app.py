@@ -49,6 +49,8 @@ class Console:
         self.live = Live(desk.ledger, self._fragments, is_behind=self.kpis.are_behind)
         # The projector's connection is for one thread at a time.
         self._refreshing = threading.Lock()
+        # A page is made in one thread: what it surely shows is what stood in the ledger before that thread refreshed.
+        self._shown = threading.local()
 
     def view(self) -> Overview:
         """Catch the read models up and read the overview from them."""
@@ -56,6 +58,8 @@ class Console:
         return look(self.desk, self.kpis.now())
 
     def refresh(self) -> None:
+        """Bring the read models up to date."""
+        self._shown.events = self.desk.ledger.head().pos
         with self._refreshing:
             _ = self.desk.db  # the first use opens it; two threads at once would open two
             self.desk.refresh()
@@ -65,7 +69,7 @@ class Console:
         session = getattr(request.state, "session", None)
         if session is None:
             return self.shells.of_stranger()
-        return self.shells.of(self.sessions.csrf(session), here)
+        return self.shells.of(self.sessions.csrf(session), here, events=getattr(self._shown, "events", 0))
 
     def show(self, request: Request, template: str, here: str, status: int = 200, **values: object) -> HTMLResponse:
         """Return a page."""

@@ -29,6 +29,7 @@ class Shell(msgspec.Struct, frozen=True, kw_only=True):
         waiting: decisions in the inbox.
         scopes: everything that can be halted, by kind.
         core_down: the core does not answer, so that nothing can be sent or recorded.
+        events: the position in the ledger up to which the page surely shows everything.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Shell(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int = 0
     scopes: dict[str, tuple[str, ...]] = {}
     core_down: bool = False
+    events: int = 0
 
     @property
     def live(self) -> tuple[VenueMode, ...]:
@@ -58,7 +60,7 @@ class Shells:
     def of_stranger(self) -> Shell:
         return Shell(name=self._desk.workspace.desk.name, modes=self._modes(told=False))
 
-    def of(self, csrf: str, here: str) -> Shell:
+    def of(self, csrf: str, here: str, *, events: int = 0) -> Shell:
         """Return the frame for somebody who is signed in; the read models are as the last refresh left them."""
         desk, workspace = self._desk, self._desk.workspace
         declared = workspace.trading
@@ -76,6 +78,7 @@ class Shells:
                 "strategy": tuple(declared.strategies),
                 "instrument": tuple(declared.instruments),
             },
+            events=events,
             core_down=desk.through_core and not core_answers(workspace.socket),
         )
 

@@ -178,6 +178,7 @@
       if (seen.get(box) !== html) { seen.set(box, html); fill(box, html); }
     }
     document.title = fresh.title;
+    document.body.dataset.events = fresh.body.dataset.events;
     if (document.body.dataset.live === "overview") return;
     // A part that came or went changes the page as a whole; nobody is in the middle of a word.
     const names = (doc) => [...doc.querySelectorAll("main [data-fragment]")].map((b) => b.dataset.fragment).join();
@@ -192,13 +193,11 @@
     if (source || document.hidden) return;
     const overview = document.body.dataset.live === "overview";
     const own = source = new EventSource(overview ? "/events" : "/events?only=pulse");
-    let first = true;
     own.onopen = () => say("live", "ok");
     own.addEventListener("fragment", (event) => {
-      if (overview) { swap(JSON.parse(event.data)); return; }
-      if (!first || joined) renew(); // the first word after a break: something may have happened meanwhile
-      first = false;
-      joined = true;
+      const said = JSON.parse(event.data);
+      if (overview) swap(said);
+      else if (Number(said.html) > Number(document.body.dataset.events)) renew();
     });
     own.onerror = () => {
       say("reconnecting", "bad");
@@ -208,8 +207,6 @@
       setTimeout(follow, 3000);
     };
   }
-  let joined = false;
-
   function pause() {
     source?.close();
     source = null;
