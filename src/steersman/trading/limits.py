@@ -197,4 +197,13 @@ PARAMETERS: Final = (
         "Fall below the highest equity at which everything is halted.",
         scopes=(),
     ),
+    _number(
+        "hold_for",
+        Kind.SPAN,
+        "s",
+        "24h",
+        "How long a held order waits for a person before it is over.",
+        low="60",
+        scopes=("strategy",),
+    ),
 )

@@ -82,7 +82,7 @@ def test_a_target_is_what_is_missing_to_it(desk: ServingDesk) -> None:
 
 def test_a_risk_fraction_is_sized_by_the_distance_to_the_stop(desk: ServingDesk) -> None:
     desk.live(
-        desk.submit(quantity=None, risk_fraction=Decimal("0.001"), limit_price=Decimal(100), stop_loss=Decimal("95"))
+        desk.submit(quantity=None, risk_fraction=Decimal("0.001"), limit_price=Decimal(100), stop_loss=Decimal(95))
     )
     assert desk.market.sent[0].quantity == Decimal(20), "0.1% of 100,000 over 5 a unit"
 
@@ -239,7 +239,7 @@ def test_a_target_that_is_reached_cancels_its_stop_and_then_goes_out(desk: Servi
         desk.market.price = Decimal("110.5")
 
     desk.live(desk.submit(**BRACKET), lambda: desk.market.trade(desk.order_id(0), 10), rise, desk.wait(1), desk.wait(1))
-    entry, stop, target = desk.market.sent
+    _entry, stop, target = desk.market.sent
     assert desk.market.status[stop.order_id] == "cancelled"
     assert (target.side, target.quantity, target.limit_price) == (Side.SELL, Decimal(10), Decimal(110))
 
@@ -250,11 +250,56 @@ def test_a_stop_that_was_filled_leaves_no_target(desk: ServingDesk) -> None:
 
     def rise() -> None:
         desk.clock.advance(2)
-        desk.market.price = Decimal("120")
+        desk.market.price = Decimal(120)
 
     desk.live(desk.submit(**BRACKET), lambda: desk.market.trade(desk.order_id(0), 10), stopped, rise, desk.wait(1))
     assert len(desk.market.sent) == 2
     assert desk.said(e.ROUND_TRIP_CLOSED)[0]["exit_reason"] == "stop"
+
+
+def test_a_target_the_price_has_left_again_is_swapped_back_for_the_stop(desk: ServingDesk) -> None:
+    def to(price: str) -> Any:
+        def move() -> None:
+            desk.clock.advance(2)
+            desk.market.price = Decimal(price)
+
+        return move
+
+    desk.live(
+        desk.submit(**BRACKET), lambda: desk.market.trade(desk.order_id(0), 10), to("110.5"), desk.wait(1), to("104"),
+        desk.wait(1), desk.wait(1),
+    )  # fmt: skip
+    assert [order.stop_price for order in desk.market.sent] == [None, Decimal(95), None, Decimal(95)]
+    assert [desk.market.status[order.order_id] for order in desk.market.sent[1:]] == ["cancelled", "cancelled", "open"]
+
+
+def test_what_a_halt_took_away_protects_again_after_the_resume(desk: ServingDesk) -> None:
+    halt = halt_event("all", reason="test", actor="person:test", now_ns=1)
+    resume = resume_event("all", reason="test", actor="person:test", now_ns=1)
+    desk.live(
+        desk.submit(**BRACKET),
+        lambda: desk.market.trade(desk.order_id(0), 10),
+        lambda: desk.ledger.append([halt]),
+        desk.wait(1),
+        desk.wait(1),
+        lambda: desk.ledger.append([resume]),
+        desk.wait(1),
+    )
+    stops = desk.market.sent[1:]
+    assert [(s.stop_price, desk.market.status[s.order_id]) for s in stops] == [
+        (Decimal(95), "cancelled"),
+        (Decimal(95), "open"),
+    ]
+    assert outcomes(desk) == ["accept", "accept", "reject", "accept"], "one try while it is halted"
+    desk.live()
+    assert len(desk.market.sent) == 3
+
+
+def test_an_exit_that_a_person_cancelled_does_not_come_back(desk: ServingDesk) -> None:
+    resume = resume_event("all", reason="test", actor="person:test", now_ns=1)
+    desk.live(desk.submit(**BRACKET), lambda: desk.market.trade(desk.order_id(0), 10), desk.cancel, desk.wait(1))
+    desk.live(lambda: desk.ledger.append([resume]), desk.wait(1))
+    assert len(desk.market.sent) == 2
 
 
 # -- halts ---------------------------------------------------------------------------------------------------------

@@ -147,9 +147,9 @@ class Answers:
             for due in self._exits.due(now)
         ]
 
-    def reached(self) -> list[str]:
-        """Return the stops that make room for a target whose price was reached."""
-        return self._exits.reached()
+    def to_swap(self) -> list[str]:
+        """Return the exits that make room for their alternative."""
+        return self._exits.to_swap()
 
     def wants_replacement(self, event: Event, at: int, now: int) -> tuple[str | None, list[NewEvent]]:
         """Remember that an order is to be replaced; return its id if it is to be cancelled for it.

@@ -22,8 +22,6 @@ from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.order import Order
 from steersman.trading.model.signal import Signal
 
-HOLD_NS: Final = 24 * 3600 * 10**9
-"""How long a hold waits for a person."""
 _REPEATED: Final = "REPEAT_EXECUTION"
 
 
@@ -161,7 +159,7 @@ class Decider:
             made.append(event)
             order = self._state.submitted(intent).order
         if verdict.outcome == "hold":
-            made.append(self._hold(signal, verdict, moment.at, given))
+            made.append(self._hold(signal, verdict, moment, given))
         if _REPEATED in verdict.failed:
             made.append(self._stop(signal.strategy, verdict, moment.at, given))
         entry = journal.of_decision(signal, verdict)
@@ -237,7 +235,9 @@ class Decider:
         )
         return data, event
 
-    def _hold(self, signal: Signal, verdict: e.VerdictGiven, at: int, cause: NewEvent) -> NewEvent:
+    def _hold(self, signal: Signal, verdict: e.VerdictGiven, moment: Moment, cause: NewEvent) -> NewEvent:
+        at = moment.at
+        waits_s = moment.snapshot.decimal("trading.hold_for", strategy=signal.strategy) or 0
         what = f"{signal.side.value} {journal.amount(verdict.quantity)} {signal.instrument} for {signal.strategy}"
         price = "" if signal.price is None else f" at {journal.amount(signal.price)} {self._currency}"
         approval_id = e.trade_approval(signal.signal_id)
@@ -247,7 +247,7 @@ class Decider:
             subject=signal.signal_id,
             what=what + price,
             why=verdict.why,
-            expires_at=at + HOLD_NS,
+            expires_at=at + int(waits_s * 10**9),
             at=at,
         )
         event = self._recorder.event(

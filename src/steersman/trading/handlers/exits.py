@@ -3,20 +3,26 @@
 Each exit is a signal of its own and passes the gate like any other. At a venue that knows alternatives both wait there,
 and the one that is filled ends the other. Elsewhere only the stop waits at the venue, where it protects even while this
 process is down; the target is watched here, and once its price is reached the stop is cancelled and the target sent.
+
+What a halt took away comes back when a person resumes; what a person cancelled does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Final, Literal
 
 import msgspec
 
 from steersman.trading.handlers.state import Bracket, Open, State
+from steersman.trading.model.lifecycle import Status
 from steersman.trading.model.signal import OrderType, Side, Signal, SignalId, TimeInForce
 from steersman.trading.ports import Venue
 
-SOURCE = "bracket"
+SOURCE: Final = "bracket"
+Kind = Literal["stop", "target"]
+_MOST_TRIES: Final = 20
 
 
 class Exit(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +30,22 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
 
     signal: Signal
     group: str
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution of an entry, and the exits it had so far."""
+
+    bracket: Bracket
+    number: int
+    left: Decimal
+    orders: tuple[Open, ...]
+
+    @property
+    def group(self) -> str:
+        return f"{SOURCE}:{self.bracket.order.order_id}:{self.number}"
+
+    def waiting(self, kind: Kind) -> Open | None:
+        return next((o for o in self.orders if o.known.is_open and kind_of(o) == kind), None)
 
 
 class Exits:
@@ -34,60 +56,69 @@ class Exits:
         self._venues = venues
 
     def due(self, at: int) -> list[Exit]:
-        """Return the exits of executions that have none yet, and targets whose stop has made room for them."""
+        """Return the exits of everything that is held under a bracket and that none covers."""
         made: list[Exit] = []
         for order_id, bracket in list(self._state.brackets.items()):
-            found = [
-                due
-                for number, quantity in enumerate(bracket.executions, start=1)
-                for due in self._pair(bracket, number, quantity, at)
-            ]
-            made += found
-            if not found and self._is_over(order_id, bracket):
-                del self._state.brackets[order_id]
+            parts = list(self._parts(bracket))
+            made += [due for part in parts for kind in self._needed(part) for due in self._exit(part, kind, at)]
+            if not parts and order_id not in self._state.open:
+                del self._state.brackets[order_id]  # the entry is over, and so is everything it opened
         return made
 
-    def reached(self) -> list[str]:
-        """Return the ids of stops to be cancelled, because the target behind them was reached."""
+    def to_swap(self) -> list[str]:
+        """Return the orders that make room: a stop whose target is reached, or a target the price has left again."""
         found: list[str] = []
         for bracket in self._state.brackets.values():
-            target = bracket.take_profit
-            price = self._state.book.prices.get(bracket.order.instrument)
-            if target is None or price is None or self._native(bracket):
+            if bracket.stop_loss is None or bracket.take_profit is None or self._native(bracket):
                 continue
-            if price >= target if bracket.order.side is Side.BUY else price <= target:
-                found += [o.order.order_id for o in self._stops(bracket) if not o.known.cancelling]
+            unwanted: Kind = "stop" if self._is_reached(bracket) else "target"
+            for part in self._parts(bracket):
+                order = part.waiting(unwanted)
+                if order is not None and not order.known.cancelling:
+                    found.append(order.order.order_id)
         return found
 
-    def _pair(self, bracket: Bracket, number: int, quantity: Decimal, at: int) -> Iterator[Exit]:
-        group = f"{SOURCE}:{bracket.order.order_id}:{number}"
-        if bracket.stop_loss is not None and not self._decided(bracket, "stop", number):
-            yield self._exit(bracket, "stop", number, quantity, at, group)
-        if bracket.take_profit is None or self._decided(bracket, "target", number):
-            return
-        if bracket.stop_loss is None or self._native(bracket):
-            yield self._exit(bracket, "target", number, quantity, at, group)
-            return
-        left = self._left_by_stop(group)
-        if left is not None and left > 0:
-            yield self._exit(bracket, "target", number, left, at, group)
+    def _parts(self, bracket: Bracket) -> Iterator[_Part]:
+        """Yield the executions that are not closed yet, those a person took over left out."""
+        prefix = f"{SOURCE}:{bracket.order.order_id}:"
+        orders = [
+            o
+            for known in (self._state.open, self._state.closed)
+            for o in known.values()
+            if o.order.group is not None and o.order.group.startswith(prefix)
+        ]
+        for number, quantity in enumerate(bracket.executions, start=1):
+            own = tuple(o for o in orders if o.order.group == f"{prefix}{number}")
+            left = quantity - sum((o.filled for o in own), Decimal(0))
+            if left > 0 and number not in bracket.taken_over:
+                yield _Part(bracket=bracket, number=number, left=left, orders=own)
 
-    def _left_by_stop(self, group: str) -> Decimal | None:
-        """Return the units a stop left when it was cancelled for its target; None while it waits or was filled."""
-        for found in self._state.closed.values():
-            if found.order.group == group and found.known.cancelling:
-                return found.order.quantity - found.filled
-        return None
+    def _needed(self, part: _Part) -> Iterator[Kind]:
+        """Yield the kinds of exits that should wait and do not."""
+        bracket = part.bracket
+        kinds: list[Kind] = ["stop"] if bracket.stop_loss is not None else []
+        kinds += ["target"] if bracket.take_profit is not None else []
+        if len(kinds) == 1 or self._native(bracket):
+            yield from (kind for kind in kinds if part.waiting(kind) is None)
+        elif not any(o.known.is_open for o in part.orders):
+            yield "target" if self._is_reached(bracket) else "stop"
 
-    def _exit(self, bracket: Bracket, kind: str, number: int, quantity: Decimal, at: int, group: str) -> Exit:
-        order, stop = bracket.order, kind == "stop"
+    def _exit(self, part: _Part, kind: Kind, at: int) -> Iterator[Exit]:
+        """Yield the exit, unless it was decided: what was refused is tried again after the next resume only."""
+        bracket, order = part.bracket, part.bracket.order
+        cancelled = sum(1 for o in part.orders if kind_of(o) == kind and o.known.status is Status.CANCELLED)
+        again = f".{cancelled}.{self._state.resumes}" if cancelled or self._state.resumes else ""
+        signal_id = SignalId(f"{SOURCE}/{order.order_id}/{kind}-{part.number}{again}")
+        if (SOURCE, signal_id) in self._state.seen or cancelled >= _MOST_TRIES:
+            return
+        stop = kind == "stop"
         signal = Signal(
-            signal_id=self._id(bracket, kind, number),
+            signal_id=signal_id,
             source=SOURCE,
             strategy=order.strategy,
             instrument=order.instrument,
             side=Side.SELL if order.side is Side.BUY else Side.BUY,
-            quantity=quantity,
+            quantity=part.left,
             order_type=OrderType.STOP if stop else OrderType.LIMIT,
             created_at=at,
             limit_price=None if stop else bracket.take_profit,
@@ -96,35 +127,18 @@ class Exits:
             time_in_force=TimeInForce.GTC,
             notes=f"{kind} of order {order.order_id}",
         )
-        return Exit(signal=signal, group=group)
+        yield Exit(signal=signal, group=part.group)
 
-    def _id(self, bracket: Bracket, kind: str, number: int) -> SignalId:
-        return SignalId(f"{SOURCE}/{bracket.order.order_id}/{kind}-{number}")
-
-    def _decided(self, bracket: Bracket, kind: str, number: int) -> bool:
-        return (SOURCE, self._id(bracket, kind, number)) in self._state.seen
+    def _is_reached(self, bracket: Bracket) -> bool:
+        price, target = self._state.book.prices.get(bracket.order.instrument), bracket.take_profit
+        if price is None or target is None:
+            return False
+        return price >= target if bracket.order.side is Side.BUY else price <= target
 
     def _native(self, bracket: Bracket) -> bool:
         return self._venues[bracket.order.venue].oco
 
-    def _stops(self, bracket: Bracket) -> Iterator[Open]:
-        prefix = f"{SOURCE}:{bracket.order.order_id}:"
-        for found in self._state.open.values():
-            if found.order.group and found.order.group.startswith(prefix) and found.order.stop_price is not None:
-                yield found
 
-    def _is_over(self, order_id: str, bracket: Bracket) -> bool:
-        """Say whether nothing more can be due: the entry has ended, and every exit of it was decided and is over."""
-        if order_id in self._state.open:
-            return False
-        if self._native(bracket) or bracket.take_profit is None or bracket.stop_loss is None:
-            return True
-        # A target that is watched here: until its stop is filled, or it was sent itself.
-        prefix = f"{SOURCE}:{order_id}:"
-        waiting = any((o.order.group or "").startswith(prefix) for o in self._state.open.values())
-        decided = all(self._decided(bracket, "target", n) for n in range(1, len(bracket.executions) + 1))
-        left = any(
-            (o.order.group or "").startswith(prefix) and o.known.cancelling and o.filled < o.order.quantity
-            for o in self._state.closed.values()
-        )
-        return decided or not (waiting or left)
+def kind_of(found: Open) -> Kind:
+    """Return what an exit order is."""
+    return "stop" if found.order.stop_price is not None else "target"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from steersman.ledger import Event, Ledger
-from steersman.policy.events import HALT_SET
+from steersman.policy.events import HALT_LIFTED, HALT_SET
 from steersman.trading import events as e
 
 TYPES: Final = (
@@ -19,6 +19,7 @@ TYPES: Final = (
     e.ORDER_CANCEL_REQUESTED,
     e.ORDER_REPLACE_REQUESTED,
     e.RECONCILE_REQUESTED,
+    HALT_LIFTED,
     HALT_SET,
 )
 _AT_ONCE: Final = 500

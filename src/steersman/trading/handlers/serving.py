@@ -9,7 +9,7 @@ import msgspec
 
 from steersman.kernel.clock import Clock
 from steersman.ledger import Event, Ledger, NewEvent, Subscription
-from steersman.policy.events import HALT_SET, HaltSet
+from steersman.policy.events import HALT_LIFTED, HALT_SET, HaltSet
 from steersman.policy.store import PolicyStore
 from steersman.trading import events as e
 from steersman.trading.handlers.answers import Answers
@@ -60,10 +60,13 @@ class Serving:
         self._policy = policy
         self._guardrails = guardrails
         self._reconciler = Reconciler(recorder, state)
+        self._counted = 0
         self._tail: Subscription | None = None
 
     def begin(self, at: int) -> None:
         """Hand the venues what was open, find out what became of it, and compare."""
+        self._counted = self._ledger.head().pos
+        self._state.resumes = sum(1 for event in self._ledger.read(types=(HALT_LIFTED,)) if event.pos <= self._counted)
         for name, venue in self._dispatch.venues.items():
             venue.restore([o for o in self._state.open_orders() if o.order.venue == name])
         self._writing.soon(self._dispatch.reports(at))
@@ -81,13 +84,14 @@ class Serving:
         self._take_quotes()
         self._writing.soon(self._dispatch.reports(at))
         self._writing.soon(self._dispatch.look_up(at))
-        self._decided([*self._answers.replacements(at, at), *self._answers.exits(at, at)], at)
-        for order_id in self._answers.reached():
+        self._decided(self._answers.replacements(at, at), at)
+        for order_id in self._answers.to_swap():
             self._dispatch.cancel(order_id)
         while asked:
             self._answer(asked, at)
             asked = self._requests.next()
             self._obey(asked, at)
+        self._decided(self._answers.exits(at, at), at)
         self._answers.expire(at, at)
         self._writing.settle()
 
@@ -125,6 +129,9 @@ class Serving:
         for event in asked:
             if event.type == HALT_SET:
                 continue  # obeyed before
+            if event.type == HALT_LIFTED:
+                self._state.resumes += event.pos > self._counted
+                continue
             if event.type == e.SIGNAL_SUBMITTED:
                 decision = self._answers.submitted(event, at, at)
                 decisions += [decision] if decision is not None else []
@@ -142,12 +149,14 @@ class Serving:
         elif event.type == e.APPROVAL_DENIED:
             self._writing.soon(self._answers.denied(event, at))
         elif event.type == e.ORDER_CANCEL_REQUESTED:
-            self._cancel(msgspec.json.decode(event.data, type=e.OrderCancelRequested).order_id, at)
+            order_id = msgspec.json.decode(event.data, type=e.OrderCancelRequested).order_id
+            self._state.take_over(order_id)
+            self._cancel(order_id, at)
         elif event.type == e.ORDER_REPLACE_REQUESTED:
-            order_id, dropped = self._answers.wants_replacement(event, at, at)
+            to_cancel, dropped = self._answers.wants_replacement(event, at, at)
             self._writing.soon(dropped)
-            if order_id is not None:
-                self._cancel(order_id, at)
+            if to_cancel is not None:
+                self._cancel(to_cancel, at)
         elif event.type == e.RECONCILE_REQUESTED:
             self._compare(event, at)
 

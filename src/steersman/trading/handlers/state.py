@@ -60,12 +60,16 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bracket(msgspec.Struct, kw_only=True):
-    """An entry whose exits follow its executions: one pair for each, so that what is held is covered at once."""
+    """An entry whose exits follow its executions: one pair for each, so that what is held is covered at once.
+
+    `taken_over` are the executions (1, 2 ...) of which a person cancelled an exit: they close them themselves.
+    """
 
     order: Order
     stop_loss: Decimal | None
     take_profit: Decimal | None
     executions: list[Decimal] = msgspec.field(default_factory=list)
+    taken_over: set[int] = msgspec.field(default_factory=set)
 
 
 class State:
@@ -86,6 +90,8 @@ class State:
         """Instruments whose venue says something else than the ledger, and what."""
         self.holds: dict[str, Held] = {}
         self.brackets: dict[str, Bracket] = {}
+        self.resumes = 0
+        """How often a person lifted a halt: what it took away is tried again then."""
         self.marked_at = 0
         """When the account of a desk that lives by the clock was marked last."""
         self.replacements: dict[str, tuple[UUID, e.OrderReplaceRequested]] = {}
@@ -172,6 +178,13 @@ class State:
         """Remember that an order's end was asked for, or that the venue refused it."""
         if order_id in self.open:
             self.open[order_id].known.cancelling = wanted
+
+    def take_over(self, order_id: str) -> None:
+        """Remember that a person cancelled an exit: it does not come back."""
+        found = self.order(order_id)
+        parts = (found.order.group or "").split(":") if found is not None else []
+        if len(parts) == 3 and parts[1] in self.brackets:
+            self.brackets[parts[1]].taken_over.add(int(parts[2]))
 
     def filled(self, fill: e.OrderFilled) -> list[Trip]:
         """Take in an execution once; return the round trips it closed."""

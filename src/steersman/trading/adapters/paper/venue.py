@@ -183,9 +183,10 @@ class PaperVenue:
                     at=bar.at,
                 )
             )
-            self._end_alternatives(order, bar.at)
         rest = order.quantity - resting.filled
-        if rest == 0:
+        if quantity and order.group is not None and self._left_in_group(order) <= 0:
+            self._end_group(order, bar.at)
+        elif rest == 0:
             del self._open[order.instrument][order.order_id]
         elif order.time_in_force is TimeInForce.IOC:
             self._end(order, "cancelled", f"immediate or cancel: {rest:f} not filled", bar.at)
@@ -202,12 +203,16 @@ class PaperVenue:
     def _group(self, order: Order) -> list[_Resting]:
         return [r for r in self._open.get(order.instrument, {}).values() if r.order.group == order.group]
 
-    def _end_alternatives(self, order: Order, at: int) -> None:
-        if order.group is None or self._left_in_group(order) > 0:
-            return
+    def _end_group(self, order: Order, at: int) -> None:
+        """End the alternatives of an order, and its own rest where they were executed in part before."""
         for other in self._group(order):
-            if other.order is not order:
-                self._end(other.order, "cancelled", f"its alternative {order.order_id} was filled", at)
+            if other.filled < other.order.quantity:
+                who = (
+                    f"its alternative {order.order_id}" if other.order is not order else "the rest, by its alternative,"
+                )
+                self._end(other.order, "cancelled", f"{who} was filled", at)
+            else:
+                del self._open[order.instrument][order.order_id]
 
     def _end(self, order: Order, how: str, reason: str, at: int) -> None:
         self._open.get(order.instrument, {}).pop(order.order_id, None)
