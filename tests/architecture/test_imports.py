@@ -63,6 +63,9 @@ PURE_PACKAGES = {
     "automation/model": {"msgspec", "cronsim"},
 }
 
+# The one place below the parts that reads anything: secrets are named in settings of every part, and stand in files.
+EDGES = {"kernel/references.py": {"pathlib", "stat"}}
+
 
 def imported_roots(path: Path) -> set[str]:
     roots: set[str] = set()
@@ -77,9 +80,9 @@ def imported_roots(path: Path) -> set[str]:
 def offenders(part: str) -> list[str]:
     allowed = PURE_STDLIB | PURE_PACKAGES[part] | {"steersman"}
     return [
-        f"{path.relative_to(SOURCE)} imports {', '.join(sorted(extra))}"
+        f"{name} imports {', '.join(sorted(extra))}"
         for path in sorted((SOURCE / part).rglob("*.py"))
-        if (extra := imported_roots(path) - allowed)
+        if (extra := imported_roots(path) - allowed - EDGES.get(name := path.relative_to(SOURCE).as_posix(), set()))
     ]
 
 
