@@ -172,3 +172,23 @@ def test_from_the_defaults_an_empty_file_is_a_question(
     report = replayed(capsys, desk, "nothing.toml", "--defaults")
     assert report["defaults"] is True
     assert report["changed"] > 0
+
+
+def test_without_its_bars_a_replay_says_so_and_uses_the_prices_of_the_ledger(
+    desk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(desk, bare, ignore=shutil.ignore_patterns("*.csv", "core.sock"))
+    assert run("replay", ["--policy", str(bare / "policies/tight.toml"), "--json", "--dir", str(bare)]) == 0
+    captured = capsys.readouterr()
+    assert "the ledger's prices are used" in captured.err
+    report = json.loads(captured.out)
+    assert (report["bars_used"], report["stale_marks"] > 0) == ([], True)
+    assert "valued at an older price" in report["note"]
+
+
+def test_a_desk_that_decided_nothing_has_nothing_to_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_sample(tmp_path / "desk")
+    policy = str(tmp_path / "desk/policies/tight.toml")
+    assert run("replay", ["--policy", policy, "--dir", str(tmp_path / "desk")]) == 1
+    assert "the ledger holds no verdict yet" in capsys.readouterr().err

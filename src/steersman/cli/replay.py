@@ -15,7 +15,7 @@ from steersman.cli.context import HERE, AsJson, Dir, opened, single
 from steersman.cli.output import emit
 from steersman.cli.terminal import list_rows, say
 from steersman.kernel.clock import to_ns, utc
-from steersman.kernel.errors import Misconfigured
+from steersman.kernel.errors import Misconfigured, SteersmanError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,15 +99,13 @@ def _bars(desk: Desk) -> Iterator[Bar]:
 
     traded = desk.workspace.trading
     for name, settings in traded.feeds.items():
-        feed = factory("feeds", settings.kind)(
-            settings=settings, instruments=traded.instruments, root=desk.workspace.root
-        )
-        if feed.live:
-            continue
         try:
-            for session in feed.sessions():
+            feed = factory("feeds", settings.kind)(
+                settings=settings, instruments=traded.instruments, root=desk.workspace.root
+            )
+            for session in () if feed.live else feed.sessions():
                 yield from session.bars if session is not None else ()
-        except Misconfigured as exc:
+        except SteersmanError as exc:
             sys.stderr.write(f"feed {name}: {exc.message}; the ledger's prices are used\n")
 
 

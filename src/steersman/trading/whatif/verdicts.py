@@ -15,6 +15,7 @@ from steersman.trading.whatif.history import FACTS
 if TYPE_CHECKING:
     import polars as pl
 
+_AT_ONCE: Final = 100_000
 _LIMITS: Final = tuple(name for name in Limits.__struct_fields__ if name != "policy_version")
 
 
@@ -26,11 +27,15 @@ def judge_again(verdicts: pl.DataFrame, scopes: Sequence[Scope], policies: Polic
     import polars as pl  # frames stay out of the process that trades
 
     limits = [policies.limits(scope, tried=True) for scope in scopes]
-    facts = recounted(verdicts, scopes, policies).select(*FACTS, *_columns(verdicts["scope"], limits))
-    judged = judge_frame(facts, limits[0] if limits else None) if facts.height else None
-    if judged is None:
-        schema = {"outcome_then": pl.String, "sent_then": pl.Int64, "failed_then": pl.Int64}
-        return pl.DataFrame(schema=schema)
+    counted = recounted(verdicts, scopes, policies)
+    # In pieces, of which only the answers are kept: the memory of one serves the next.
+    return pl.concat([_judged(piece, limits) for piece in counted.iter_slices(_AT_ONCE)])
+
+
+def _judged(verdicts: pl.DataFrame, limits: Sequence[Limits]) -> pl.DataFrame:
+    import polars as pl  # as above
+
+    judged = judge_frame(verdicts.select(*FACTS, *_columns(verdicts["scope"], limits)), limits[0])
     return judged.select(
         outcome_then="outcome",
         sent_then=pl.col("quantity_allowed").cast(pl.Int64),
