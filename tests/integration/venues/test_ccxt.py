@@ -832,7 +832,7 @@ GOOD: dict[str, Any] = {"kind": "ccxt", "exchange": "binance", "key": "env:KEY",
 @pytest.mark.parametrize(
     ("changes", "field", "found", "fix"),
     [
-        ({"exchange": "binanse"}, "exchange", "found 'binanse', no exchange", "did you mean binance"),
+        ({"exchange": "binanse"}, "exchange", "found 'binanse', no exchange", "did you mean binance or binanceus"),
         ({"exchange": "Kraken"}, "exchange", "found 'Kraken'", "did you mean kraken"),
         ({"exchange": "coinbase"}, "exchange", "ccxt has it, but how it keeps our order ids was not checked", "README"),
         ({"exchange": "kraken"}, "mode", "kraken has no test service", "base_url"),

@@ -85,7 +85,7 @@ def _exchange_problems(name: str) -> Iterator[tuple[str, str, str]]:
             "use one of those; adapters/ccxt/README.md says what a new one needs",
         )
         return
-    near = difflib.get_close_matches(name.lower(), [*EXCHANGES, *known], n=3)
+    near = difflib.get_close_matches(name.lower(), list(dict.fromkeys([*EXCHANGES, *known])), n=3)
     fix = f"did you mean {' or '.join(near)}?" if near else f'write exchange = "{next(iter(EXCHANGES))}"'
     yield "exchange", f"found {name!r}, no exchange of that name; allowed: {checked}", fix
 
