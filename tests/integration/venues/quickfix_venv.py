@@ -12,6 +12,8 @@ import pytest
 
 _PACKAGE = "quickfix-tls==1.16.0.1rc1"
 _CACHE = Path(__file__).parents[3] / ".pytest_cache"
+_wrong = ""
+"""Why it could not be made: asked once, not by every test."""
 
 
 def quickfix_python() -> Path:
@@ -28,6 +30,19 @@ def quickfix_python() -> Path:
 
 
 def _make(home: Path) -> None:
+    global _wrong  # noqa: PLW0603 - one answer for the whole run
+    _wrong = _wrong or _failure(home)
+    if not _wrong:
+        (home / "made").touch()
+        return
+    message = f"{_PACKAGE} cannot be installed for a counterparty: {_wrong}"
+    if os.environ.get("STEERSMAN_REQUIRE_ALL") == "1":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def _failure(home: Path) -> str:
+    """Make the environment; return what went wrong, in one line, or nothing."""
     python = str(home / "bin" / "python")
     steps = (
         [sys.executable, "-m", "venv", "--clear", str(home)],
@@ -37,12 +52,9 @@ def _make(home: Path) -> None:
     for step in steps:
         try:
             done = subprocess.run(step, capture_output=True, text=True, timeout=240, check=False)
-            wrong = done.stderr.strip() if done.returncode else ""
         except (OSError, subprocess.TimeoutExpired) as exc:
-            wrong = str(exc)
-        if wrong:
-            message = f"{_PACKAGE} cannot be installed for a counterparty: {wrong[-300:]}"
-            if os.environ.get("STEERSMAN_REQUIRE_ALL") == "1":
-                pytest.fail(message)
-            pytest.skip(message)
-    (home / "made").touch()
+            return str(exc)
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip()
+            return said.splitlines()[-1] if said else f"exit code {done.returncode}"
+    return ""

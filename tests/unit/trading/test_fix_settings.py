@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from steersman.bootstrap.workspace import venue_type
+from steersman.kernel.errors import Misconfigured
+from steersman.kernel.toml_file import TomlFile
 from steersman.trading.adapters.fix.settings import FixSettings
+from steersman.trading.settings import read
 
 
 def some(**changes: Any) -> FixSettings:
@@ -56,3 +61,39 @@ def test_what_may_not_be_is_named_with_a_fix(changes: dict[str, Any], field: str
     assert problem
     assert fix
     assert "hunter2" not in problem + fix
+
+
+VENUE = """\
+[venue.broker]
+kind = "fix"
+mode = "live"
+host = "fix.example"
+port = 9876
+sender = "DESK"
+target = "BROKER"
+password = "env:FIX_PASSWORD"
+
+[venue.broker.order_fields]
+100 = "XNYS"
+"""
+
+
+def test_a_workspace_declares_a_fix_venue(tmp_path: Path) -> None:
+    settings = read(TomlFile(VENUE, name="steersman.toml"), tmp_path, venue_type).venues["broker"]
+    assert settings == some(kind="fix", mode="live", password="env:FIX_PASSWORD", order_fields={"100": "XNYS"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("port = 9876", "port = 0", "steersman.toml:5: venue.broker.port"),
+        ("env:FIX_PASSWORD", "hunter2", "steersman.toml:8: venue.broker.password"),
+        ('mode = "live"', 'mode = "simulated"', "steersman.toml:3: venue.broker.mode"),
+        ('host = "fix.example"\n', "", "host"),
+    ],
+)
+def test_a_mistake_is_placed_in_the_file(tmp_path: Path, old: str, new: str, place: str) -> None:
+    with pytest.raises(Misconfigured) as found:
+        read(TomlFile(VENUE.replace(old, new), name="steersman.toml"), tmp_path, venue_type)
+    assert place in found.value.message
+    assert "hunter2" not in str(found.value)
