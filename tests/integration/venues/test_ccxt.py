@@ -687,6 +687,21 @@ def test_a_cancel_that_is_refused_says_why(desk: Desk, exchange: CcxtExchange) -
     assert [e.how for e in desk.of(Ended)] == ["cancelled"]
 
 
+def test_an_end_that_was_granted_and_did_not_come_can_be_asked_for_again(desk: Desk, exchange: CcxtExchange) -> None:
+    desk.submit(an_order(desk))
+    desk.poll()
+    granted = {**exchange.orders[0], "status": "PENDING_CANCEL"}
+    exchange.fault("DELETE", "order", Fault(body=json.dumps(granted).encode()))
+    desk.venue.cancel(OrderId(FIRST))
+    desk.poll()
+    assert desk.of(Ended) == []
+    desk.venue.cancel(OrderId(FIRST))
+    desk.venue.cancel(OrderId(FIRST))
+    desk.poll()
+    assert [e.how for e in desk.of(Ended)] == ["cancelled"]
+    assert desk.of(CancelRefused) == []
+
+
 # -- what may be reached
 
 

@@ -278,6 +278,17 @@ def test_kraken_finds_an_id_used_before_and_refuses_in_its_words(kraken: Canned,
     venue.close()
 
 
+def test_a_secret_that_is_none_of_krakens_is_named_before_anything_is_sent(kraken: Canned, tmp_path: Path) -> None:
+    venue = a_venue(kraken, tmp_path, "kraken", "BTC/USD", FakeClock())
+    venue._calls.exchange.secret = "not base 64"
+    with pytest.raises(Unavailable, match="could not even be asked") as caught:
+        venue.submit(an_order())
+    assert "secret" in caught.value.fix
+    assert "not base 64" not in caught.value.message
+    assert [path for path, _ in kraken.asked if "private" in path] == []
+    venue.close()
+
+
 def test_a_stop_order_is_a_stop_loss_at_kraken(kraken: Canned, tmp_path: Path) -> None:
     venue = a_venue(kraken, tmp_path, "kraken", "XXBTZUSD", FakeClock())
     venue.submit(an_order(order_type=OrderType.STOP_LIMIT, stop_price=Decimal("0.2")))

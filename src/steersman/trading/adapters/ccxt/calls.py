@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _CHANGING: Final = ("create_order", "cancel_order")
-_CONFUSED: Final = (TypeError, KeyError, AttributeError, IndexError, ValueError, ArithmeticError, RecursionError)
+_CONFUSED: Final = (
+    TypeError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    ValueError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+)
 """What ccxt raises when an answer has not the shape it expects."""
 
 
@@ -136,6 +145,10 @@ class Calls:
 
     def _unreadable(self, method: str, exc: Exception) -> SteersmanError:
         found = f"{type(exc).__name__}: {self._wire.clean(str(exc))}"
+        if self._wire.status is None and not self._wire.sent:
+            return Unavailable(
+                f"{method} of {self._name} could not even be asked ({found})", fix="check key, secret and password"
+            )
         return self._unsure(f"{self._name} gave an answer to {method} that makes no sense ({found})")
 
     def _unsure(self, message: str) -> SteersmanError:

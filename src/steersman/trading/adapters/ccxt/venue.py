@@ -139,7 +139,7 @@ class CcxtVenue:
 
     def cancel(self, order_id: OrderId) -> None:
         tracked = self._tracked.get(order_id)
-        if tracked is None or tracked.is_cancelling:
+        if tracked is None:
             return
         with self._calls.bounded():
             symbol = self._symbol(tracked.order, self._markets.symbols())
@@ -147,8 +147,8 @@ class CcxtVenue:
             try:
                 self._calls("cancel_order", tracked.venue_order_id, symbol, params)
             except Refused as exc:
-                # An order that never arrived cannot be refused its end; whether it did, `lookup` tells.
-                if tracked.is_sure or not isinstance(exc, NotThere):
+                # "Not there" is no refusal of what was granted before, nor of an order that may never have arrived.
+                if not isinstance(exc, NotThere) or (tracked.is_sure and not tracked.is_cancelling):
                     now = self._clock.now_ns()
                     self._reports.append(CancelRefused(order_id=order_id, reason=exc.reason, at=now))
                 return
