@@ -49,6 +49,7 @@ max_notional = 25000
 max_position = 60000
 max_gross = 200000
 approval_notional = 5000
+price_optional = true
 """
 _WITHIN_S = 30.0
 

@@ -112,7 +112,9 @@ def a_trader(
     values = read_policy(file, CATALOGUE, known=known)
     activate(ledger, values, actor="person:test", reason="test", source="test", now_ns=1)
     made = venue or paper(settings)
-    feed = factory("feeds", "replay")(settings=settings.feeds["daily"], instruments=settings.instruments, root=root)
+    feed = factory("feeds", "replay")(
+        settings=settings.feeds["daily"], instruments=settings.instruments, root=root, clock=FakeClock()
+    )
     return Trader(
         settings=settings,
         root=root,

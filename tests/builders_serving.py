@@ -49,6 +49,7 @@ POLICY = {
     "trading.allow_short": "true",
     "trading.max_concentration": "1",
     "trading.price_collar": "0.5",
+    "trading.price_optional": "true",
 }
 
 

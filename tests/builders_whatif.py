@@ -38,7 +38,9 @@ def changes_of(policy: str) -> dict[str, str]:
 
 def bars_of(root: Path, text: str = TOML) -> list[Bar]:
     settings = settings_of(root, text)
-    feed = factory("feeds", "replay")(settings=settings.feeds["daily"], instruments=settings.instruments, root=root)
+    feed = factory("feeds", "replay")(
+        settings=settings.feeds["daily"], instruments=settings.instruments, root=root, clock=FakeClock()
+    )
     return [bar for session in feed.sessions() for bar in session.bars]
 
 

@@ -172,7 +172,7 @@ class Core:
         if name in trading.feeds:
             settings = trading.feeds[name]
             feed = factory("feeds", settings.kind)(
-                settings=settings, instruments=trading.instruments, root=self.workspace.root
+                settings=settings, instruments=trading.instruments, root=self.workspace.root, clock=self.clock
             )
         problem = None if feed.live else not_for_replays(self.workspace, venues)
         if problem is not None:

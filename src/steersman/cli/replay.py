@@ -101,7 +101,7 @@ def _bars(desk: Desk) -> Iterator[Bar]:
     for name, settings in traded.feeds.items():
         try:
             feed = factory("feeds", settings.kind)(
-                settings=settings, instruments=traded.instruments, root=desk.workspace.root
+                settings=settings, instruments=traded.instruments, root=desk.workspace.root, clock=desk.clock
             )
             for session in () if feed.live else feed.sessions():
                 yield from session.bars if session is not None else ()

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from steersman.kernel.clock import to_ns
+from steersman.kernel.durations import seconds
 from steersman.kernel.errors import Misconfigured
 from steersman.kernel.fixed import to_nano
 from steersman.kernel.toml_file import TomlFile
@@ -88,9 +89,11 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         start, end: first and last day taken, both included; None: all there is.
         close_time, tz: when the day's bar is known.
         gap_days: weekdays without a bar that are still no gap (holidays).
+        wait: of a followed feed: how long after the first bar of an instant those of other instruments may come.
     """
 
-    kind: str = "replay"
+    kind: Literal["replay", "follow"] = "replay"
+    wait: str = "10s"
     files: str = f"data/{PLACE}.csv"
     start: date | None = None
     end: date | None = None
@@ -246,6 +249,10 @@ def _check_feed(file: TomlFile, name: str, feed: FeedSettings) -> None:
     _check_zone(file, here, feed.tz)
     if feed.start is not None and feed.end is not None and feed.end < feed.start:
         raise file.error((*here, "end"), f"found {feed.end}, before start {feed.start}", fix="swap them")
+    try:
+        seconds(feed.wait)
+    except ValueError as exc:
+        raise file.error((*here, "wait"), str(exc), fix='write e.g. wait = "10s"') from exc
     if not 0 <= feed.gap_days <= 250:
         raise file.error((*here, "gap_days"), f"found {feed.gap_days}, allowed: 0 to 250", fix="write gap_days = 3")
 

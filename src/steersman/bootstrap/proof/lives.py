@@ -44,6 +44,7 @@ _POLICY: Final = {
     "trading.max_gap": "1000000",
     "trading.outlier_z": "1000001",
     "trading.price_collar": "0.5",
+    "trading.price_optional": "true",
     "trading.message_rate": "100000",
     "trading.repeat_executions": "100000",
     "trading.max_open_orders": "100000",

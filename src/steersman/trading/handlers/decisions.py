@@ -223,7 +223,7 @@ class Decider:
             limit_price=signal.limit_price,
             stop_price=signal.stop_price,
             time_in_force=signal.time_in_force,
-            decision_price=signal.price,
+            decision_price=self._state.book.prices.get(signal.instrument) if signal.price is None else signal.price,
             policy_version=verdict.policy_version,
             at=verdict.at,
             group=group,

@@ -74,7 +74,6 @@ def asked_signal(request: SignalRequest, *, source: str, signal_id: str, at: int
     if instrument is None:
         raise ValueError(f"unknown instrument {request.instrument!r:.60}; declared: {', '.join(state.instruments)}")
     side, quantity = _size(request, instrument, state)
-    price = state.book.prices.get(request.instrument)
     return Signal(
         signal_id=SignalId(signal_id),
         source=source,
@@ -88,7 +87,7 @@ def asked_signal(request: SignalRequest, *, source: str, signal_id: str, at: int
         stop_price=request.stop_price,
         stop_loss=request.stop_loss,
         take_profit=request.take_profit,
-        price=request.price if request.price is not None else price,
+        price=request.price,
         time_in_force=request.time_in_force,
         confidence=request.confidence,
         notes=readable(request.notes),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from steersman.kernel.clock import Clock
 from steersman.trading.adapters.replay.receipts import Receipts, Validation
 from steersman.trading.adapters.replay.rows import Line, Reading, lines, shown
 from steersman.trading.model.bar import Bar
@@ -57,10 +58,10 @@ class ReplayFeed:
         self._reading = Reading(close_time=settings.close_time, tz=settings.tz)
         self._receipts = Receipts(root, settings)
 
-    def sessions(self) -> Iterator[Session]:
+    def sessions(self) -> Iterator[Session | None]:
         """Yield instants in order (trading.ports.Feed); every file must be there before the first one."""
         self._first = self._first_instant()
-        files = [lines(path) for path in self._paths.values()]
+        files = [self._lines(path) for path in self._paths.values()]
         rows = [
             self._rows(order, name, self._paths[name], file)
             for order, (name, file) in enumerate(zip(self._paths, files, strict=True))
@@ -89,6 +90,9 @@ class ReplayFeed:
                 if self._wanted(day):
                     days.add(at)
         return len(days)
+
+    def _lines(self, path: Path) -> Iterator[Line]:
+        return lines(path)
 
     def _rows(self, order: int, name: str, path: Path, rows: Iterator[Line]) -> Iterator[_Found]:
         """Yield the rows of one file; its instants never go back: what comes late is reported where it stands."""
@@ -144,6 +148,6 @@ class ReplayFeed:
         return Gap(instrument=name, missing=missing, from_at=from_at, to_at=to_at)
 
 
-def create(*, settings: FeedSettings, instruments: Mapping[str, Instrument], root: Path) -> ReplayFeed:
+def create(*, settings: FeedSettings, instruments: Mapping[str, Instrument], root: Path, clock: Clock) -> ReplayFeed:
     """Return the feed of `[feed.NAME]` over the workspace at `root`."""
     return ReplayFeed(settings=settings, instruments=instruments, root=root)
