@@ -233,6 +233,14 @@ def test_each_execution_of_an_entry_is_protected_by_a_stop_at_once(desk: Serving
     assert len(desk.market.sent) == 3, "a restart protects nothing twice"
 
 
+def test_a_target_waits_until_its_entry_is_over(desk: ServingDesk) -> None:
+    only: dict[str, Any] = {"take_profit": Decimal(110), "time_in_force": TimeInForce.GTC}
+    desk.live(desk.submit(**only), lambda: desk.market.trade(desk.order_id(0), 4))
+    assert len(desk.market.sent) == 1
+    desk.live(lambda: desk.market.trade(desk.order_id(0), 6))
+    assert [order.quantity for order in desk.market.sent[1:]] == [Decimal(4), Decimal(6)]
+
+
 def test_a_target_that_is_reached_cancels_its_stop_and_then_goes_out(desk: ServingDesk) -> None:
     def rise() -> None:
         desk.clock.advance(2)

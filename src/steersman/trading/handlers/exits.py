@@ -97,8 +97,10 @@ class Exits:
         """Yield the kinds of exits that should wait and do not."""
         bracket = part.bracket
         kinds: list[Kind] = ["stop"] if bracket.stop_loss is not None else []
-        kinds += ["target"] if bracket.take_profit is not None else []
-        if len(kinds) == 1 or self._native(bracket):
+        # A target beside its own entry would be a trade with ourselves: it waits until the entry is over.
+        is_entered = bracket.order.order_id not in self._state.open
+        kinds += ["target"] if bracket.take_profit is not None and is_entered else []
+        if len(kinds) < 2 or self._native(bracket):
             yield from (kind for kind in kinds if part.waiting(kind) is None)
         elif not any(o.known.is_open for o in part.orders):
             yield "target" if self._is_reached(bracket) else "stop"

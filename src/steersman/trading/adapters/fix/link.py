@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import select
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +14,7 @@ import apsw
 from steersman.kernel import references
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, OutcomeUnknown, SteersmanError, Unavailable
+from steersman.trading.adapters.fix.connection import connect, is_readable, read, write
 from steersman.trading.adapters.fix.session import (
     Action,
     Deliver,
@@ -35,7 +34,6 @@ from steersman.trading.adapters.fix.wire import Fields, Framer, Message, encode,
 _log = logging.getLogger(__name__)
 _TICK_MS: Final = 100
 _GOODBYE_S: Final = 2.0
-_CHUNK: Final = 1 << 16
 Keep = Callable[[int, bytes], None]
 
 
@@ -196,7 +194,7 @@ class Link:
         """Connect and talk until it ends; return whether we were logged on, and why it ended."""
         self._came_up = False
         try:
-            connection = self._connect()
+            connection = connect(self._settings, self._root)
             try:
                 self._converse(connection)
             finally:
@@ -211,24 +209,6 @@ class Link:
             _log.exception("the FIX session with %s broke", self._settings.target)
             return self._came_up, _Ended(f"{type(exc).__name__}: {exc}", "see the log", for_long=True)
         return self._came_up, _Ended("closed")
-
-    def _connect(self) -> socket.socket:
-        settings = self._settings
-        plain = socket.create_connection((settings.host, settings.port), settings.timeout_s)
-        try:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = self._encrypt(plain) if settings.encrypted else plain
-            connection.settimeout(0)
-        except BaseException:
-            plain.close()
-            raise
-        return connection
-
-    def _encrypt(self, plain: socket.socket) -> ssl.SSLSocket:
-        context = ssl.create_default_context()
-        if self._settings.ca_file is not None:
-            context.load_verify_locations(self._root / self._settings.ca_file)
-        return context.wrap_socket(plain, server_hostname=self._settings.host)
 
     def _credentials(self) -> list[tuple[int, str]]:
         named = ((553, self._settings.username), (554, self._settings.password))
@@ -245,20 +225,17 @@ class Link:
             self._session = Session(self._terms, *self._kept)
             self._do(self._session.connected(self._clock.elapsed_ns(), credentials))
         while not self._stop.is_set():
-            readable = _pending(connection) or _ready(connection, select.POLLIN, _TICK_MS)
+            ready = is_readable(connection, _TICK_MS)
             with self.changed:
                 if self._socket is None:
                     raise _Ended("the connection broke while we wrote")
-                for message in framer.feed(self._read(connection) if readable else b""):
+                for message in framer.feed(self._read(connection) if ready else b""):
                     self._do(self._session.received(message, self._clock.elapsed_ns()))
                 self._do(self._session.tick(self._clock.elapsed_ns()))
 
     def _read(self, connection: socket.socket) -> bytes:
-        try:
-            data = connection.recv(_CHUNK)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return b""
-        if not data:
+        data = read(connection)
+        if data is None:
             raise _Ended("it closed the connection")
         return data
 
@@ -308,17 +285,9 @@ class Link:
         return encode(self._terms.version, send.type, header, send.body)
 
     def _write(self, raw: bytes) -> None:
-        """Write all of it within the timeout."""
-        connection = self._socket
-        if connection is None:
+        if self._socket is None:
             raise ConnectionError("there is no connection")
-        left = memoryview(raw)
-        while left:
-            try:
-                left = left[connection.send(left) :]
-            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-                if not _ready(connection, select.POLLOUT, round(self._settings.timeout_s * 1000)):
-                    raise TimeoutError("it does not take our bytes") from None
+        write(self._socket, raw, self._settings.timeout_s)
 
     def _hang_up(self) -> None:
         """Let the connection go, so that its thread notices."""
@@ -329,14 +298,3 @@ class Link:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 return  # it is gone already
-
-
-def _ready(connection: socket.socket, event: int, timeout_ms: int) -> bool:
-    poller = select.poll()
-    poller.register(connection, event)
-    return bool(poller.poll(timeout_ms))
-
-
-def _pending(connection: socket.socket) -> bool:
-    """Say whether decrypted bytes wait that no poll can see."""
-    return isinstance(connection, ssl.SSLSocket) and connection.pending() > 0

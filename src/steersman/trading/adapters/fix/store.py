@@ -94,10 +94,18 @@ class Store:
         self._db.execute("INSERT OR REPLACE INTO numbers VALUES('in', ?), ('out', ?)", (next_in, next_out))
 
     def take_id(self) -> int:
-        """Return a number that no request had before, over all lives."""
-        (row,) = self._rows(
+        """Return a number that no request had before, over all lives.
+
+        Raises:
+            Unavailable: the file cannot be written.
+        """
+        sql = (
             "INSERT INTO numbers VALUES('request', 1) ON CONFLICT(key) DO UPDATE SET value = value + 1 RETURNING value"
         )
+        try:
+            (row,) = self._rows(sql)
+        except apsw.Error as exc:
+            raise Unavailable(f"nothing was sent: {self.path} cannot be written: {exc}", fix="free the disk") from exc
         return int(row[0])
 
     def add_order(self, order: Order, *, seq: int | None, sent: bytes | None, base: Decimal = Decimal(0)) -> None:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import importlib.util
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
-from typing import Final
 from urllib.parse import quote
 
 from steersman.kernel import references
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict, Misconfigured, Unavailable
 from steersman.trading.adapters.fix import requests
+from steersman.trading.adapters.fix.book import Book
 from steersman.trading.adapters.fix.known import Known, told
 from steersman.trading.adapters.fix.link import Link
 from steersman.trading.adapters.fix.questions import Question, Questions, held
 from steersman.trading.adapters.fix.settings import FixSettings
-from steersman.trading.adapters.fix.wire import Message, decode, readable
+from steersman.trading.adapters.fix.wire import Message, readable
 from steersman.trading.model.bar import Bar
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.order import (
-    CancelRefused,
-    Ended,
     OpenOrder,
     Order,
     Quote,
@@ -32,10 +28,6 @@ from steersman.trading.model.order import (
     VenuePosition,
 )
 from steersman.trading.model.signal import OrderId
-
-_CANCEL: Final = "-c"
-_CANCEL_GONE: Final = "it never arrived at the counterparty; ask again if it is still wanted"
-_GONE: Final = "it never arrived at the counterparty, and is not sent again"
 
 
 class FixVenue:
@@ -51,68 +43,55 @@ class FixVenue:
         self._named = {instrument.symbol or name: name for name, instrument in instruments.items()}
         self._root = root
         self._clock = clock
-        self._link_or_none: Link | None = None
+        self._open: tuple[Link, Book] | None = None
         self._closed = False
         self._to_restore: list[OpenOrder] | None = None
-        self._known: dict[str, Known] = {}
-        self._cancels: dict[int, str] = {}
         self._questions = Questions()
-        self._queue: deque[Report | Unavailable] = deque()
 
     # -- the port ------------------------------------------------------------------------------------------------
 
     def submit(self, order: Order) -> None:
-        link, order_id = self._link(), order.order_id
+        link, book = self._opened()
         with link.lock:
-            if self._was_sent(order_id):
-                raise Conflict(f"order {order_id} was sent to the venue already", fix="look it up; an id is sent once")
+            if book.was_sent(order.order_id):
+                raise Conflict(
+                    f"order {order.order_id} was sent to the venue already", fix="look it up; an id is sent once"
+                )
             instrument = self._instruments.get(order.instrument)
             why = requests.refusal(order, instrument)
             if why or instrument is None:
-                self._queue.append(Ended(order_id=order_id, how="rejected", reason=why, at=self._clock.now_ns()))
+                book.refuse(order, why)
                 return
         link.require_up()
         with link.lock:
             known = Known(order, instrument)
             body = requests.new_order(order, instrument, self._settings, self._clock.now_ns())
             # Known before it leaves: once kept, it may be out there whatever the write says.
-            link.send("D", body, lambda seq, raw: self._keep(known, seq, raw))
+            link.send("D", body, lambda seq, raw: book.keep(known, seq, raw))
 
     def cancel(self, order_id: OrderId) -> None:
-        link = self._link()
+        link, book = self._opened()
         with link.lock:
-            known = self._known.get(order_id)
-            if known is None or not known.is_open or not self._was_sent(order_id):
+            known = book.get(order_id)
+            if known is None or not known.is_open or not book.was_sent(order_id):
                 return
         link.require_up()
         with link.lock:
-            request_id = f"{order_id}{_CANCEL}{link.store.take_id()}"
-            body = requests.cancel(known, request_id, self._settings, self._clock.now_ns())
-            seq = link.send("F", body)
-            # After a reset numbers come again: what stood under higher ones is over.
-            self._cancels = {number: what for number, what in self._cancels.items() if number < seq} | {seq: order_id}
+            body = requests.cancel(known, book.cancel_id(order_id), self._settings, self._clock.now_ns())
+            book.cancel_left(order_id, link.send("F", body))
 
     def poll(self) -> Sequence[Report]:
-        link = self._link()
-        reports: list[Report] = []
+        link, book = self._opened()
         with link.lock:
-            while self._queue:
-                first = self._queue[0]
-                if isinstance(first, Unavailable):
-                    if reports:
-                        return reports
-                    self._queue.popleft()
-                    raise first
-                self._queue.popleft()
-                reports.append(first)
+            reports = book.reports()
         if not reports:
             link.require_up()
         return reports
 
     def lookup(self, order_id: OrderId) -> VenueOrder | None:
-        link = self._link()
+        link, book = self._opened()
         with link.lock:
-            known = self._known.get(order_id) or self._from_store(order_id)
+            known = book.recall(order_id)
         if known is None:
             return None  # what was sent is kept before it is sent: this never was
         question = self._ask("H", known)
@@ -126,13 +105,13 @@ class FixVenue:
         return known.state() if known.acknowledged else None
 
     def open_orders(self) -> Sequence[VenueOrder]:
-        link = self._link()
+        link, book = self._opened()
         if self._settings.mass_status:
             found = [self._told(message, message.get(11) or "") for message in self._ask("AF").answers]
         else:
             link.require_up()
             with link.lock:
-                ours = [OrderId(key) for key, known in self._known.items() if known.is_open and self._was_sent(key)]
+                ours = [known.order.order_id for known in book.working()]
             found = [order for order in map(self.lookup, ours) if order is not None]
         return [order for order in found if order.status == "open"]
 
@@ -154,60 +133,44 @@ class FixVenue:
 
     def restore(self, orders: Iterable[OpenOrder]) -> None:
         self._to_restore = list(orders)
-        if self._link_or_none is not None:
-            self._restore_all(self._link_or_none)
-            return
         try:
-            self._link()
+            link, book = self._opened()
         except Unavailable:
             return  # every call from now on says so, and the one that opens the store restores
+        self._restore(link, book)
 
     def on_bar(self, bar: Bar) -> None:
         """Not simulated: nothing."""
 
     def close(self) -> None:
-        if self._link_or_none is not None:
-            self._link_or_none.close()
+        if self._open is not None:
+            self._open[0].close()
         self._closed = True
 
     # -- the connection's thread tells us, under its lock ----------------------------------------------------------
 
     def heard(self, message: Message) -> None:
-        link = self._link()
-        order_id = self._order_of(message)
+        _, book = self._opened()
+        order_id = book.order_of(message)
         question = self._questions.answered(message, order_id)
-        if question is not None and (question.unknown or question.refused):
-            self._unanswered(question)
-            return
-        known = self._known.get(order_id)
-        if known is None or message.type not in ("8", "9", "j", "3"):
-            if question is None and order_id and message.type in ("8", "9"):
-                link.store.hear(order_id, message.raw)  # `restore` may come after what was missed
-            elif question is None and message.type in ("j", "3"):
-                self._say(f"the counterparty refused a message: {message.shown()}")
-            return
-        found = known.take(message, self._clock.now_ns())
-        if question is None or found.reports:
-            link.store.hear(order_id, message.raw)
-        self._queue.extend(found.reports)
-        if found.trouble:
-            self._say(found.trouble)
+        if question is None or question.done or not question.over:
+            book.take(message, order_id, is_answer=question is not None)
+        elif question.nobody_waits and question.unknown:
+            book.is_unknown_there(question.order_id)
+        elif question.nobody_waits:
+            book.say(f"the state of order {question.order_id} was not told: {question.refused}")
 
     def came_up(self) -> None:
-        for order_id, known in self._known.items():
-            if known.is_open and self._was_sent(order_id):
-                self._inquire(known)
+        _, book = self._opened()
+        for known in book.working():
+            self._inquire(known)
 
     def skipped(self, first: int, following: int) -> None:
-        for seq in [seq for seq in self._cancels if first <= seq < following]:
-            order_id = self._cancels.pop(seq)
-            if self._known[order_id].is_open:
-                at = self._clock.now_ns()
-                self._queue.append(CancelRefused(order_id=OrderId(order_id), reason=_CANCEL_GONE, at=at))
-        if self._link().is_up:
-            again = self._questions.sent_under(first, following)
-            for question in again:
-                self._send_question(question)
+        link, book = self._opened()
+        book.skipped(first, following)
+        if link.is_up:
+            for question in self._questions.sent_under(first, following):
+                self._send(link, question)
             self.came_up()  # an order may have been among them
 
     def went_down(self) -> None:
@@ -215,14 +178,29 @@ class FixVenue:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _link(self) -> Link:
+    def _opened(self) -> tuple[Link, Book]:
+        """Return the connection, begun now if it was not, and our orders.
+
+        Raises:
+            Unavailable: the store cannot be opened, or the venue was closed.
+        """
         if self._closed:
             raise Unavailable("the session was closed", fix="make a new one")
-        if self._link_or_none is None:
-            self._link_or_none = Link(self._settings, self._root, self._file(), self._clock, self)
-            self._restore_all(self._link_or_none)
-            self._link_or_none.start()
-        return self._link_or_none
+        if self._open is None:
+            link = Link(self._settings, self._root, self._file(), self._clock, self)
+            self._open = link, Book(link.store, self._instruments, self._clock)
+            self._restore(*self._open)
+            link.start()
+        return self._open
+
+    def _restore(self, link: Link, book: Book) -> None:
+        if self._to_restore is None:
+            return
+        wanted, self._to_restore = self._to_restore, None
+        with link.lock:
+            for known in book.restore(wanted):
+                if link.is_up:
+                    self._inquire(known)
 
     def _file(self) -> Path:
         names = {instrument.venue for instrument in self._instruments.values()} or {self.name}
@@ -231,65 +209,12 @@ class FixVenue:
         file = "_".join(quote(part, safe="") for part in parts) + ".db"
         return self._root / ".steersman" / "venues" / min(names) / file
 
-    def _keep(self, known: Known, seq: int, raw: bytes) -> None:
-        self._link().store.add_order(known.order, seq=seq, sent=raw)
-        self._known[known.order.order_id] = known
-
-    def _was_sent(self, order_id: str) -> bool:
-        """Say whether an order of this id went out, or may have."""
-        kept, known = self._link().store.order(order_id), self._known.get(order_id)
-        return (kept is not None and kept.sent) or (known is not None and (known.acknowledged or known.base > 0))
-
-    def _restore_all(self, link: Link) -> None:
-        if self._to_restore is None:
-            return
-        wanted, self._to_restore = self._to_restore, None
-        with link.lock:
-            link.store.forget_all_but({o.order.order_id for o in wanted} | self._known.keys())
-            for opened in wanted:
-                if opened.order.order_id not in self._known:
-                    self._restore(link, opened)
-
-    def _restore(self, link: Link, opened: OpenOrder) -> None:
-        order, instrument = opened.order, self._instruments.get(opened.order.instrument)
-        if instrument is None:
-            self._say(
-                f"order {order.order_id} is for {order.instrument}, which is not declared for this venue any more"
-            )
-            return
-        kept = link.store.order(order.order_id)
-        if kept is None:
-            with link.store.durable():
-                link.store.add_order(order, seq=None, sent=None, base=opened.filled)
-        known = self._replayed(order, instrument, opened.filled if kept is None else kept.base, queue=True)
-        known.acknowledged = known.acknowledged or opened.acknowledged
-        known.trust(opened.filled)
-        self._known[order.order_id] = known
-        if link.is_up and known.is_open and self._was_sent(order.order_id):
-            self._inquire(known)
-
-    def _from_store(self, order_id: str) -> Known | None:
-        kept = self._link().store.order(order_id)
-        instrument = None if kept is None else self._instruments.get(kept.order.instrument)
-        if kept is None or instrument is None or not kept.sent:
-            return None
-        return self._replayed(kept.order, instrument, kept.base, queue=False)
-
-    def _replayed(self, order: Order, instrument: Instrument, base: Decimal, *, queue: bool) -> Known:
-        """Return the order as the messages tell it that were kept; `queue` reports them once more."""
-        known = Known(order, instrument, base)
-        for frame in self._link().store.heard(order.order_id):
-            found = known.take(decode(frame), self._clock.now_ns())
-            if queue:
-                self._queue.extend(found.reports)
-        return known
-
     def _ask(self, type_: str, known: Known | None = None) -> Question:
         """Ask, and wait for all of the answer."""
-        link = self._link()
+        link, _ = self._opened()
         link.require_up()
         with link.changed:
-            question = self._put(type_, known)
+            question = self._put(link, type_, known)
             link.changed.wait_for(lambda: question.over, self._settings.timeout_s)
             self._questions.forget(question)
             if question.dropped:
@@ -302,8 +227,7 @@ class FixVenue:
                 )
         return question
 
-    def _put(self, type_: str, known: Known | None) -> Question:
-        link = self._link()
+    def _put(self, link: Link, type_: str, known: Known | None) -> Question:
         request_id = f"{type_}{link.store.take_id()}"
         if known is not None:
             body = requests.status(known, request_id, self._settings)
@@ -313,46 +237,21 @@ class FixVenue:
             body = requests.positions(request_id, self._settings, self._clock.now_ns())
         order_id = "" if known is None else str(known.order.order_id)
         question = Question(type_, request_id, order_id, body)
-        self._send_question(question)
+        self._send(link, question)
         self._questions.put(question)
         return question
 
-    def _send_question(self, question: Question) -> None:
-        question.seq = self._link().send(question.type, question.body)
+    def _send(self, link: Link, question: Question) -> None:
+        question.seq = link.send(question.type, question.body)
 
     def _inquire(self, known: Known) -> None:
         """Ask how an order stands without waiting: what the answer says is reported like everything else."""
         if self._questions.is_asked(known.order.order_id):
             return
         try:
-            self._put("H", known).nobody_waits = True
+            self._put(self._opened()[0], "H", known).nobody_waits = True
         except Unavailable:
             return  # the connection is gone again: the next one asks
-
-    def _unanswered(self, question: Question) -> None:
-        """Take in that the counterparty does not know an order, or would not say."""
-        known = self._known.get(question.order_id)
-        if not question.nobody_waits:
-            return  # whoever asked says it
-        self._questions.forget(question)
-        if question.refused:
-            self._say(f"the state of order {question.order_id} was not told: {question.refused}")
-        elif known is not None and not known.acknowledged:
-            self._queue.extend(known.end("rejected", _GONE, self._clock.now_ns()))
-        elif known is not None and known.is_open:
-            self._say(f"the counterparty acknowledged order {question.order_id} and knows none of that id now")
-
-    def _order_of(self, message: Message) -> str:
-        """Return our id of the order a message is about, "" if it is about none."""
-        if message.type in ("8", "9"):
-            for tag in (41, 11):
-                order_id = (message.get(tag) or "").rpartition(_CANCEL)[0] or message.get(tag) or ""
-                if tag == 11 or order_id in self._known or self._link().store.order(order_id) is not None:
-                    return order_id
-        seq = message.number(45)
-        if message.type not in ("j", "3") or seq is None:
-            return ""
-        return self._cancels.get(seq) or self._link().store.order_of(seq) or ""
 
     def _told(self, message: Message, order_id: str) -> VenueOrder:
         try:
@@ -363,9 +262,6 @@ class FixVenue:
     def _symbol(self, message: Message) -> str:
         symbol = message.get(55) or ""
         return self._named.get(symbol, symbol)
-
-    def _say(self, trouble: str) -> None:
-        self._queue.append(Unavailable(readable(trouble), fix="steersman reconcile"))
 
 
 def _unreadable(exc: ValueError, message: Message) -> Unavailable:
