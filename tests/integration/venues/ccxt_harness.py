@@ -21,6 +21,12 @@ BITCOIN = Instrument(
 )
 
 
+def coin(name: str, symbol: str) -> Instrument:
+    return Instrument(
+        name=name, tick=Decimal("0.01"), lot=Decimal("0.001"), currency="USDT", venue="crypto", symbol=symbol
+    )
+
+
 class CcxtHarness:
     instrument = "BTC"
     price = Decimal(100)

@@ -300,6 +300,7 @@ def test_a_stop_order_is_a_stop_loss_at_kraken(kraken: Canned, tmp_path: Path) -
 # -- okx
 
 PLACE, ORDER = "POST /api/v5/trade/batch-orders", "GET /api/v5/trade/order"
+STOP = "POST /api/v5/trade/cancel-order"
 PENDING, FILLS = "GET /api/v5/trade/orders-pending", "GET /api/v5/trade/fills-history"
 
 
@@ -371,6 +372,7 @@ def okx(canned: Canned) -> Canned:
         ORDER: {"code": "51603", "msg": "Order does not exist", "data": []},
         PENDING: _okx(),
         FILLS: _okx(),
+        STOP: _okx({"clOrdId": OURS, "ordId": "317251910906576896", "sCode": "0", "sMsg": ""}),
         PLACE: _okx({"clOrdId": OURS, "ordId": "317251910906576896", "tag": "", "sCode": "0", "sMsg": ""}),
     }
     return canned
@@ -409,6 +411,8 @@ def test_an_order_lives_and_ends_at_okx(okx: Canned, tmp_path: Path) -> None:
     assert isinstance(execution, Execution)
     assert (execution.quantity, execution.price, execution.fee) == (Decimal("0.5"), Decimal("0.3"), Decimal("0.00015"))
     assert okx.of(FILLS)[0]["ordId"] == "317251910906576896"
+    venue.cancel(OrderId(OURS))
+    assert okx.of(STOP) == [{"instId": "BTC-USDT", "clOrdId": OURS}]
     okx.answers[PENDING] = _okx()
     okx.answers[ORDER] = _okx(_okx_order("canceled", "0.5"))
     clock.advance(1)
@@ -486,3 +490,64 @@ def test_a_packed_id_is_unpacked_again(order_id: str) -> None:
 @pytest.mark.parametrize("client_id", ["", "mine", "d15708c1-dbb6-465d-b77d-47258319cc90", "f" * 32, "12"])
 def test_an_id_of_somebody_else_stays_as_it_is(client_id: str) -> None:
     assert from_exchange(client_id, EXCHANGES["kraken"]) == client_id
+
+
+def test_kraken_tells_prices_and_holdings(kraken: Canned, tmp_path: Path) -> None:
+    venue = a_venue(kraken, tmp_path, "kraken", "BTC/USD", FakeClock())
+    ticker = {
+        "a": ["99.2", "1", "1.000"],
+        "b": ["99.1", "1", "1.000"],
+        "c": ["99.15", "0.01"],
+        "v": ["10", "20"],
+        "p": ["99", "99"],
+        "t": [1, 2],
+        "l": ["90", "90"],
+        "h": ["100", "100"],
+        "o": "95",
+    }
+    kraken.answers["GET /0/public/Ticker"] = _kraken({"XXBTZUSD": ticker})
+    holdings = {"XXBT": {"balance": "0.12345678", "hold_trade": "0.1"}, "ZUSD": {"balance": "5", "hold_trade": "0"}}
+    kraken.answers["POST /0/private/BalanceEx"] = _kraken(holdings)
+    (quote,) = venue.quotes()
+    assert (quote.instrument, quote.bid, quote.ask, quote.last) == (
+        "BTC",
+        Decimal("99.1"),
+        Decimal("99.2"),
+        Decimal("99.15"),
+    )
+    assert [(p.instrument, p.quantity) for p in venue.positions() or ()] == [("BTC", Decimal("0.12345678"))]
+    venue.close()
+
+
+def test_okx_tells_prices_and_holdings(okx: Canned, tmp_path: Path) -> None:
+    venue = a_venue(okx, tmp_path, "okx", "BTC/USDT", FakeClock())
+    ticker = {
+        "instType": "SPOT",
+        "instId": "BTC-USDT",
+        "last": "99.15",
+        "lastSz": "1",
+        "askPx": "99.2",
+        "askSz": "1",
+        "bidPx": "99.1",
+        "bidSz": "1",
+        "open24h": "95",
+        "high24h": "100",
+        "low24h": "90",
+        "volCcy24h": "100",
+        "vol24h": "1",
+        "ts": str(AT_MS),
+        "sodUtc0": "1",
+        "sodUtc8": "1",
+    }
+    okx.answers["GET /api/v5/market/tickers"] = _okx(ticker)
+    bitcoin = {"availBal": "0.1", "cashBal": "0.12345678", "ccy": "BTC", "eq": "0.12345678", "frozenBal": "0.02345678"}
+    okx.answers["GET /api/v5/account/balance"] = _okx({"details": [bitcoin], "totalEq": "1", "uTime": str(AT_MS)})
+    (quote,) = venue.quotes()
+    assert (quote.at, quote.bid, quote.ask, quote.last) == (
+        AT_MS * 1_000_000,
+        Decimal("99.1"),
+        Decimal("99.2"),
+        Decimal("99.15"),
+    )
+    assert [(p.instrument, p.quantity) for p in venue.positions() or ()] == [("BTC", Decimal("0.12345678"))]
+    venue.close()
