@@ -171,7 +171,10 @@ def same_id() -> Told:
 
 def _submit(core: Core, quantity: Decimal) -> str:
     """Submit a signal of now, always under the same id; say what came of it."""
-    request = SignalRequest(signal_id="one", strategy="bench", instrument="AAA", side=Side.BUY, quantity=quantity)
+    # Bars wander by cents around 100, so that is a price the source may have seen.
+    request = SignalRequest(
+        signal_id="one", strategy="bench", instrument="AAA", side=Side.BUY, quantity=quantity, price=Decimal(100)
+    )
     try:
         done = commands.submit(core.ledger, request, source="api", actor="bench", now_ns=core.clock.now_ns())
     except Conflict as exc:
