@@ -250,6 +250,9 @@ def test_a_live_venue_frames_every_page_in_red_and_names_itself(page: Page, real
     page.goto(f"{real.url}/login")
     assert page.evaluate(FRAME) == "rgb(229, 53, 43)fixed"
     enter(page, real)
+    signs = page.locator("[data-fragment=signs]")
+    expect(signs).to_contain_text("2 problems")
+    expect(signs).to_contain_text("venue broker differs from the ledger")
     for path in ("/", *PAGES, "/about", "/verdicts/s1"):
         page.goto(real.url + path)
         expect(page.get_by_text("LIVE", exact=True).first).to_be_visible()

@@ -99,7 +99,7 @@ def test_a_hidden_tab_pauses_its_stream_and_catches_up(page: Page, desk: Served)
     expect(page.locator("[data-fragment=equity]")).to_contain_text("98,765.43")
 
 
-def test_keys_switch_the_theme_show_help_and_walk_the_verdicts(page: Page, desk: Served) -> None:
+def test_keys_switch_the_theme_show_help_and_walk_what_waits_and_the_verdicts(page: Page, desk: Served) -> None:
     enter(page, desk)
     background = "getComputedStyle(document.body).backgroundColor"
     assert page.evaluate(background) == "rgb(11, 13, 18)"
@@ -113,7 +113,14 @@ def test_keys_switch_the_theme_show_help_and_walk_the_verdicts(page: Page, desk:
     page.keyboard.press("Escape")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    page.wait_for_url(f"{desk.url}/verdicts/*")
+    page.wait_for_url(f"{desk.url}/inbox/trade/s3")
+    page.go_back()
+    page.wait_for_selector(DRAWN, state="attached")
+    page.locator("[data-fragment=verdicts] [data-row]").first.focus()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{desk.url}/verdicts/s1")
     expect(page.get_by_role("heading", level=1)).to_have_text("buy 10 IBM")
     assert page.locator(".waterfall tbody tr").count() == 4
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -10,6 +10,7 @@ import msgspec
 
 from steersman.automation import queries as automation
 from steersman.automation.queries import Run
+from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk
 from steersman.console.when import desk_now
 from steersman.console.wording import amount, counted, money
@@ -22,6 +23,7 @@ from steersman.trading.queries import Account, FeedStatus, Hold, Position, Strat
 State = Literal["ok", "warn", "bad", "idle"]
 CARDS: Final = 8
 """KPIs with a card of their own; the others are listed below them."""
+_UNKNOWN: Final = 10
 _URGENCY: Final = {"breached": 0, "missed": 1, "met": 2, "watched": 3, "not enough data": 4}
 _BAD_RUNS: Final = ("failed", "timed_out", "orphaned")
 
@@ -31,6 +33,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         now_ns: the machine's clock; `feed_now_ns` is the feed's, which a replay sets.
+        troubles: what is wrong with the core, the venues and the orders there, in words.
         kpis: the most urgent first; one without enough data comes last.
         drafts: those that need something first.
         capital: what the account started with, in `currency`.
@@ -57,6 +60,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     run_counts: dict[str, int]
     drafts: tuple[DraftRow, ...]
     kpis: tuple[KpiValue, ...]
+    troubles: tuple[str, ...] = ()
 
 
 class Sign(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +99,28 @@ def look(desk: Desk, kpis: Sequence[KpiValue]) -> Overview:
         run_counts=automation.counts(db),
         drafts=tuple(sorted(content.drafts(db), key=lambda d: (_DRAFTS.get(d.status, 9), -d.checked_at))),
         kpis=tuple(sorted(kpis, key=lambda kpi: _URGENCY[kpi.status])),
+        troubles=tuple(_troubles(desk)),
     )
+
+
+def _troubles(desk: Desk) -> Iterator[str]:
+    if desk.through_core and not core_answers(desk.workspace.socket):
+        yield "the core does not answer: nothing is sent"
+    for name, settings in desk.workspace.trading.venues.items():
+        if settings.mode == "simulated":
+            continue
+        status = trading.venue(desk.db, name)
+        last = status.last
+        if status.failing_since is not None:
+            yield f"venue {name} fails at {status.failing_doing}"
+        elif last is not None and not last.reached:
+            yield f"venue {name} did not answer"
+        if last is not None and last.differences and not last.settled:
+            yield f"venue {name} differs from the ledger"
+    unknown = trading.orders(desk.db, status="unknown", limit=_UNKNOWN)
+    if unknown:
+        more = " or more" if len(unknown) == _UNKNOWN else ""
+        yield f"{counted(len(unknown), 'order')}{more} of unknown outcome"
 
 
 _DRAFTS: Final = {"refused": 0, "blocked": 1, "edited": 2, "ready": 3, "published": 4}
@@ -112,7 +137,7 @@ def _wrong(view: Overview) -> Sign:
     breached = [f"{kpi.title} beyond its guardrail" for kpi in view.kpis if kpi.status == "breached"]
     latest = {run.automation: run for run in reversed(view.runs)}
     failed = [f"{name} {run.status.replace('_', ' ')}" for name, run in latest.items() if run.status in _BAD_RUNS]
-    found = [*halted, *disabled, *breached, *failed]
+    found = [*halted, *view.troubles, *disabled, *breached, *failed]
     if found:
         return Sign(
             question="Is anything wrong?", state="bad", answer=counted(len(found), "problem"), reasons=tuple(found)
@@ -123,7 +148,7 @@ def _wrong(view: Overview) -> Sign:
         question="Is anything wrong?",
         state="ok",
         answer="Nothing is wrong",
-        reasons=("no halt, no failed run, every guardrail holds",),
+        reasons=("no halt, no failed run, venues agree, every guardrail holds",),
     )
 
 

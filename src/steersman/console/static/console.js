@@ -146,6 +146,7 @@
     for (const box of document.querySelectorAll(`[data-fragment="${name}"]`)) {
       if (box.dataset.digest === digest) continue;
       fill(box, html);
+      seen.set(box, box.innerHTML);
       box.dataset.digest = digest;
       if (name === "equity") reload();
     }
@@ -175,7 +176,10 @@
       const found = fresh.querySelector(`[data-fragment="${name}"]`);
       if (!found || isTyping(box)) continue;
       const html = found.innerHTML;
-      if (seen.get(box) !== html) { seen.set(box, html); fill(box, html); }
+      if (seen.get(box) === html) continue;
+      seen.set(box, html);
+      fill(box, html);
+      if (found.dataset.digest) box.dataset.digest = found.dataset.digest;
     }
     document.title = fresh.title;
     document.body.dataset.events = fresh.body.dataset.events;
