@@ -16,6 +16,7 @@ from tests.integration.venues.quickfix_venv import quickfix_python
 from steersman.bootstrap.plugins import factory
 from steersman.kernel.clock import FakeClock
 from steersman.trading.adapters.fix import FixVenue
+from steersman.trading.adapters.fix.link import Link
 from steersman.trading.adapters.fix.settings import FixSettings
 from steersman.trading.model.instrument import Instrument
 from steersman.trading.model.order import Order
@@ -82,6 +83,11 @@ class Acceptor:
         assert ready, "the acceptor does not answer"
         line = self._process.stdout.readline()
         return json.loads(line) if line else None
+
+
+def link_of(venue: FixVenue) -> Link | None:
+    """Return the connection of a venue that was asked for something."""
+    return venue._open[0] if venue._open is not None else None
 
 
 class FixHarness:
@@ -171,7 +177,7 @@ class FixHarness:
         return found
 
     def is_up(self) -> bool:
-        link = self.venues[-1]._link_or_none if self.venues else None
+        link = link_of(self.venues[-1]) if self.venues else None
         return link is not None and link.is_up
 
     def settle(self) -> None:
@@ -180,7 +186,7 @@ class FixHarness:
 
     def _agree(self) -> bool:
         venue = self.venues[-1]
-        link = venue._link()
+        link, _ = venue._opened()
         if not link.is_up:
             self.clock.advance(0.5)  # the pause before the next attempt
             return False
@@ -190,7 +196,7 @@ class FixHarness:
 
     def wait(self, true: Any, what: str) -> None:
         """Wait with a bound for `true()`; the adapter wakes us when something changed."""
-        link = self.venues[-1]._link_or_none if self.venues else None
+        link = link_of(self.venues[-1]) if self.venues else None
         for _ in range(round(PATIENCE_S / 0.02)):
             if true():
                 return

@@ -375,7 +375,7 @@ def test_a_cancel_that_crosses_a_fill_is_refused_and_the_fill_counts(start: Star
     harness.wait(lambda: b"\x0135=9\x01" in held, "the refusal")
     harness.wire.to_us = lambda data: bytes(held) + data
     harness.acceptor.do("send", type="B", body=[[148, "news"]])
-    harness.wait(lambda: harness.is_up() and venue._link().store.numbers()[0] >= 7, "what was held")
+    harness.wait(lambda: harness.is_up() and venue._opened()[0].store.numbers()[0] >= 7, "what was held")
     reports = list(venue.poll())
     assert filled(reports) == [(f"{FIRST}-E1", Decimal(10))]
     assert [r.reason for r in reports if isinstance(r, CancelRefused)] == ["too late"]
@@ -388,7 +388,7 @@ def test_quickfix_takes_one_id_twice_so_the_refusal_is_ours_and_survives_a_resta
     take(harness, venue)
     body = sent(harness, "D")[0].split("|52=")[1].split("|", 1)[1].rpartition("|10=")[0]
     fields = [(int(tag), value) for tag, _, value in (part.partition("=") for part in body.split("|"))]
-    venue._link().send("D", fields)
+    venue._opened()[0].send("D", fields)
     harness.settle()
     assert harness.taken(FIRST) == 2  # nothing there stops it
     before = len(sent(harness, "D"))
@@ -436,7 +436,7 @@ class Breaking:
 def test_a_write_that_breaks_leaves_the_outcome_unknown_and_the_order_unsent_for_good(start: Start, takes: int) -> None:
     harness, venue = start()
     up(harness, venue)
-    link = venue._link()
+    link = venue._opened()[0]
     with link.lock:
         link._socket = Breaking(link._socket, takes)  # type: ignore[assignment]
         with pytest.raises(OutcomeUnknown, match="broke while message 3 was written") as found:
@@ -456,7 +456,7 @@ def test_a_write_that_breaks_leaves_the_outcome_unknown_and_the_order_unsent_for
 def test_a_disk_that_is_full_lets_nothing_out(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     harness, venue = start()
     up(harness, venue)
-    store = venue._link().store
+    store = venue._opened()[0].store
 
     def full(*args: object, **kwargs: object) -> None:
         raise apsw.FullError("database or disk is full")
@@ -567,7 +567,7 @@ def test_a_question_that_is_refused_is_quoted(start: Start) -> None:
     harness, venue = start()
     up(harness, venue)
     harness.acceptor.do("deaf", to=["AN"])
-    number = venue._link().store.numbers()[1]
+    number = venue._opened()[0].store.numbers()[1]
     answer = threading.Thread(
         target=lambda: harness.acceptor.do(
             "send", type="j", body=[[45, str(number)], [372, "AN"], [380, "3"], [58, "no positions here"]]
@@ -689,7 +689,7 @@ def test_a_question_that_falls_into_their_gap_is_asked_again(start: Start) -> No
         return data
 
     harness.wire.to_them = lose_one
-    venue._link().send("B", [(148, "news")])  # they will miss it when the next message comes
+    venue._opened()[0].send("B", [(148, "news")])  # they will miss it when the next message comes
     found = venue.lookup(FIRST)
     assert found is not None
     assert found.status == "open"
