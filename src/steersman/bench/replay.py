@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import resource
-import statistics
 import subprocess
 import sys
-from typing import Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from steersman.bench.measure import row_of
 from steersman.bench.row import Row
 from steersman.kernel.errors import Unavailable
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _SIGNALS: Final = 1_000_000
 _RUNS: Final = 5
@@ -21,38 +25,16 @@ _TARGET_S: Final = 0.5
 def run() -> list[Row]:
     """Measure in processes of their own: the frame library keeps its threads and memory."""
     found = [_apart() for _ in range(_RUNS)]
-    cpu = sorted(f["cpu_s"] for f in found)
-    rss = sorted(f["rss_mb"] for f in found)
-    note = f"{_SIGNALS:,} signals, {found[0]['checks']} checks, {found[0]['cut']:,} cut and judged again"
-    value = statistics.median(cpu)
-    return [
-        Row(
-            bench="replay",
-            metric="1M signals through every check",
-            value=round(value, 3),
-            unit="CPU-s",
-            target=_TARGET_S,
-            met=value <= _TARGET_S,
-            compared_with="",
-            runs=_RUNS,
-            low=round(cpu[0], 3),
-            high=round(cpu[-1], 3),
-            note=note,
-        ),
-        Row(
-            bench="replay",
-            metric="peak resident",
-            value=round(statistics.median(rss), 1),
-            unit="MB",
-            target=None,
-            met=None,
-            compared_with="",
-            runs=_RUNS,
-            low=round(rss[0], 1),
-            high=round(rss[-1], 1),
-            note="the frame of facts included",
-        ),
+    first = found[0]
+    note = f"{_SIGNALS:,} signals, {first['checks']} checks, {first['cut']:,} cut and judged again"
+    again = f"as `steersman replay` decides: limits by strategy and instrument, {first['cut_again']:,} cut"
+    rows = [
+        row_of("replay", "1M signals through every check", [f["cpu_s"] for f in found], "CPU-s", at_most=_TARGET_S),
+        row_of("replay", "1M recorded signals decided anew", [f["again_s"] for f in found], "CPU-s", at_most=_TARGET_S),
+        row_of("replay", "peak resident", [f["rss_mb"] for f in found], "MB"),
     ]
+    notes = (note, again, "the frame of facts included")
+    return [msgspec.structs.replace(row, note=text) for row, text in zip(rows, notes, strict=True)]
 
 
 def _apart() -> dict[str, float]:
@@ -109,16 +91,51 @@ def _once() -> dict[str, float]:
         pl.lit(value).alias(name) for name, value in facts.items() if name not in varied
     )
     limits = _limits()
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    judged = judge_frame(frame, limits)
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    outcomes = dict(judged.group_by("outcome").len().iter_rows())
+    cpu_s, judged = _timed(lambda: judge_frame(frame, limits))
+    rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    again_s, anew = _timed(_anew(frame))
     return {
-        "cpu_s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-        "rss_mb": after.ru_maxrss * 1024 / 1e6,
+        "cpu_s": cpu_s,
+        "again_s": again_s,
+        "rss_mb": rss_mb,
         "checks": len(CHECKS),
-        "cut": outcomes.get("adjust", 0),
+        "cut": judged.filter(pl.col("outcome") == "adjust").height,
+        "cut_again": anew.filter(pl.col("outcome_then") == "adjust").height,
     }
+
+
+def _anew(frame: pl.DataFrame) -> Callable[[], pl.DataFrame]:
+    """Return the decision step of a what-if over `frame`: other limits, some for one strategy or instrument only."""
+    import polars as pl  # as above
+
+    from steersman.policy.events import PolicyActivated
+    from steersman.policy.parameter import Catalogue
+    from steersman.trading.limits import PARAMETERS
+    from steersman.trading.whatif.alternative import Policies, Scope
+    from steersman.trading.whatif.verdicts import judge_again
+
+    scopes = [
+        Scope(version=1, strategy=strategy, instrument=instrument, venue="paper", approved=False)
+        for strategy in ("trend", "reversion")
+        for instrument in ("AAPL", "GOOG", "IBM", "MSFT")
+    ]
+    tried = {
+        "trading.max_position": "20000",
+        "trading.max_notional@strategy:reversion": "8000",
+        "trading.max_group@instrument:IBM": "1000000",
+    }
+    in_force = PolicyActivated(version=1, values={}, changed={}, reason="", source="")
+    policies = Policies({1: in_force}, tried, Catalogue(PARAMETERS))
+    rows = frame.with_columns(scope=pl.int_range(pl.len(), dtype=pl.Int32) % len(scopes))
+    return lambda: judge_again(rows, scopes, policies)
+
+
+def _timed(work: Callable[[], pl.DataFrame]) -> tuple[float, pl.DataFrame]:
+    """Return the processor seconds of all threads that `work` took, and what it gave."""
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    done = work()
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done
 
 
 if __name__ == "__main__":
