@@ -78,3 +78,4 @@ def test_events_repeated_and_reordered_give_the_status_of_the_core(
     assert found.row.filled == filled
     assert found.row.reason == ("because" if wanted in (Status.UNKNOWN, *_ENDS.values()) else "")
     assert queries.totals(ledger.db).orders == 1
+    assert queries.order_counts(ledger.db) == {wanted.value: 1}

@@ -27,7 +27,7 @@ class Trading:
     """Everything the pages and the command line show of trading, in one pass over its events."""
 
     name = "trading"
-    version = 2
+    version = 3
     types: tuple[str, ...] = tuple(_HANDLERS)
 
     def create(self, db: Database) -> None:

@@ -21,9 +21,8 @@ _OPEN: Final = tuple(status.value for status in Status if status not in ENDED)
 
 def _open(db: Database, order_id: str, at: int, pos: int) -> None:
     """Make sure the order has a row: any report may be the first we hear of it."""
-    db.execute(
-        "INSERT INTO trading_order(order_id, at, pos) VALUES(?, ?, ?) ON CONFLICT DO NOTHING", (order_id, at, pos)
-    )
+    if insert(db, "trading_order", order_id=order_id, at=at, pos=pos):
+        count(db, "status", Status.PENDING.value)
 
 
 def _say(db: Database, order_id: str, at: int, event: Event, changes: str, *params: object) -> None:
@@ -35,11 +34,11 @@ def _say(db: Database, order_id: str, at: int, event: Event, changes: str, *para
 
 def _settle(db: Database, order_id: str) -> None:
     row = db.execute(
-        """SELECT quantity, filled, sent, acknowledged, cancelling, doubted, ended, ended_why, doubted_why
+        """SELECT quantity, filled, sent, acknowledged, cancelling, doubted, ended, ended_why, doubted_why, status
            FROM trading_order WHERE order_id = ?""",
         (order_id,),
     )[0]
-    quantity, filled, sent, acknowledged, cancelling, doubted, ended, ended_why, doubted_why = row
+    quantity, filled, sent, acknowledged, cancelling, doubted, ended, ended_why, doubted_why, before = row
     known = Known(
         quantity=None if quantity is None else Decimal(quantity),
         filled=Decimal(filled),
@@ -52,6 +51,9 @@ def _settle(db: Database, order_id: str) -> None:
     status = known.status
     reason = doubted_why if status is Status.UNKNOWN else ended_why if status is known.ended else ""
     db.execute("UPDATE trading_order SET status = ?, reason = ? WHERE order_id = ?", (status.value, reason, order_id))
+    if status.value != before:
+        count(db, "status", before, -1)
+        count(db, "status", status.value)
 
 
 def _submitted(db: Database, o: e.OrderSubmitted, event: Event) -> None:

@@ -123,7 +123,8 @@ def recent_verdicts(
 ) -> list[VerdictRow]:
     """Return the latest verdicts, newest first: of a held signal that a person approved, the one after that."""
     clause, params = where({"v.outcome": outcome, "v.strategy": strategy})
-    clause = f"{clause or 'WHERE 1'} AND v.superseded = 0"
+    # The plus keeps the index on `superseded`, which nearly every row satisfies, from being taken for the few approved.
+    clause = f"{clause or 'WHERE 1'} AND {'+' if approved else ''}v.superseded = 0"
     if approved is not None:
         clause += f" AND v.approved = {int(approved)}"
     rows = db.execute(
