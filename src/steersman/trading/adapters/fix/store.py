@@ -19,6 +19,7 @@ from steersman.kernel.errors import Unavailable
 from steersman.trading.model.order import Order
 from steersman.trading.model.signal import OrderId
 
+_FORMAT: Final = 1
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS numbers(key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS orders(order_id TEXT PRIMARY KEY, seq INTEGER, told BLOB NOT NULL, base TEXT NOT NULL,
@@ -40,8 +41,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 class Store:
     """The file of one session. For several threads only under a lock of the owner's."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, vfs: str | None = None) -> None:
         """Open or make the file; its folder is private to its owner.
+
+        Args:
+            vfs: name of the apsw VFS to reach the disk through; tests cut the power with it.
 
         Raises:
             Unavailable: it cannot be opened, is something else, or another process runs this session. (Not Conflict:
@@ -52,7 +56,7 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # A folder made earlier, by whomever: what is in it names orders and counterparties.
             path.parent.chmod(0o700)
-            self._db = _open(path)
+            self._db = _open(path, vfs)
         except apsw.BusyError as exc:
             raise Unavailable(
                 f"another process runs the FIX session in {path.name}", fix="stop it: a session has one owner"
@@ -151,8 +155,8 @@ class Store:
         self._db.close()
 
 
-def _open(path: Path) -> apsw.Connection:
-    db = apsw.Connection(str(path))
+def _open(path: Path, vfs: str | None) -> apsw.Connection:
+    db = apsw.Connection(str(path), vfs=vfs)
     try:
         # The lock is held from the first read to the end: two owners would give one number twice.
         db.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
@@ -160,7 +164,13 @@ def _open(path: Path) -> apsw.Connection:
         db.execute("PRAGMA synchronous = FULL")
         with db:
             db.execute(_TABLES)
-            db.execute("INSERT OR IGNORE INTO numbers VALUES('format', 1)")
+            db.execute("INSERT OR IGNORE INTO numbers VALUES('format', ?)", (_FORMAT,))
+        ((found,),) = db.execute("SELECT value FROM numbers WHERE key = 'format'").fetchall()
+        if found != _FORMAT:
+            raise Unavailable(
+                f"{path} has format {found}; this program reads format {_FORMAT}",
+                fix="use the version of steersman that wrote it, or a later one",
+            )
         db.execute("PRAGMA synchronous = NORMAL")
     except BaseException:
         db.close()
