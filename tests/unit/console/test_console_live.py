@@ -65,6 +65,18 @@ def test_a_stream_starts_with_everything_and_goes_on_with_what_changed() -> None
     asyncio.run(follow())
 
 
+def test_a_stream_of_some_parts_sends_no_others() -> None:
+    async def follow() -> None:
+        page = _Page()
+        stream = page.live.stream({"still"})
+        assert [f.name for f in await _next(stream)] == ["still"]
+        page.add()
+        page.live.close()
+        assert [part async for part in stream if part.startswith(b"event")] == []
+
+    asyncio.run(follow())
+
+
 def test_a_burst_of_events_ends_with_the_latest_state() -> None:
     async def follow() -> None:
         page = _Page()
