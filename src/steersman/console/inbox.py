@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -16,6 +17,9 @@ from steersman.trading.queries import Hold, OrderRow, VerdictDetail
 
 _OPEN: Final = 50
 _ANSWERED: Final = 20
+_WORTH: Final = "APPROVAL"
+"""The check that sees what an order is worth."""
+_PLACES: Final = Decimal("0.0001")
 _URGENT_NS: Final = 3600 * 10**9
 
 
@@ -84,9 +88,9 @@ def item(desk: Desk, hold: Hold) -> Item:
     order = trading.order(desk.db, hold.order_id) if hold.order_id is not None else None
     left_ns = hold.expires_at - desk_now(desk)
     is_open = hold.status == "open"
-    quantity, price, held, after = _numbers(desk, found)
     first = found.first if found is not None else None
     checks = first.checks if first is not None else found.checks if found is not None else ()
+    quantity, price, held, after = _numbers(desk, found, checks)
     return Item(
         hold=hold,
         verdict=found,
@@ -113,14 +117,24 @@ def _halted(desk: Desk, found: VerdictDetail | None) -> str | None:
     return desk.halts.covering(venue=venue, strategy=row.strategy, instrument=row.instrument)
 
 
-def _numbers(desk: Desk, found: VerdictDetail | None) -> tuple[Decimal | None, Decimal | None, Decimal, Decimal | None]:
+def _numbers(
+    desk: Desk, found: VerdictDetail | None, checks: Sequence[CheckRow]
+) -> tuple[Decimal | None, Decimal | None, Decimal, Decimal | None]:
     """Return units, price, units held now and after it."""
     if found is None:
         return None, None, Decimal(0), None
-    row = found.row
+    row, signal = found.row, found.signal
     quantity = found.first.quantity if found.first is not None else row.quantity
-    price = None
-    if found.signal is not None:
-        price = found.signal.limit_price or found.signal.price
+    price = signal.limit_price or signal.price if signal is not None else None
+    if price is None and signal is not None:
+        price = _gate_price(checks, signal.quantity)
     held = next((p.quantity for p in trading.positions(desk.db) if p.instrument == row.instrument), Decimal(0))
     return quantity, price, held, held + (quantity if row.side == "buy" else -quantity)
+
+
+def _gate_price(checks: Sequence[CheckRow], asked: Decimal) -> Decimal | None:
+    """Return the price that the gate put on a signal that named none: what it was worth, by the units asked for."""
+    seen = next((check.seen for check in checks if check.code == _WORTH and check.unit == "currency"), None)
+    if not seen or not asked:
+        return None
+    return (Decimal(seen).scaleb(-9) / asked).quantize(_PLACES).normalize()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.builders_console import DAY, HOLD, START, TOML, a_desk, some_history
 from tests.builders_trading_ledger import a_fill, a_hold, a_signal, a_verdict, an_intent, append
@@ -64,6 +65,23 @@ def test_the_inbox_has_the_numbers_that_matter_and_what_a_halt_would_do(tmp_path
     assert (item.held, item.after, item.left, item.urgent) == (Decimal(10), Decimal(20), "1 d 0 h", False)
     assert [check.code for check in item.checks] == ["MAX_NOTIONAL", "DATA_OUTLIER"]
     assert item.halted == "strategy:trend"
+    desk.close()
+
+
+def test_a_signal_without_a_price_is_worth_what_the_gate_made_of_it(tmp_path: Path) -> None:
+    desk = a_desk(tmp_path / "desk")
+    signal = msgspec.structs.replace(a_signal().signal, price=None, quantity=Decimal(400))
+    append(desk.ledger, e.SIGNAL_RECEIVED, e.SignalReceived(signal=signal, at=START))
+    worth = e.CheckRow("APPROVAL", False, 38_560_000_000_000, 5_000_000_000_000, "currency", -33_560_000_000_000, "")
+    verdict = msgspec.structs.replace(
+        a_verdict(outcome="hold", at=START), checks=(worth,), asked=Decimal(400), quantity=Decimal(259)
+    )
+    append(desk.ledger, e.VERDICT_GIVEN, verdict)
+    hold = a_hold(e.trade_approval("s1"), at=START, expires_at=desk.clock.now_ns() + DAY)
+    append(desk.ledger, e.HOLD_REQUESTED, hold)
+    (item,) = look(desk).waiting
+    assert (item.title, item.price, item.value) == ("buy 259 IBM", Decimal("96.4"), Decimal("24967.6"))
+    assert item.wanted == Decimal(400)
     desk.close()
 
 
