@@ -1,4 +1,4 @@
-"""The pictures of the README, taken from a real run of the demo: STEERSMAN_SCREENSHOTS=1 writes them."""
+"""The pictures of README and docs, taken from real runs of two desks: STEERSMAN_SCREENSHOTS=1 writes them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 from tests.builders_console import Served, served
+from tests.builders_core import running
 
 from steersman.bootstrap.desk import open_desk
 from steersman.console.token import read_or_create
@@ -54,3 +56,38 @@ def test_the_demo_looks_as_in_the_readme(
     expect(page.locator("[data-fragment=verdicts] .row")).to_have_count(5)
     page.screenshot(path=(IMAGES if WRITE else tmp_path) / f"{name}.png")
     context.close()
+
+
+def test_the_pages_of_acts_look_as_in_the_docs(browser: Browser, tmp_path: Path) -> None:
+    """Take the inbox on a phone, an order that a person approved, and a halt that was obeyed."""
+    to = IMAGES if WRITE else tmp_path
+    with running(tmp_path / "desk") as core:
+        core.signal("breakout-1", quantity=60)
+        core.signal("breakout-2", quantity=400)
+        resting = core.signal("dip-1", quantity=20, limit_price=Decimal(96))
+        assert core.order_of(resting).is_open
+        context = browser.new_context(
+            viewport={"width": 390, "height": 844}, color_scheme="dark", reduced_motion="reduce"
+        )
+        page = context.new_page()
+        page.goto(f"{core.served.url}/login?token={core.served.token}")
+        page.goto(f"{core.served.url}/inbox")
+        page.wait_for_selector("html[data-drawn]", state="attached")
+        expect(page.locator("#live-word")).to_have_text("live")
+        expect(page.get_by_role("article")).to_have_count(2)
+        page.screenshot(path=to / "inbox-phone.png")
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.get_by_role("article", name="buy 60 IBM").get_by_text("Approve …").click()
+        page.get_by_label("Why").nth(2).fill("the breakout is real")
+        page.get_by_role("button", name="Yes, approve: buy 60 IBM").click()
+        page.locator("[data-fragment=hold-title] a").click()
+        expect(page.locator("[data-fragment=life]")).to_contain_text("after the approval")
+        expect(page.locator("#live-word")).to_have_text("live")
+        page.screenshot(path=to / "order-dark.png")
+        page.keyboard.press("h")
+        page.get_by_role("dialog").get_by_label("Why").fill("odd fills at the open")
+        page.get_by_role("button", name="Halt now").click()
+        expect(page.get_by_role("article", name="everything")).to_contain_text("asked to end within")
+        expect(page.locator("#live-word")).to_have_text("live")
+        page.screenshot(path=to / "halts-dark.png")
+        context.close()
