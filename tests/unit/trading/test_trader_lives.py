@@ -18,6 +18,7 @@ from steersman.ledger.adapters.memory import create as memory_ledger
 from steersman.policy.store import halt_event, resume_event
 from steersman.trading import events as e
 from steersman.trading.digest import decisions_digest
+from steersman.trading.handlers import trader
 from steersman.trading.links import check_links
 from steersman.trading.model.order import Order
 
@@ -83,10 +84,14 @@ def test_a_decision_that_was_recorded_is_not_sent_if_a_halt_came_meanwhile(tmp_p
     assert ["halted" in c["reason"] for c in data(ledger, e.ORDER_CANCELLED)] == [True] * len(decided)
 
 
-def test_an_order_cancelled_before_it_was_sent_stays_cancelled_after_a_restart_without_the_halt(tmp_path: Path) -> None:
+def test_an_order_cancelled_before_it_was_sent_stays_cancelled_after_a_restart_without_the_halt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root, ledger = a_small_desk(tmp_path), memory_ledger()
     decided = cut_after_a_decision(root, ledger)
     ledger.append([halt_event("all", reason="looking", actor="person:test", now_ns=1)])
+
+    monkeypatch.setattr(trader, "_HELD", 1)
 
     class CutAtMark(Proxy):
         def append_soon(self, events: Sequence[NewEvent], *, expect: int = ANY) -> Any:
@@ -131,7 +136,10 @@ def test_an_order_of_unknown_fate_that_the_venue_has_is_known_again_and_unblocks
     assert len([o for o in venue.sent if o.instrument == lost.instrument]) > 1
 
 
-def test_nothing_is_sent_once_an_append_that_nobody_waited_for_was_refused(tmp_path: Path) -> None:
+def test_nothing_is_sent_once_an_append_that_nobody_waited_for_was_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trader, "_HELD", 1)  # or nobody would write a mark alone
     root, ledger = a_small_desk(tmp_path), memory_ledger()
 
     class FullForAMoment(Proxy):

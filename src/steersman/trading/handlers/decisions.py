@@ -160,7 +160,8 @@ class Decider:
             order = self._state.submitted(intent).order
         if verdict.outcome == "hold":
             made.append(self._hold(signal, verdict, moment, given))
-        if _REPEATED in verdict.failed:
+        # Halted once is halted: further signals of it fail the check too, and say nothing new.
+        if _REPEATED in verdict.failed and f"strategy:{signal.strategy}" not in moment.halts.reasons:
             made.append(self._stop(signal.strategy, verdict, moment.at, given))
         entry = journal.of_decision(signal, verdict)
         made.append(self._recorder.event(e.JOURNAL_WRITTEN, entry, at=moment.at, stream=stream, key=key, cause=given))

@@ -15,6 +15,7 @@ from steersman.trading import events as e
 from steersman.trading.handlers.recorded import Recorder
 from steersman.trading.handlers.state import State
 from steersman.trading.handlers.strategies import readable
+from steersman.trading.handlers.telling import Writing
 from steersman.trading.handlers.venue_reports import Reports
 from steersman.trading.model.lifecycle import Status
 from steersman.trading.model.order import Acknowledged, Ended, Order, Quote, Report, VenueOrder
@@ -48,16 +49,15 @@ class Dispatch:
         reports: Reports,
         policy: PolicyStore,
         clock: Clock,
-        say: Callable[[list[NewEvent]], None],
+        writing: Writing,
     ) -> None:
-        """`say` appends events without waiting."""
         self.venues = venues
         self._state = state
         self._record = recorder
         self._reports = reports
         self._policy = policy
         self._clock = clock
-        self._say = say
+        self._writing = writing
         self._doubts: dict[str, _Doubt] = {}
         self._failing: set[tuple[str, str]] = set()
         self._quoted = -_QUOTE_EVERY_NS
@@ -93,7 +93,7 @@ class Dispatch:
             self._state.sent(order.order_id)
             if not venue.simulated:
                 data = e.OrderSent(order_id=order.order_id, at=at)
-                self._say([self._record.order_event(e.ORDER_SENT, data, at=at, order_id=order.order_id)])
+                self._writing.soon([self._record.order_event(e.ORDER_SENT, data, at=at, order_id=order.order_id)])
 
     def cancel(self, order_id: str) -> bool:
         """Ask for the end of an open order; say whether the venue could be told. If not, `again` asks once more."""
@@ -201,10 +201,10 @@ class Dispatch:
         # It may be out there. Until somebody looked it up, nothing more goes out in this instrument.
         self._state.doubted(order.order_id)
         data = e.OrderEnded(order_id=order.order_id, reason=readable(why), at=at)
-        self._say([self._record.order_event(e.ORDER_UNKNOWN, data, at=at, order_id=order.order_id)])
+        self._writing.at_once([self._record.order_event(e.ORDER_UNKNOWN, data, at=at, order_id=order.order_id)])
 
     def _end(self, order_id: str, how: Status, reason: str, at: int) -> None:
-        self._say(self._ended(order_id, how, reason, at))
+        self._writing.at_once(self._ended(order_id, how, reason, at))
 
     def _ended(self, order_id: str, how: Status, reason: str, at: int) -> list[NewEvent]:
         self._state.ended(order_id, how)
@@ -226,7 +226,7 @@ class Dispatch:
         self._failing.add((venue, doing))
         now = self._clock.now_ns()
         data = e.VenueFailed(venue=venue, doing=doing, problem=_said(exc), at=now)
-        self._say(
+        self._writing.at_once(
             [self._record.event(e.VENUE_FAILED, data, at=now, stream=f"venue/{venue}", key=(venue, doing, str(now)))]
         )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Reversible
 from decimal import Decimal
+from itertools import takewhile
 from typing import Final
 
 import msgspec
@@ -66,8 +67,8 @@ def facts(
         repeated_content=_repeats(state, signal, at, look_back.duplicate_ns),
         tick=tick,
         lot=lot,
-        messages=sum(1 for sent in state.messages.get(strategy, ()) if sent > at - _MINUTE_NS),
-        executions=sum(1 for done in state.fills.get((strategy, name), ()) if done > at - _DAY_NS),
+        messages=_since(state.messages.get(strategy, ()), at - _MINUTE_NS),
+        executions=_since(state.fills.get((strategy, name), ()), at - _DAY_NS),
         open_orders=sum(1 for o in state.open.values() if o.order.strategy == strategy),
         position=exposure.position,
         own_position=round_to_nano(
@@ -214,13 +215,17 @@ def _cost_price(signal: Signal, price: int | None) -> int | None:
     return to_nano(signal.stop_price if signal.limit_price is None else signal.limit_price)
 
 
+def _since(instants: Reversible[int], after: int) -> int:
+    """Return how many of ascending instants lie behind `after`; only these are looked at."""
+    return sum(1 for _ in takewhile(lambda at: at > after, reversed(instants)))
+
+
 def _repeats(state: State, signal: Signal, at: int, window_ns: int | None) -> int:
     if window_ns is None:
         return 0
-    same = (signal.instrument, signal.side, signal.quantity)
-    return sum(
-        1 for when, content in state.contents.get(signal.strategy, ()) if content == same and when > at - window_ns
-    )
+    same, after = (signal.instrument, signal.side, signal.quantity), at - window_ns
+    lately = takewhile(lambda kept: kept[0] > after, reversed(state.contents.get(signal.strategy, ())))
+    return sum(1 for _, content in lately if content == same)
 
 
 def _crosses(order: Order, signal: Signal, price: Decimal | None) -> bool:

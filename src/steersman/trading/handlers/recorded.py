@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -13,6 +14,17 @@ from steersman.ledger import Event, Ledger, NewEvent, new_event
 from steersman.trading import events as e
 
 _ENDED: Final = {"rejected": e.ORDER_REJECTED, "cancelled": e.ORDER_CANCELLED, "expired": e.ORDER_EXPIRED}
+_ONCE: Final = frozenset(
+    {
+        e.SIGNAL_REFUSED,
+        e.ORDER_REPLACE_DROPPED,
+        e.ORDER_FOREIGN,
+        e.HALT_OBEYED,
+        e.RECONCILED,
+        e.VENUE_FAILED,
+        e.JOURNAL_WRITTEN,
+    }
+)
 TYPES: Final = ("trading.*", "approval.*")
 
 
@@ -23,6 +35,8 @@ class Recorder:
         self._ledger = ledger
         self._actor = actor
         self._feed = feed
+        self._made: set[UUID] = set()
+        """Ids of this life's events of kinds that are asked for by `said`: not all of them are durable yet."""
 
     def event(
         self,
@@ -36,20 +50,26 @@ class Recorder:
         correlation: UUID | None = None,
     ) -> NewEvent:
         """Return the event of `kind` whose identity is `key`."""
+        identity = event_id(kind, *key)
+        if kind in _ONCE:
+            self._made.add(identity)
         return new_event(
             kind,
             stream=stream,
             data=data,
             actor=self._actor,
             now_ns=at,
-            id=event_id(kind, *key),
+            id=identity,
             cause=cause,
             correlation_id=correlation,
         )
 
     def said(self, kind: str, *key: str) -> bool:
-        """Say whether the event of this identity stands in the ledger: said again later, it would clash."""
-        return self._ledger.get(event_id(kind, *key)) is not None
+        """Say whether the event of this identity was made already, in this life or before: another one would clash."""
+        if kind not in _ONCE:
+            raise ValueError(f"{kind} is not a kind that is said once")
+        identity = event_id(kind, *key)
+        return identity in self._made or self._ledger.get(identity) is not None
 
     def feed_event(self, kind: str, data: msgspec.Struct, *, at: int, key: tuple[str, ...]) -> NewEvent:
         return self.event(kind, data, at=at, stream=f"feed/{self._feed}", key=(self._feed, *key))
@@ -77,6 +97,7 @@ def order_id_of(strategy: str, source: str, signal_id: str, leg: int = 0) -> str
     return f"s{stable_uuid('order', strategy, source, signal_id, str(leg)).hex[:20]}"
 
 
+@lru_cache(maxsize=4096)
 def order_correlation(order_id: str) -> UUID:
     """Return the correlation id of everything that belongs to an order, its signal included."""
     return stable_uuid("correlation", order_id)

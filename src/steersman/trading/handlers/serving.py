@@ -61,6 +61,8 @@ class Serving:
         self._guardrails = guardrails
         self._reconciler = Reconciler(recorder, state)
         self._counted = 0
+        self._waits = False
+        """Whether there is time between two looks, so that nothing needs to be held back."""
         self._tail: Subscription | None = None
 
     def begin(self, at: int) -> None:
@@ -93,6 +95,8 @@ class Serving:
             self._obey(asked, at)
         self._decided(self._answers.exits(at, at), at)
         self._answers.expire(at, at)
+        if self._waits:
+            self._writing.flush()
         self._writing.settle()
 
     def mark(self, at: int) -> None:
@@ -116,6 +120,8 @@ class Serving:
         """Return when something was asked, or a venue should be; at once if `stop` is set."""
         if stop.is_set():
             return
+        self._waits = True
+        self._writing.flush()
         if self._tail is None:
             self._tail = self._ledger.subscribe(after=self._ledger.head().pos)
             return
@@ -170,7 +176,7 @@ class Serving:
         events = [event for decision in decisions for event in decision.events]
         if not events:
             return
-        self._ledger.append(events)
+        self._writing.now(events)
         for decision in decisions:
             if decision.order is not None:
                 self._dispatch.send(decision.order, at)

@@ -14,19 +14,44 @@ from steersman.trading.ports import Session
 
 
 class Writing:
-    """Appends in order; what an append that nobody waited for ran into is raised at the next look."""
+    """Appends in order. What nobody has to wait for is kept back a little, and goes with the next append that is waited
+    for: one commit for a round's reports and its decisions. What an append ran into is raised at the next look.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._held: list[NewEvent] = []
         self._pending: list[Future[Appended]] = []
 
     def soon(self, events: list[NewEvent]) -> None:
-        if events:
-            self._pending.append(self._ledger.append_soon(events))
+        """Write `events` with the next append, or the next `flush`."""
+        self._held += events
+
+    def at_once(self, events: list[NewEvent]) -> None:
+        """Write `events` without waiting and without holding them back: what a next life must not have to guess."""
+        self.soon(events)
+        self.flush()
+
+    def now(self, events: list[NewEvent]) -> None:
+        """Make `events` durable, and what was held before them; return when they are.
+
+        Raises:
+            Unavailable: nothing of it was written, or something before it was not.
+        """
+        held, self._held = self._held, []
+        self._ledger.append([*held, *events])
+        self.settle()
+
+    def flush(self, *, least: int = 1) -> None:
+        """Write what is held without waiting, if it is at least so many events."""
+        if len(self._held) >= least:
+            held, self._held = self._held, []
+            self._pending.append(self._ledger.append_soon(held))
 
     def settle(self, *, everything: bool = False) -> None:
         """Raise what went wrong; the queue keeps its order: the first is the cause."""
         if everything:
+            self.flush()
             for future in self._pending:
                 future.result()
             self._pending.clear()

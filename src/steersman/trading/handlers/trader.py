@@ -43,6 +43,8 @@ from steersman.trading.ports import Feed, Session, Venue
 from steersman.trading.settings import TradingSettings
 
 _PROGRESS_EVERY: Final = 25
+_HELD: Final = 64
+"""Events of a replay that are held back at most: about twenty sessions without a decision."""
 
 
 class TradeProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +113,7 @@ class Trader:
             reports=Reports(self._record, self._state, currency, ledger),
             policy=policy,
             clock=clock,
-            say=self._writing.soon,
+            writing=self._writing,
         )
         self._answers = Answers(
             ledger=ledger,
@@ -156,6 +158,7 @@ class Trader:
             self._dispatch.close()
 
     def _run(self, stop: threading.Event, pace_s: float | None, *, stay: bool) -> TradeSummary:
+        self._paced = bool(pace_s)
         recorded = by_instant(self._ledger)
         before = restore(recorded, self._feed_name)
         total = self._feed.total()
@@ -293,6 +296,8 @@ class Trader:
         )
         halts = self._guardrails.of_mark(mark, self._policy.current(), self._policy.current_halts())
         self._writing.soon([*self._dispatch.reports(at), *halts, marked])
+        # A desk that somebody looks at is written at once; a replay at full speed, with its next decision.
+        self._writing.flush(least=1 if self._feed.live or self._paced else _HELD)
         self._writing.settle()
 
     def _mark_of_bars(self, at: int) -> e.AccountMarked:
@@ -313,8 +318,7 @@ class Trader:
         if not decided:
             return
         # Durable before anything leaves: an order nobody can prove is an order that must not exist.
-        self._ledger.append(decided)
-        self._writing.settle()
+        self._writing.now(decided)
         for order in orders:
             self._dispatch.send(order, session.at)
 

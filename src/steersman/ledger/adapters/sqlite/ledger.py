@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from steersman.kernel.clock import Clock, SystemClock
 from steersman.kernel.errors import SteersmanError, Unavailable
@@ -16,7 +17,7 @@ from steersman.ledger.adapters.sqlite.reader import ReadOnlyLedger, SqliteReader
 from steersman.ledger.adapters.sqlite.schema import CHECKPOINT_PAGES
 from steersman.ledger.adapters.sqlite.store import Store, StoreFailed
 from steersman.ledger.commit import check
-from steersman.ledger.event import NewEvent, new_event
+from steersman.ledger.event import Event, NewEvent, new_event
 from steersman.ledger.group import GroupCommit, Pending
 from steersman.ledger.ports import ANY, Appended, Head, Ledger, Subscription
 from steersman.ledger.type_filter import TypeFilter
@@ -57,6 +58,9 @@ class SqliteLedger(SqliteReader):
         except BaseException:
             self._lock.release()
             raise
+        # Positions that no event of a type is behind, since this life began: most looks for new events find none.
+        self._began = self._store.head.pos
+        self._latest: dict[str, int] = {}
         self._group = GroupCommit(self._commit)
 
     @property
@@ -71,6 +75,38 @@ class SqliteLedger(SqliteReader):
     def append_soon(self, events: Sequence[NewEvent], *, expect: int = ANY) -> Future[Appended]:
         check(events, expect)
         return self._group.submit(events, expect)
+
+    def read(
+        self,
+        *,
+        after: int = 0,
+        limit: int | None = None,
+        types: Iterable[str] | None = None,
+        stream: str | None = None,
+        correlation_id: UUID | None = None,
+    ) -> Iterator[Event]:
+        """Read as everybody else does, but do not ask the file for what this process knows it did not write."""
+        wanted = None if types is None else tuple(types)
+        if wanted is not None and after >= self._began and not self._may_have(wanted, after):
+            return iter(())
+        return super().read(after=after, limit=limit, types=wanted, stream=stream, correlation_id=correlation_id)
+
+    def _may_have(self, types: tuple[str, ...], after: int) -> bool:
+        """Say whether an event of one of `types` may stand behind `after`."""
+        plain = [type_ for type_ in types if not type_.endswith("*")]
+        if any(self._latest.get(type_, 0) > after for type_ in plain):
+            return True
+        if len(plain) == len(types):
+            return False
+        matches = TypeFilter(types)
+        return any(pos > after and matches(type_) for type_, pos in tuple(self._latest.items()))
+
+    def _write(self, pendings: list[Pending]) -> list[Appended | SteersmanError]:
+        """Write a batch; what it may add is noted first: who sees the new head must not be told there is nothing."""
+        most = self._store.head.pos + sum(len(pending.events) for pending in pendings)
+        for pending in pendings:
+            self._latest.update((event.type, most) for event in pending.events)
+        return self._store.write(pendings, self._clock.now_ns())
 
     def head(self) -> Head:
         """Return the durable head, from memory: nobody else writes."""
@@ -100,7 +136,7 @@ class SqliteLedger(SqliteReader):
         if self._trouble and not self._recover():
             pendings = self._only_urgent(pendings)
         try:
-            outcomes = self._store.write(pendings, self._clock.now_ns())
+            outcomes = self._write(pendings)
         except StoreFailed as exc:
             self._fail(pendings, exc)
             return
@@ -125,7 +161,7 @@ class SqliteLedger(SqliteReader):
         urgent = self._only_urgent(pendings)
         alarm = [self._note(STORAGE_FAILED, {"problem": self._trouble, "free_bytes": self._free()})] if first else []
         try:
-            outcomes = self._store.write([*alarm, *urgent], self._clock.now_ns())
+            outcomes = self._write([*alarm, *urgent])
         except StoreFailed:
             self._settle(urgent, [self._refusal() for _ in urgent])
         else:
@@ -137,7 +173,7 @@ class SqliteLedger(SqliteReader):
             return False
         trouble, self._trouble = self._trouble, ""
         try:
-            self._store.write([self._note(STORAGE_RECOVERED, {"problem": trouble})], self._clock.now_ns())
+            self._write([self._note(STORAGE_RECOVERED, {"problem": trouble})])
         except StoreFailed as exc:
             self._trouble = str(exc)
             self._ballast.release()
