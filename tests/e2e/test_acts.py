@@ -74,6 +74,19 @@ def test_an_approved_hold_becomes_an_order_while_one_looks(page: Page, core: Run
     assert (hold.status, hold.outcome, hold.answered_by) == ("approved", "accept", "person:console")
 
 
+def test_an_approval_under_a_halt_is_checked_again_and_refused(page: Page, core: Running) -> None:
+    signal = core.signal("big", quantity=60)
+    halt = halt_event("instrument:IBM", reason="odd fills", actor="person:test", now_ns=core.desk.clock.now_ns())
+    core.desk.ledger.append([halt])
+    enter(page, core.served, "/inbox")
+    expect(page.get_by_role("article", name="buy 60 IBM")).to_contain_text("instrument:IBM is halted")
+    page.get_by_text("Approve …").click()
+    page.get_by_role("button", name="Yes, approve").click()
+    expect(page.locator("[data-fragment=hold-title]")).to_contain_text("checked again, and refused: HALT")
+    hold = core.hold(signal)
+    assert (hold.status, hold.outcome, hold.order_id) == ("approved", "reject", None)
+
+
 def test_a_denied_hold_leaves_the_inbox_with_its_reason(page: Page, core: Running) -> None:
     signal = core.signal("big", quantity=60)
     enter(page, core.served, "/inbox")
@@ -205,6 +218,11 @@ def test_when_the_core_is_away_every_page_says_so_and_nothing_is_recorded(
         before = made.desk.ledger.head().pos
         page.reload()
         expect(page.get_by_role("alert")).to_contain_text("The core does not answer")
+        page.goto(made.served.url)
+        expect(page.locator("#live-word")).to_have_text("live")
+        expect(page.get_by_role("alert")).to_contain_text("The core does not answer")
+        expect(page.locator("[data-fragment=signs]")).to_contain_text("the core does not answer")
+        page.goto(f"{made.served.url}/inbox")
         page.get_by_text("Approve …").click()
         with page.expect_response(lambda r: r.request.method == "POST") as answer:
             page.get_by_role("button", name="Yes, approve").click()

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from steersman.bench import gate_peer
 from steersman.bench.row import Row
 from steersman.kernel.fixed import ONE, to_nano
 from steersman.trading.gate import CHECKS, Facts, Limits, judge
@@ -47,7 +48,8 @@ def run() -> list[Row]:
                 note=f"{len(CHECKS)} checks; decode + checks + verdict + encode + sha256, {_SIGNALS:,} signals{more}",
             )
         )
-    return rows
+    accepted = [_raw(n, 20) for n in range(_SIGNALS)]
+    return [*rows, *gate_peer.run(lambda: _once(accepted))]
 
 
 def _raw(number: int, quantity: int) -> bytes:

@@ -138,7 +138,7 @@ def test_alternatives_together_never_trade_more_than_one_of_them_would() -> None
         ({"stop_price": "-1"}, "stop price -1 is not above 0"),
     ],
 )
-def test_a_stop_that_cannot_be_is_rejected(changes: dict[str, str], says: str) -> None:
+def test_a_stop_that_cannot_be_is_rejected(changes: dict[str, Any], says: str) -> None:
     venue = a_venue()
     venue.submit(an_order("a", **changes))
     (ended,) = [r for r in venue.poll() if isinstance(r, Ended)]

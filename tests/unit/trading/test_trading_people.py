@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.builders_trading_ledger import TradingLedger, a_fill, a_hold, a_signal, a_verdict, an_entry, an_intent
 
+from steersman.ledger import new_event
 from steersman.policy.events import HALT_LIFTED, HALT_SET, HaltLifted, HaltSet
 from steersman.trading import events as e
 from steersman.trading import queries
@@ -281,6 +282,26 @@ def test_a_request_for_a_comparison_counts_its_answers(ledger: TradingLedger) ->
     wish = queries.reconcile_wish(ledger.db)
     assert wish is not None
     assert (wish.by, wish.settle, wish.answers) == ("person:me", True, 1)
+
+
+def test_a_submitted_signal_that_is_refused_waits_no_more(ledger: TradingLedger) -> None:
+    request = SignalRequest(signal_id="1", strategy="trend", instrument="IBM", side=Side.BUY, quantity=Decimal(1))
+    asked = new_event(
+        e.SIGNAL_SUBMITTED,
+        stream="signal/cli/cli/1",
+        data=e.SignalSubmitted(source="cli", request=request, received_at=3),
+        actor="person:me",
+        now_ns=1,
+    )
+    why = e.SignalRefused(source="cli", strategy="trend", reason="no price is known", found="{}", at=4)
+    refused = new_event(e.SIGNAL_REFUSED, stream="signal/cli/cli/1", data=why, actor="core", now_ns=1, cause=asked)
+    ledger.ledger.append([asked])
+    ledger.catch_up()
+    assert [row.signal_id for row in queries.undecided(ledger.db)] == ["cli/1"]
+    ledger.ledger.append([refused])
+    ledger.catch_up()
+    assert queries.undecided(ledger.db) == []
+    assert [row.reason for row in queries.refused(ledger.db)] == ["no price is known"]
 
 
 def test_a_submitted_signal_waits_until_it_is_received(ledger: TradingLedger) -> None:
