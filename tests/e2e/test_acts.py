@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -172,6 +173,25 @@ def test_the_halt_button_is_a_link_to_a_form_without_scripts(browser: Browser, c
     assert core.desk.halts.reasons == {"strategy:manual": "halted from the console"}
 
 
+def test_holds_are_answered_and_orders_cancelled_without_scripts(browser: Browser, core: Running) -> None:
+    held = core.signal("big", quantity=60)
+    resting = core.signal("resting", quantity=20, limit_price=Decimal(96))
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{core.served.url}/login?token={core.served.token}")
+    page.goto(f"{core.served.url}/inbox")
+    page.get_by_text("Approve …").click()
+    page.get_by_role("button", name="Yes, approve: buy 60 IBM").click()
+    expect(page.locator("[data-fragment=hold-title]")).to_contain_text("checked again: accept")
+    page.goto(f"{core.served.url}/orders/{core.order_of(resting).order_id}")
+    page.get_by_text("Cancel …").click()
+    page.get_by_role("button", name="Yes, cancel it").click()
+    page.wait_for_url(f"{core.served.url}/orders/*")
+    context.close()
+    assert core.hold(held).outcome == "accept"
+    assert core.order_of(resting).cancel_by == "person:console"
+
+
 def test_an_order_is_cancelled_with_a_second_click(page: Page, core: Running) -> None:
     signal = core.signal("resting", quantity=20, limit_price=Decimal(96))
     enter(page, core.served, "/orders?status=open")
@@ -316,27 +336,51 @@ def test_no_page_of_acts_overflows_sideways(page: Page, real: Served, width: int
             assert page.evaluate(SMALL) == [], path
 
 
+def serious(page: Page) -> list[tuple[str, list[str]]]:
+    """Return what axe finds on a page with everything on it opened."""
+    page.wait_for_selector(DRAWN, state="attached")
+    page.evaluate(OPEN_ALL)
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)")
+    return [
+        (v["id"], [n["html"][:120] + " " + n["failureSummary"][:200] for n in v["nodes"]])
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_axe_finds_nothing_serious_on_the_pages_of_acts(browser: Browser, real: Served, theme: str) -> None:
-    context = browser.new_context(
-        color_scheme="light" if theme == "light" else "dark", viewport={"width": 1280, "height": 800}
-    )
+def test_axe_finds_nothing_serious_on_the_pages_of_acts(browser: Browser, real: Served, theme: Any) -> None:
+    context = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 800})
     page = context.new_page()
     enter(page, real)
     for path in (*PAGES, "/inbox/trade/s3", "/orders/o1"):
         page.goto(real.url + path)
-        page.wait_for_selector(DRAWN, state="attached")
-        page.evaluate(
-            "document.querySelectorAll('details').forEach((d) => { d.removeAttribute('name'); d.open = true; })"
-        )
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)")
-        serious = [
-            (v["id"], [n["html"][:120] + " " + n["failureSummary"][:200] for n in v["nodes"]])
-            for v in found
-            if v["impact"] in ("serious", "critical")
-        ]
-        assert serious == [], path
+        assert serious(page) == [], path
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing_serious_while_things_are_open_answered_and_halted(
+    browser: Browser, core: Running, theme: Any
+) -> None:
+    core.signal("big", quantity=60)
+    order = core.order_of(core.signal("resting", quantity=20, limit_price=Decimal(96)))
+    context = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    enter(page, core.served, f"/orders/{order.order_id}")
+    assert serious(page) == []
+    page.goto(f"{core.served.url}/inbox")
+    page.get_by_text("Approve …").click()
+    page.get_by_role("button", name="Yes, approve").click()
+    assert serious(page) == []
+    page.keyboard.press("h")
+    assert serious(page) == []
+    page.get_by_role("dialog").get_by_role("button", name="Halt now").click()
+    expect(page.get_by_role("article", name="everything")).to_be_visible()
+    for path in ("/halts", "/orders", "/signals", "/inbox"):
+        page.goto(core.served.url + path)
+        assert serious(page) == [], path
     context.close()
 
 
