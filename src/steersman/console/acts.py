@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 
 from steersman.bootstrap.desk import Desk
-from steersman.console.when import desk_now
 from steersman.kernel.errors import Misconfigured, Rejected, SteersmanError, Unavailable
 from steersman.policy.halts import parse_scope
 from steersman.policy.store import halt_event, resume_event
@@ -97,7 +96,7 @@ class Acts:
 
     def hold(self, approval_id: str) -> Hold:
         """Return a hold as the read models know it."""
-        found = trading.hold(self._desk.db, approval_id, now_ns=desk_now(self._desk))
+        found = trading.hold(self._desk.db, approval_id, now_ns=self._desk.time_ns())
         if found is None:
             raise Missing(f"there is no hold {approval_id!r}", fix="the inbox lists those that wait")
         return found

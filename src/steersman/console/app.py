@@ -27,7 +27,6 @@ from steersman.console.overview import Overview, look
 from steersman.console.pages import Fragment, Pages
 from steersman.console.sessions import LASTS_S, Guesses, Sessions
 from steersman.console.shell import Shell, Shells
-from steersman.console.when import desk_now
 from steersman.trading import queries as trading
 from steersman.trading.events import trade_approval
 
@@ -177,7 +176,7 @@ def _add_pages(app: FastAPI, console: Console) -> None:
         if found is None:
             advice = "`steersman signal list` names every signal of this desk."
             return console.say(request, f"There is no verdict about {signal_id}", advice, 404, back="/signals")
-        hold = trading.hold(console.desk.db, trade_approval(signal_id), now_ns=desk_now(console.desk))
+        hold = trading.hold(console.desk.db, trade_approval(signal_id), now_ns=console.desk.time_ns())
         return console.show(request, "verdict.html", "signals", found=found, hold=hold)
 
     @app.get("/about")

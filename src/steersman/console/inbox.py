@@ -10,7 +10,7 @@ import msgspec
 
 from steersman.bootstrap.desk import Desk
 from steersman.console import wording
-from steersman.console.when import desk_now, is_replay, span
+from steersman.console.when import span
 from steersman.trading import queries as trading
 from steersman.trading.events import CheckRow
 from steersman.trading.queries import Hold, OrderRow, VerdictDetail
@@ -70,7 +70,7 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True):
 
 def look(desk: Desk) -> Inbox:
     """Read the inbox; the read models are as the last refresh left them."""
-    db, now = desk.db, desk_now(desk)
+    db, now = desk.db, desk.time_ns()
     waiting = trading.holds(db, now_ns=now, limit=_OPEN)
     latest = trading.holds(db, now_ns=now, open_only=False, limit=_OPEN + _ANSWERED)
     answered = [hold for hold in latest if hold.status != "open"][:_ANSWERED]
@@ -78,7 +78,7 @@ def look(desk: Desk) -> Inbox:
         waiting=tuple(item(desk, hold) for hold in sorted(waiting, key=lambda hold: hold.expires_at)),
         total=trading.waiting(db, now_ns=now),
         answered=tuple(item(desk, hold) for hold in answered),
-        replayed=is_replay(desk),
+        replayed=desk.replays,
     )
 
 
@@ -86,7 +86,7 @@ def item(desk: Desk, hold: Hold) -> Item:
     """Return a hold with its numbers."""
     found = trading.verdict(desk.db, hold.subject)
     order = trading.order(desk.db, hold.order_id) if hold.order_id is not None else None
-    left_ns = hold.expires_at - desk_now(desk)
+    left_ns = hold.expires_at - desk.time_ns()
     is_open = hold.status == "open"
     first = found.first if found is not None else None
     checks = first.checks if first is not None else found.checks if found is not None else ()

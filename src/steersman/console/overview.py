@@ -12,7 +12,6 @@ from steersman.automation import queries as automation
 from steersman.automation.queries import Run
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk
-from steersman.console.when import desk_now
 from steersman.console.wording import amount, counted, money
 from steersman.content import queries as content
 from steersman.content.queries import DraftRow
@@ -76,7 +75,7 @@ def look(desk: Desk, kpis: Sequence[KpiValue]) -> Overview:
     """Read everything the page shows; the read models are as the last refresh left them."""
     db, workspace, now_ns = desk.db, desk.workspace, desk.clock.now_ns()
     account = trading.account(db)
-    feed_now = desk_now(desk)
+    feed_now = desk.time_ns()
     return Overview(
         name=workspace.desk.name,
         currency=workspace.desk.currency,

@@ -7,7 +7,6 @@ import msgspec
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.venues import Arming
-from steersman.console.when import desk_now
 from steersman.trading import queries as trading
 
 
@@ -72,7 +71,7 @@ class Shells:
             here=here,
             halts=dict(desk.halts.reasons),
             modes=self._modes(told=True),
-            waiting=trading.waiting(desk.db, now_ns=desk_now(desk)),
+            waiting=trading.waiting(desk.db, now_ns=desk.time_ns()),
             scopes={
                 "venue": tuple(declared.venues),
                 "strategy": tuple(declared.strategies),

@@ -1,28 +1,12 @@
-"""The time in which the desk lives, and spans of it in words."""
+"""Spans of time in words."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from steersman.bootstrap.desk import Desk
-from steersman.trading import queries as trading
-
-_REPLAYS: Final = ("replay",)
-_MIN_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
-
-
-def is_replay(desk: Desk) -> bool:
-    """Say whether the desk lives in the time of a replayed feed, which stands still between its bars."""
-    feeds = desk.workspace.trading.feeds.values()
-    return bool(feeds) and all(feed.kind in _REPLAYS for feed in feeds)
-
-
-def desk_now(desk: Desk) -> int:
-    """Return the desk's instant (ns): that of the latest mark in a replay, else the wall clock's."""
-    marked, now = trading.market_now(desk.db), desk.clock.now_ns()
-    if marked is None:
-        return now
-    return marked if is_replay(desk) else max(marked, now)
+_MIN_S: Final = 60
+_HOUR_S: Final = 3600
+_DAY_S: Final = 86_400
 
 
 def span(seconds: float) -> str:

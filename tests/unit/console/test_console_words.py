@@ -13,7 +13,7 @@ from tests.builders_trading_ledger import a_fill, a_hold, a_signal, a_verdict, a
 from steersman.bootstrap.desk import Desk
 from steersman.console.inbox import look
 from steersman.console.timeline import life_of
-from steersman.console.when import ago, desk_now, is_replay, span
+from steersman.console.when import ago, span
 from steersman.kernel.clock import FakeClock
 from steersman.policy.store import halt_event
 from steersman.trading import events as e
@@ -46,11 +46,11 @@ def test_a_replayed_desk_lives_in_the_time_of_its_feed_and_another_one_by_the_cl
     clock = FakeClock(START + 400 * DAY)
     replayed, other = a_desk(tmp_path / "a", clock=clock), a_desk(tmp_path / "b", clock=clock, text=NO_FEED)
     for desk in (replayed, other):
-        assert desk_now(desk) == clock.now_ns()
+        assert desk.time_ns() == clock.now_ns()
         some_history(desk)
         desk.refresh()
-    assert (is_replay(replayed), desk_now(replayed)) == (True, START + 29 * DAY)
-    assert (is_replay(other), desk_now(other)) == (False, clock.now_ns())
+    assert (replayed.replays, replayed.time_ns()) == (True, START + 29 * DAY)
+    assert (other.replays, other.time_ns()) == (False, clock.now_ns())
     for desk in (replayed, other):
         desk.close()
 
