@@ -113,7 +113,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def api_token(self) -> Path:
-        """What opens the signal API, and nothing else."""
+        """What opens the API to programs: signals, halts, cancels, comparisons; nothing that a person must do."""
         return self.state / "api.token"
 
     @property
