@@ -28,7 +28,12 @@ def answer(capsys: pytest.CaptureFixture[str], noun: str, *arguments: str) -> An
 def test_a_halt_is_durable_without_a_core_and_lifted_by_a_person(
     desk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    with (desk / "steersman.toml").open("a", encoding="utf-8") as file:
+        file.write('[instrument.IBM]\ntick = "0.01"\nvenue = "sim"\n[venue.sim]\n')
+        file.write('[strategy.trend]\ninstruments = ["IBM"]\n')
     where = ("--dir", str(desk))
+    code, error = answer(capsys, "halt", "strategy:trnd", *where)
+    assert (code, error["fix"]) == (1, "did you mean strategy:trend?")
     code, halted = answer(capsys, "halt", "strategy:trend", "--reason", "odd fills", *where)
     assert (code, halted["halted"]) == (0, {"strategy:trend": "odd fills"})
     assert answer(capsys, "status", *where)[1]["halted"] == {"strategy:trend": "odd fills"}

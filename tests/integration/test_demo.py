@@ -90,7 +90,7 @@ def test_scripts_left_what_they_promise(demo: tuple[Path, dict[str, Any], str]) 
     [
         ("status",), ("doctor",), ("kpi", "list"), ("policy", "list"), ("policy", "history"), ("auto", "list"),
         ("auto", "graph"), ("content", "list"), ("signal", "list"), ("order", "list"), ("journal", "list"),
-        ("inbox", "list"), ("ledger", "stats"),
+        ("inbox", "list", "--all"), ("ledger", "stats"), ("venue", "list"),
     ],
     ids=" ".join,
 )  # fmt: skip

@@ -8,6 +8,7 @@ import typer
 
 from steersman.cli.context import HERE, AsJson, Dir, opened, single
 from steersman.cli.output import console, emit
+from steersman.kernel.errors import Rejected
 
 app = single("Stop orders in a scope; takes effect before the next order is sent.")
 
@@ -20,9 +21,13 @@ def halt(
     as_json: AsJson = False,
 ) -> None:
     """Stop orders in SCOPE; open orders there are cancelled by the core."""
-    from steersman.policy.store import halt_event  # `--help` needs no ledger
+    from steersman.bootstrap.scopes import unknown_scope  # `--help` needs no domain
+    from steersman.policy.store import halt_event  # as above
 
     with opened(directory) as desk:
+        unknown = unknown_scope(desk.workspace, scope)
+        if unknown is not None:
+            raise Rejected(unknown[0], fix=unknown[1])
         event = halt_event(scope, reason=reason, actor="person:cli", now_ns=desk.clock.now_ns())
         done = desk.ledger.append([event])
         halted = dict(desk.halts.reasons)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
 import msgspec
 
 from steersman.bootstrap.desk import Desk
+from steersman.bootstrap.scopes import unknown_scope
 from steersman.kernel.errors import Misconfigured, Rejected, SteersmanError, Unavailable
 from steersman.policy.halts import parse_scope
 from steersman.policy.store import halt_event, resume_event
@@ -146,18 +146,10 @@ class Acts:
 
     def _declared(self, scope: str) -> None:
         """Refuse to halt what does not exist: somebody would believe that it stands still."""
-        kind, _, name = scope.partition(":")
-        trading_ = self._desk.workspace.trading
-        known: dict[str, Iterable[str]] = {
-            "venue": trading_.venues,
-            "strategy": trading_.strategies,
-            "instrument": trading_.instruments,
-        }
-        if kind in known and name not in known[kind]:
-            near = difflib.get_close_matches(name, list(known[kind]), n=1)
-            allowed = ", ".join(known[kind]) or "none"
-            fix = f"did you mean {kind}:{near[0]}?" if near else "halt `all` if in doubt"
-            raise BadInput(f"scope: no {kind} {name!r} is declared; declared: {allowed}", fix=fix)
+        unknown = unknown_scope(self._desk.workspace, scope)
+        if unknown is not None:
+            problem, fix = unknown
+            raise BadInput(f"scope: {problem}", fix=fix)
 
     def _open_order(self, order_id: str, what: str) -> OrderRow:
         self._refresh()

@@ -25,7 +25,7 @@ def test_the_sample_desk_loads_and_declares_every_domain(tmp_path: Path) -> None
     make_sample(tmp_path / "desk")
     workspace = load_workspace(tmp_path / "desk", environ={})
     assert set(workspace.trading.instruments) == {"AAPL", "GOOG", "IBM", "MSFT"}
-    assert set(workspace.trading.strategies) == {"trend", "reversion"}
+    assert set(workspace.trading.strategies) == {"trend", "reversion", "manual"}
     assert set(workspace.automations) == {"pull_prices", "make_chart", "publish_drafts", "backup_ledger"}
     assert workspace.policy
 

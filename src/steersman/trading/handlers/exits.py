@@ -42,7 +42,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def group(self) -> str:
-        return f"{SOURCE}:{self.bracket.order.order_id}:{self.number}"
+        return group_of(self.bracket.order.order_id, self.number)
 
     def waiting(self, kind: Kind) -> Open | None:
         return next((o for o in self.orders if o.known.is_open and kind_of(o) == kind), None)
@@ -62,7 +62,10 @@ class Exits:
             parts = list(self._parts(bracket))
             made += [due for part in parts for kind in self._needed(part) for due in self._exit(part, kind, at)]
             if not parts and order_id not in self._state.open:
-                del self._state.brackets[order_id]  # the entry is over, and so is everything it opened
+                # The entry is over, and so is everything it opened.
+                for number in range(1, len(bracket.executions) + 1):
+                    self._state.groups.pop(group_of(order_id, number), None)
+                del self._state.brackets[order_id]
         return made
 
     def to_swap(self) -> list[str]:
@@ -80,15 +83,8 @@ class Exits:
 
     def _parts(self, bracket: Bracket) -> Iterator[_Part]:
         """Yield the executions that are not closed yet, those a person took over left out."""
-        prefix = f"{SOURCE}:{bracket.order.order_id}:"
-        orders = [
-            o
-            for known in (self._state.open, self._state.closed)
-            for o in known.values()
-            if o.order.group is not None and o.order.group.startswith(prefix)
-        ]
         for number, quantity in enumerate(bracket.executions, start=1):
-            own = tuple(o for o in orders if o.order.group == f"{prefix}{number}")
+            own = tuple(self._state.groups.get(group_of(bracket.order.order_id, number), ()))
             left = quantity - sum((o.filled for o in own), Decimal(0))
             if left > 0 and number not in bracket.taken_over:
                 yield _Part(bracket=bracket, number=number, left=left, orders=own)
@@ -139,6 +135,11 @@ class Exits:
 
     def _native(self, bracket: Bracket) -> bool:
         return self._venues[bracket.order.venue].oco
+
+
+def group_of(entry: str, number: int) -> str:
+    """Return the group of the exits of the `number`-th execution of an entry."""
+    return f"{SOURCE}:{entry}:{number}"
 
 
 def kind_of(found: Open) -> Kind:

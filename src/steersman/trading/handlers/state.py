@@ -82,6 +82,8 @@ class State:
         self.book = Book(capital)
         self.open: dict[str, Open] = {}
         self.executions: set[tuple[str, str]] = set()
+        self.groups: dict[str, list[Open]] = {}
+        """Orders of each group, those that ended too."""
         self.closed: OrderedDict[str, Open] = OrderedDict()
         """The latest orders that ended: a venue may report an execution after the end it reported."""
         self.unknown: dict[str, str] = {}
@@ -145,6 +147,8 @@ class State:
             return known
         order = order_of(submitted)
         found = self.open[order.order_id] = Open(order=order, known=Known(quantity=order.quantity))
+        if order.group is not None:
+            self.groups.setdefault(order.group, []).append(found)
         self.messages.setdefault(order.strategy, deque(maxlen=_KEPT)).append(submitted.at)
         if submitted.stop_loss is not None or submitted.take_profit is not None:
             self.brackets[order.order_id] = Bracket(

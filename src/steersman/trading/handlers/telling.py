@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from decimal import Decimal
 
 from steersman.ledger import Appended, Ledger, NewEvent
+from steersman.policy.events import HALT_SET
 from steersman.trading import events as e
 from steersman.trading.handlers.recorded import Recorder
 from steersman.trading.handlers.state import State
@@ -24,8 +25,14 @@ class Writing:
         self._pending: list[Future[Appended]] = []
 
     def soon(self, events: list[NewEvent]) -> None:
-        """Write `events` with the next append, or the next `flush`."""
-        self._held += events
+        """Write `events` with the next append, or the next `flush`; a halt among them is waited for.
+
+        The next decision reads halts from the ledger: one that is held back would not stop it.
+        """
+        if any(event.type == HALT_SET for event in events):
+            self.now(events)
+        else:
+            self._held += events
 
     def at_once(self, events: list[NewEvent]) -> None:
         """Write `events` without waiting and without holding them back: what a next life must not have to guess."""

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,22 +24,20 @@ from steersman.policy.store import PolicyStore
 from steersman.trading import events as e
 from steersman.trading.calendars import Calendar
 from steersman.trading.handlers.answers import Answers
-from steersman.trading.handlers.decisions import Decider, Decision
+from steersman.trading.handlers.decisions import Decider
 from steersman.trading.handlers.declared import declared
 from steersman.trading.handlers.dispatch import Dispatch
 from steersman.trading.handlers.exits import Exits
 from steersman.trading.handlers.fold import Fold
 from steersman.trading.handlers.guardrails import Guardrails
-from steersman.trading.handlers.intake import signal_of
 from steersman.trading.handlers.recorded import Recorder, by_instant
 from steersman.trading.handlers.restart import Restored, restore
 from steersman.trading.handlers.serving import Serving
 from steersman.trading.handlers.state import State
-from steersman.trading.handlers.strategies import Runner, readable, shown
-from steersman.trading.handlers.telling import Writing, about_data, account_mark, failure_events
+from steersman.trading.handlers.strategies import Runner
+from steersman.trading.handlers.telling import Writing, about_data, account_mark
 from steersman.trading.handlers.venue_reports import Reports
-from steersman.trading.model.order import Order
-from steersman.trading.model.signal import Signal
+from steersman.trading.handlers.wishes import Wishes
 from steersman.trading.ports import Feed, Session, Venue
 from steersman.trading.settings import TradingSettings
 
@@ -102,10 +101,8 @@ class Trader:
         self._writing = Writing(ledger)
         self._state = State(capital=capital, instruments=settings.instruments, declared=declared(settings, calendars))
         self._fold = Fold(self._state)
-        self._runners = [Runner(name, s, root) for name, s in settings.strategies.items()]
-        self._decider = Decider(
-            recorder=self._record, state=self._state, instruments=settings.instruments, currency=currency
-        )
+        runners = {name: Runner(name, s, root) for name, s in settings.strategies.items()}
+        decider = Decider(recorder=self._record, state=self._state, instruments=settings.instruments, currency=currency)
         self._dispatch = Dispatch(
             venues=venues,
             state=self._state,
@@ -119,12 +116,13 @@ class Trader:
             ledger=ledger,
             state=self._state,
             recorder=self._record,
-            decider=self._decider,
+            decider=decider,
             exits=Exits(self._state, venues),
             policy=policy,
             clock=clock,
-            runners={runner.name: runner for runner in self._runners},
+            runners=runners,
         )
+        self._wishes = Wishes(list(runners.values()), decider=decider, recorder=self._record, state=self._state)
         self._guardrails = Guardrails(self._record, currency)
         self._serving = Serving(
             state=self._state,
@@ -220,7 +218,7 @@ class Trader:
         """Bring strategies and statistics to where they were; what was decided is taken from the record."""
         self._count(session)
         self._market(session)
-        self._listen(session)
+        self._wishes.listen(session)
         self._close(session)
 
     def _close(self, session: Session) -> None:
@@ -234,19 +232,11 @@ class Trader:
         for bar in session.bars:
             self._state.bar(bar)
 
-    def _listen(self, session: Session) -> None:
-        """Show the strategies bars whose decisions were made in an earlier life: what they say is not heard."""
-        for runner in self._runners:
-            for bar in session.bars:
-                runner.on_bar(bar)
-
     def _begin(self, at: int, before: Restored, *, over: bool = False) -> None:
         """Say that trading starts, unless the feed was `over` before, and hand the venues what was open."""
         if not over:
             self._say_started(at, before)
-        for runner in self._runners:
-            if runner.broken is not None:
-                self._writing.soon(failure_events(self._record, runner, runner.broken, at, key="load"))
+        self._writing.soon(self._wishes.broken(at))
         self._serving.begin(at)
 
     def _say_started(self, at: int, before: Restored) -> None:
@@ -285,7 +275,7 @@ class Trader:
         )
         if any(event.type == e.SIGNAL_RECEIVED for event in recorded):
             # Decisions of a session are one append: what stands there is all of it, and it stands.
-            self._listen(session)
+            self._wishes.listen(session)
             self._send_again(at)
         else:
             self._decide(session)
@@ -311,16 +301,19 @@ class Trader:
 
     def _decide(self, session: Session) -> None:
         now = max(session.at, self._now()) if self._feed.live else session.at
-        decided, orders = self._decisions(session, now)
-        for decision in [*self._answers.replacements(session.at, now), *self._answers.exits(session.at, now)]:
-            decided += decision.events
-            orders += [decision.order] if decision.order is not None else []
+        decisions = [
+            *self._wishes.decisions(session, partial(self._answers.moment, session.at, now)),
+            *self._answers.replacements(session.at, now),
+            *self._answers.exits(session.at, now),
+        ]
+        decided = [event for decision in decisions for event in decision.events]
         if not decided:
             return
         # Durable before anything leaves: an order nobody can prove is an order that must not exist.
         self._writing.now(decided)
-        for order in orders:
-            self._dispatch.send(order, session.at)
+        for decision in decisions:
+            if decision.order is not None:
+                self._dispatch.send(decision.order, session.at)
 
     def _send_again(self, at: int) -> None:
         """Send what an earlier life decided at `at` and may not have sent; a venue that has it says so."""
@@ -328,49 +321,6 @@ class Trader:
             order = found.order
             if order.created_at == at and order.order_id not in self._state.unknown:
                 self._dispatch.send(order, at)
-
-    def _decisions(self, session: Session, now: int) -> tuple[list[NewEvent], list[Order]]:
-        """Return the events of everything the strategies want after this session, and the orders to send."""
-        events: list[NewEvent] = []
-        orders: list[Order] = []
-        for runner in self._runners:
-            number = 0
-            for bar in session.bars:
-                wanted, failure = runner.on_bar(bar)
-                if failure is not None:
-                    events += failure_events(self._record, runner, failure, session.at, key=bar.instrument)
-                for said in wanted:
-                    number += 1
-                    decision = self._decision(runner, said, number, session.at, now)
-                    events += decision.events
-                    if decision.order is not None:
-                        orders.append(decision.order)
-        return events, orders
-
-    def _decision(self, runner: Runner, said: object, number: int, at: int, now: int) -> Decision:
-        made = self._signal(runner.name, said, number, at)
-        if isinstance(made, NewEvent):
-            return Decision(events=[made], order=None)
-        return self._decider.decide(made, self._answers.moment(at, now), strategy_on=not runner.stopped)
-
-    def _signal(self, strategy: str, said: object, number: int, at: int) -> Signal | NewEvent:
-        """Return the signal, or the event that refuses what was said."""
-        try:
-            return signal_of(
-                said,
-                strategy=strategy,
-                number=number,
-                at=at,
-                instruments=self._settings.instruments,
-                prices=self._state.book.prices,
-            )
-        except Exception as exc:  # noqa: BLE001 - what a strategy says may be any object, with any code behind it
-            source = f"strategy:{strategy}"
-            data = e.SignalRefused(
-                source=source, strategy=strategy, reason=readable(str(exc)), found=shown(said), at=at
-            )
-            key = (strategy, str(at), str(number))
-            return self._record.event(e.SIGNAL_REFUSED, data, at=at, stream=f"strategy/{strategy}", key=key)
 
     # -- between sessions ----------------------------------------------------------------------------------------
 
