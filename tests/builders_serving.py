@@ -181,15 +181,21 @@ class Acts:
     name = source = "acts"
     live = True
 
-    def __init__(self, acts: Sequence[Callable[[], object]], stop: threading.Event) -> None:
+    def __init__(
+        self, acts: Sequence[Callable[[], object]], stop: threading.Event, instrument: str, price: Decimal
+    ) -> None:
+        self._instrument = instrument
+        self._price = price
         self._acts = acts
         self._stop = stop
 
     def sessions(self) -> Iterator[Session | None]:
         for number in range(25, 0, -1):
             at = NOW - number * HOUR
-            price = Decimal(100) + Decimal(number * 7 % 11) / 100
-            bar = Bar(instrument="ABC", at=at, open=price, high=price, low=price, close=price, volume=Decimal(1))
+            price = self._price + Decimal(number * 7 % 11) / 100
+            bar = Bar(
+                instrument=self._instrument, at=at, open=price, high=price, low=price, close=price, volume=Decimal(1)
+            )
             yield Session(at=at, bars=(bar,))
         yield None
         for act in self._acts:
@@ -205,9 +211,22 @@ class Acts:
 class ServingDesk:
     """One ledger, one market, and lives of a trader between them."""
 
-    def __init__(self, ledger: Ledger, tmp_path: Path, **policy: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        tmp_path: Path,
+        *,
+        instrument: str = "ABC",
+        price: Decimal = Decimal(100),
+        lot: Decimal = Decimal(1),
+        clock: FakeClock | None = None,
+        **policy: str,
+    ) -> None:
         self.ledger = ledger
-        self.clock = FakeClock(NOW)
+        self.clock = clock or FakeClock(NOW)
+        self.instrument = instrument
+        self._price = price
+        self._lot = lot
         self.market = Market(self.clock)
         self._root = tmp_path
         self.venues: dict[str, Any] = {"market": self.market}
@@ -224,12 +243,18 @@ class ServingDesk:
     def live(self, *acts: Callable[[], object]) -> Trader:
         """Let a trader live through `acts`; each is followed by a look of the trader. Return it as it ended."""
         stop = threading.Event()
-        abc = Instrument(
-            name="ABC", tick=Decimal("0.01"), lot=Decimal(1), currency="USD", venue="market", calendar=ALWAYS
+        traded = Instrument(
+            name=self.instrument,
+            tick=Decimal("0.01"),
+            lot=self._lot,
+            currency="USD",
+            venue="market",
+            calendar=ALWAYS,
         )
         trader = Trader(
             settings=TradingSettings(
-                instruments={"ABC": abc}, strategies={"hand": StrategySettings(instruments=("ABC",))}
+                instruments={self.instrument: traded},
+                strategies={"hand": StrategySettings(instruments=(self.instrument,))},
             ),
             root=self._root,
             capital=Decimal(100_000),
@@ -237,7 +262,7 @@ class ServingDesk:
             ledger=self.watched,
             policy=PolicyStore(self.ledger, CATALOGUE),
             venues=self.venues,
-            feed=Acts([*acts, lambda: None], stop),
+            feed=Acts([*acts, lambda: None], stop, self.instrument, self._price),
             feed_name="acts",
             clock=self.clock,
             calendars={ALWAYS: Calendar((), covers=None)},
@@ -250,7 +275,7 @@ class ServingDesk:
     def submit(self, number: str = "1", **fields: Any) -> Callable[[], object]:
         """Return the act of submitting a signal; it buys 10 ABC unless told otherwise."""
         said: dict[str, Any] = {"side": Side.BUY, "quantity": Decimal(10), **fields}
-        request = SignalRequest(signal_id=number, strategy="hand", instrument="ABC", **said)
+        request = SignalRequest(signal_id=number, strategy="hand", instrument=self.instrument, **said)
         return lambda: commands.submit(
             self.ledger, request, source="test", actor="person:test", now_ns=self.clock.now_ns()
         )
