@@ -78,6 +78,9 @@ class Market:
         """Methods that never answer."""
         self.swallows = False
         """Takes orders and does not acknowledge them."""
+        self.hides = 0
+        """How often it does not tell what it has, once it was asked for it."""
+        self.asked_for = 0
         self.keeps_open = False
         """Refuses to cancel."""
 
@@ -132,6 +135,10 @@ class Market:
 
     def poll(self) -> Sequence[Report]:
         self._edge("poll")
+        if self.hides and len(self.reports) > self._reported:
+            self.hides -= self.asked_for > 0
+            self.asked_for += 1
+            return ()
         found = self.reports[self._reported :]
         self._reported = len(self.reports)
         return found

@@ -468,12 +468,12 @@ def test_executions_while_the_core_was_down_are_booked_at_its_start(desk: Servin
 
 def test_a_position_the_ledger_cannot_explain_is_a_named_halt_and_settling_frees_it(desk: ServingDesk) -> None:
     desk.market.held = Decimal(7)
-    desk.live(desk.submit("1"))
+    desk.live(desk.wait(3), desk.submit("1"))
     (halt,) = desk.said("policy.halt.set")
     assert halt["scope"] == "instrument:ABC"
     assert "the ledger's fills make 0, market holds 7" in halt["reason"]
     assert desk.said(e.VERDICT_GIVEN)[0]["failed"] == ["HALT", "UNRECONCILED"]
-    trader = desk.live(desk.reconcile(settle=True), desk.submit("2"))
+    trader = desk.live(desk.reconcile(settle=True), desk.wait(3), desk.submit("2"))
     assert trader._state.book.position("ABC") == 7
     assert desk.said(e.POSITION_ADJUSTED)[0]["change"] == "7"
     assert len(desk.said("policy.halt.lifted")) == 1
@@ -483,10 +483,41 @@ def test_a_position_the_ledger_cannot_explain_is_a_named_halt_and_settling_frees
     assert desk.said(e.RECONCILED)[-1]["differences"] == []
 
 
+def test_an_execution_on_its_way_while_the_venue_is_asked_halts_nobody(desk: ServingDesk) -> None:
+    desk.live(desk.submit("1"))
+    late = desk.market
+
+    def traded_and_not_reported() -> None:
+        late.trade(desk.order_id(), 10)
+        late.hides = 1
+
+    traded_and_not_reported()
+    desk.live(desk.submit("2"), desk.wait(3), desk.submit("3"))
+    assert desk.said("policy.halt.set") == []
+    assert [(v["outcome"], v["failed"]) for v in desk.said(e.VERDICT_GIVEN)] == [
+        ("accept", []),
+        ("reject", ["UNRECONCILED"]),
+        ("accept", []),
+    ]
+    assert desk.said(e.RECONCILED)[-1]["differences"] == []
+
+
+def test_settling_does_not_book_what_the_venue_has_yet_to_report(desk: ServingDesk) -> None:
+    desk.live(desk.submit("1"))
+    desk.market.trade(desk.order_id(), 4)
+    desk.market.hides = 100
+    desk.live(desk.reconcile(settle=True), desk.wait(3), desk.wait(3))
+    assert desk.said(e.POSITION_ADJUSTED) == []
+    desk.market.hides = 0
+    trader = desk.live(desk.wait(3))
+    assert trader._state.book.position("ABC") == 4
+    assert desk.said(e.RECONCILED)[-1]["differences"] == []
+
+
 def test_lifting_the_halt_by_hand_does_not_unblock_what_still_differs(desk: ServingDesk) -> None:
     desk.market.held = Decimal(7)
     resume = resume_event("all", reason="test", actor="person:test", now_ns=1)
-    desk.live(lambda: desk.ledger.append([resume]), desk.submit("1"))
+    desk.live(desk.wait(3), lambda: desk.ledger.append([resume]), desk.submit("1"))
     assert desk.said(e.VERDICT_GIVEN)[0]["failed"] == ["UNRECONCILED"]
 
 
@@ -516,9 +547,9 @@ def test_an_order_of_ours_that_the_venue_lost_is_explained_and_settled(desk: Ser
     desk.live(desk.submit("1"))
     desk.market.orders.clear()
     desk.market.status.clear()
-    desk.live()
+    desk.live(desk.wait(3))
     (difference,) = desk.said(e.RECONCILED)[-1]["differences"]
     assert difference["kind"] == "order_missing"
-    trader = desk.live(desk.reconcile(settle=True))
+    trader = desk.live(desk.reconcile(settle=True), desk.wait(3))
     assert trader._state.open == {}
     assert "settled by person:test" in desk.said(e.ORDER_CANCELLED)[0]["reason"]

@@ -51,6 +51,11 @@ def compare(state: State, venue: str, told: Told) -> list[e.Difference]:
     return [*_orders(state, venue, told), *_positions(state, venue, told)]
 
 
+def blocking(state: State, venue: str, told: Told) -> tuple[e.Difference, ...]:
+    """Return the disagreements that stop trading: an order of somebody else is told, and stops nothing."""
+    return tuple(d for d in compare(state, venue, told) if d.kind != "order_foreign")
+
+
 def _orders(state: State, venue: str, told: Told) -> list[e.Difference]:
     found = []
     for order_id, theirs in told.ours.items():
@@ -132,10 +137,13 @@ class Reconciler:
             self._foreign(venue, order, at) for order in told.open_orders if self._state.order(order.order_id) is None
         ]
         if settle_by is not None:
+            # Executions that are still to be reported would be booked a second time.
+            coming = {d.instrument for d in found if d.kind == "fill_missing"}
             for difference in found:
-                made += self._settle(venue, difference, told, at, settle_by)
+                if difference.instrument not in coming:
+                    made += self._settle(venue, difference, told, at, settle_by)
             left = tuple(compare(self._state, venue, told))
-            settled = not left
+            settled = all(d.kind == "order_foreign" for d in left)
         else:
             left, settled = found, False
         report = self._report(venue, request_id, reached=True, told=told, found=found, settled=settled, at=at)

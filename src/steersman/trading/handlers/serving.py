@@ -13,24 +13,20 @@ from steersman.policy.events import HALT_LIFTED, HALT_SET, HaltSet
 from steersman.policy.store import PolicyStore
 from steersman.trading import events as e
 from steersman.trading.handlers.answers import Answers
+from steersman.trading.handlers.comparing import Comparing
 from steersman.trading.handlers.decisions import Decision
 from steersman.trading.handlers.dispatch import Dispatch
 from steersman.trading.handlers.guardrails import Guardrails
-from steersman.trading.handlers.reconciliation import Reconciler, ask
 from steersman.trading.handlers.recorded import Recorder
 from steersman.trading.handlers.requests import Requests
 from steersman.trading.handlers.state import State
 from steersman.trading.handlers.telling import Writing, account_mark
-from steersman.trading.model.lifecycle import Status
 
 _LOOK_S: Final = 0.25
 """How long a venue with a life of its own may go unasked; each has a pace of its own on top."""
 _IDLE_S: Final = 1.0
-_ATTEMPTS: Final = 3
 _MARK_EVERY_NS: Final = 60 * 10**9
 _DAY_NS: Final = 86_400 * 10**9
-_FRESH_NS: Final = 60 * 10**9
-"""How old a decision may be that a crash kept from being sent, and that is sent after it."""
 
 
 class Serving:
@@ -59,7 +55,7 @@ class Serving:
         self._requests = Requests(ledger)
         self._policy = policy
         self._guardrails = guardrails
-        self._reconciler = Reconciler(recorder, state)
+        self._comparing = Comparing(state=state, recorder=recorder, dispatch=dispatch, writing=writing, clock=clock)
         self._counted = 0
         self._waits = False
         """Whether there is time between two looks, so that nothing needs to be held back."""
@@ -74,8 +70,8 @@ class Serving:
         self._writing.soon(self._dispatch.reports(at))
         for name, venue in self._dispatch.venues.items():
             if not venue.simulated:
-                self._take_up(name, at)
-                self._reconcile(name, f"start-{self._ledger.head().pos}", at, settle_by=None)
+                self._comparing.take_up(name, at)
+                self._comparing.start(name, f"start-{self._ledger.head().pos}", at)
 
     def serve(self, at: int) -> None:
         """Do everything that is to be done at the instant `at`."""
@@ -93,6 +89,7 @@ class Serving:
             self._answer(asked, at)
             asked = self._requests.next()
             self._obey(asked, at)
+        self._comparing.again(at)
         self._decided(self._answers.exits(at, at), at)
         self._answers.expire(at, at)
         if self._waits:
@@ -164,7 +161,7 @@ class Serving:
             if to_cancel is not None:
                 self._cancel(to_cancel, at)
         elif event.type == e.RECONCILE_REQUESTED:
-            self._compare(event, at)
+            self._comparing.asked(event, at)
 
     def _cancel(self, order_id: str, at: int) -> None:
         self._dispatch.cancel(order_id)
@@ -207,61 +204,3 @@ class Serving:
     def _take_quotes(self) -> None:
         for quote in self._dispatch.quotes():
             self._state.quote(quote)
-
-    def _take_up(self, venue: str, at: int) -> None:
-        """Find out what became of orders that an earlier life decided, and of which nothing was heard.
-
-        The venue is asked first. One that it does not have was never sent: if the decision is fresh it is sent now, and
-        else it ends here, for the prices it was decided on are gone.
-        """
-        for found in list(self._state.open.values()):
-            order = found.order
-            if order.venue != venue or found.known.status not in (Status.PENDING, Status.SUBMITTED):
-                continue
-            try:
-                told = self._dispatch.venues[venue].lookup(order.order_id)
-            except Exception:  # noqa: BLE001 - whatever it is, nobody knows: the look-up goes on until somebody does
-                self._state.doubted(order.order_id)
-                self._say_unknown(order.order_id, f"{venue} did not say after the restart", at)
-                continue
-            if told is not None:
-                self._writing.soon(self._dispatch.known(venue, told, order.order_id, at))
-            elif found.known.status is Status.SUBMITTED:
-                self._state.doubted(order.order_id)
-                self._say_unknown(order.order_id, f"it was sent, and {venue} does not have it", at)
-            elif self._clock.now_ns() - order.created_at <= _FRESH_NS:
-                self._dispatch.send(order, at)
-            else:
-                self._state.ended(order.order_id, Status.CANCELLED)
-                reason = "decided before a restart, not sent, and too old to be sent now"
-                self._writing.soon([self._record.ended("cancelled", order.order_id, reason, at)])
-
-    def _say_unknown(self, order_id: str, reason: str, at: int) -> None:
-        data = e.OrderEnded(order_id=order_id, reason=reason, at=at)
-        key = ("restart", str(at))
-        self._writing.soon([self._record.order_event(e.ORDER_UNKNOWN, data, at=at, order_id=order_id, key=key)])
-
-    def _compare(self, event: Event, at: int) -> None:
-        request = msgspec.json.decode(event.data, type=e.ReconcileRequested)
-        for name, venue in self._dispatch.venues.items():
-            if self._record.said(e.RECONCILED, name, request.request_id):
-                continue
-            if not venue.simulated:
-                self._reconcile(name, request.request_id, at, settle_by=request.by if request.settle else None)
-            else:
-                self._writing.soon(self._reconciler.simulated(name, request.request_id, at))
-
-    def _reconcile(self, name: str, request_id: str, at: int, *, settle_by: str | None) -> None:
-        for _ in range(_ATTEMPTS):
-            ours = [o for o in self._state.open_orders() if o.order.venue == name]
-            try:
-                told = ask(self._dispatch.venues[name], ours)
-            except Exception as exc:  # noqa: BLE001 - the edge to a program elsewhere; the report says what it was
-                self._writing.soon(self._reconciler.not_reached(name, request_id, exc, at))
-                return
-            reported = self._dispatch.reports(at)
-            self._writing.soon(reported)
-            # What was executed while the venue was asked is no difference: ask again.
-            if not any(event.type == e.ORDER_FILLED for event in reported):
-                break
-        self._writing.soon(self._reconciler.of(name, told, request_id, at, settle_by=settle_by))
