@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Reversible
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import takewhile
 from typing import Final
@@ -12,7 +12,7 @@ import msgspec
 from steersman.kernel.fixed import ONE, round_to_nano, to_nano
 from steersman.policy import HaltState
 from steersman.trading.gate.facts import Facts, LookBack
-from steersman.trading.handlers.state import SIGN, State
+from steersman.trading.handlers.state import SIGN, Instants, State
 from steersman.trading.model.order import Order
 from steersman.trading.model.signal import Side, Signal
 
@@ -67,8 +67,8 @@ def facts(
         repeated_content=_repeats(state, signal, at, look_back.duplicate_ns),
         tick=tick,
         lot=lot,
-        messages=_since(state.messages.get(strategy, ()), at - _MINUTE_NS),
-        executions=_since(state.fills.get((strategy, name), ()), at - _DAY_NS),
+        messages=_since(state.messages.get(strategy), at - _MINUTE_NS),
+        executions=_since(state.fills.get((strategy, name)), at - _DAY_NS),
         open_orders=sum(1 for o in state.open.values() if o.order.strategy == strategy),
         position=exposure.position,
         own_position=round_to_nano(
@@ -215,9 +215,8 @@ def _cost_price(signal: Signal, price: int | None) -> int | None:
     return to_nano(signal.stop_price if signal.limit_price is None else signal.limit_price)
 
 
-def _since(instants: Reversible[int], after: int) -> int:
-    """Return how many of ascending instants lie behind `after`; only these are looked at."""
-    return sum(1 for _ in takewhile(lambda at: at > after, reversed(instants)))
+def _since(instants: Instants | None, after: int) -> int:
+    return 0 if instants is None else instants.since(after)
 
 
 def _repeats(state: State, signal: Signal, at: int, window_ns: int | None) -> int:

@@ -5,6 +5,7 @@ A fold of trading events: the live path and a restart take the same events in, s
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from decimal import Decimal
@@ -72,6 +73,23 @@ class Bracket(msgspec.Struct, kw_only=True):
     taken_over: set[int] = msgspec.field(default_factory=set)
 
 
+class Instants:
+    """The latest instants at which something happened, ascending; counted without looking at each."""
+
+    def __init__(self) -> None:
+        self._at: list[int] = []
+
+    def add(self, at: int) -> None:
+        # What comes from elsewhere may be told a little late.
+        insort(self._at, at)
+        if len(self._at) > 2 * _KEPT:
+            del self._at[:-_KEPT]
+
+    def since(self, after: int) -> int:
+        """Return how many lie behind `after`, at most those that are kept."""
+        return len(self._at) - bisect_right(self._at, after)
+
+
 class State:
     """Mutable, one per trader; every change is a recorded event or a bar."""
 
@@ -105,8 +123,8 @@ class State:
         self.bar_at: dict[str, int] = {}
         self.seen: set[tuple[str, str]] = set()
         self.contents: dict[str, deque[tuple[int, tuple[str, Side, Decimal]]]] = {}
-        self.messages: dict[str, deque[int]] = {}
-        self.fills: dict[tuple[str, str], deque[int]] = {}
+        self.messages: dict[str, Instants] = {}
+        self.fills: dict[tuple[str, str], Instants] = {}
         # Numbers the gate reads, converted once per price rather than once per signal.
         self.nano: dict[str, Nano] = {}
         self.steps = {name: (to_nano(i.tick), to_nano(i.lot)) for name, i in instruments.items()}
@@ -149,7 +167,7 @@ class State:
         found = self.open[order.order_id] = Open(order=order, known=Known(quantity=order.quantity))
         if order.group is not None:
             self.groups.setdefault(order.group, []).append(found)
-        self.messages.setdefault(order.strategy, deque(maxlen=_KEPT)).append(submitted.at)
+        self.messages.setdefault(order.strategy, Instants()).add(submitted.at)
         if submitted.stop_loss is not None or submitted.take_profit is not None:
             self.brackets[order.order_id] = Bracket(
                 order=order, stop_loss=submitted.stop_loss, take_profit=submitted.take_profit
@@ -204,7 +222,7 @@ class State:
         bracket = self.brackets.get(fill.order_id)
         if bracket is not None:
             bracket.executions.append(fill.quantity)
-        self.fills.setdefault((fill.strategy, fill.instrument), deque(maxlen=_KEPT)).append(fill.at)
+        self.fills.setdefault((fill.strategy, fill.instrument), Instants()).add(fill.at)
         trips = self.book.fill(
             strategy=fill.strategy,
             instrument=fill.instrument,

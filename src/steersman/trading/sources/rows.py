@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal, NoReturn
 
+from steersman.trading.sources import parquet
 from steersman.trading.sources.decode import FIELDS, Row
 from steersman.trading.sources.fields import Number
 from steersman.trading.sources.problem import NotASignal, nearest, shown, unreadable
@@ -205,10 +206,10 @@ def parquet_rows(raw: bytes, *, file: str, doubt: str = "") -> Iterator[Row | No
     Raises:
         NotASignal: not a Parquet file, too many rows, or a column that is no field of a signal.
     """
-    frame = _frame(raw, file)
+    table = _table(raw, file)
     origin: dict[str, Any] = {"place": file, "key": (file, "columns", digest(raw))}
-    _header(list(frame.columns), origin)
-    return _frame_rows(frame.iter_rows(named=True), file, doubt)
+    _header(list(table.columns), origin)
+    return _frame_rows(table.rows, file, doubt)
 
 
 def _frame_rows(rows: Iterable[dict[str, Any]], file: str, doubt: str) -> Iterator[Row]:
@@ -218,22 +219,17 @@ def _frame_rows(rows: Iterable[dict[str, Any]], file: str, doubt: str) -> Iterat
         yield Row(values=values, place=f"{file}:{number}", key=key, signal_id=identity(*key), doubt=doubt)
 
 
-def _frame(raw: bytes, file: str) -> Any:
-    import polars as pl  # half a second, and only Parquet needs it
-
+def _table(raw: bytes, file: str) -> parquet.Table:
     def refuse(what: str, fix: str) -> NoReturn:
         raise unreadable(what, fix=fix, place=file, key=(file, "whole", digest(raw)))
 
     try:
-        count = pl.scan_parquet(io.BytesIO(raw)).select(pl.len()).collect().item()
-        if count > MAX_PARQUET_ROWS:
-            refuse(f"{count:,} rows, allowed: {MAX_PARQUET_ROWS:,}", _SPLIT)
-        return pl.read_parquet(io.BytesIO(raw))
-    except NotASignal:
-        raise
-    except (pl.exceptions.PanicException, Exception) as exc:  # noqa: BLE001 - the library's reading of bytes not ours
-        said = next(iter(str(exc).splitlines()), type(exc).__name__)[:200]
-        refuse(f"no Parquet that can be read: {said}", "write it anew; `steersman signal schema` names the columns")
+        table = parquet.read(raw, most=MAX_PARQUET_ROWS)
+    except parquet.Unreadable as exc:
+        refuse(f"no Parquet that can be read: {exc}", "write it anew; `steersman signal schema` names the columns")
+    if table.count > MAX_PARQUET_ROWS:
+        refuse(f"{table.count:,} rows, allowed: {MAX_PARQUET_ROWS:,}", _SPLIT)
+    return table
 
 
 def digest(content: bytes) -> str:

@@ -22,7 +22,8 @@ _STREAMS_KEPT: Final = 50_000
 _WIDTH: Final = COLUMNS.count(",") + 1
 # apsw lets go of the interpreter for every statement, and a busy thread may keep it for 5 ms each time: so few
 # statements with many rows, not many with one.
-_SIZES: Final = (128, 32, 8, 1)
+# A decision leaves five to ten events: for each such number a statement that is a transaction of its own.
+_SIZES: Final = (128, 32, *range(16, 0, -1))
 _INSERT: Final = {
     size: f"INSERT INTO events({COLUMNS}) VALUES " + ", ".join([f"({', '.join('?' * _WIDTH)})"] * size)
     for size in _SIZES

@@ -13,10 +13,12 @@ from zoneinfo import ZoneInfo
 from steersman.kernel.clock import to_ns
 from steersman.kernel.errors import Misconfigured
 from steersman.trading.model.bar import Bar
+from steersman.trading.sources import parquet
 
 COLUMNS: Final = ("date", "open", "high", "low", "close", "volume")
 _FINEST: Final = -9
 _SHOWN: Final = 200
+_MOST_ROWS: Final = 2_000_000
 Line = tuple[int, Mapping[str, str]]
 
 
@@ -51,12 +53,15 @@ def _csv(path: Path) -> Iterator[Line]:
 
 
 def _parquet(path: Path) -> Iterator[Line]:
-    # Only a Parquet file brings frames into the core; the default (CSV) trades without them.
-    import polars as pl
-
-    frame = pl.read_parquet(path)
-    _check_columns(path, [name.lower() for name in frame.columns])
-    for number, row in enumerate(frame.iter_rows(named=True), start=1):
+    # In a process of its own: frames stay out of the core, and a damaged file cannot take it down.
+    try:
+        table = parquet.read(path.read_bytes(), most=_MOST_ROWS)
+    except parquet.Unreadable as exc:
+        raise Misconfigured(f"{path.name}: no Parquet that can be read: {exc}", fix="write it anew") from exc
+    if table.count > _MOST_ROWS:
+        raise Misconfigured(f"{path.name}: {table.count:,} rows, allowed: {_MOST_ROWS:,}", fix="split it, or use CSV")
+    _check_columns(path, [name.lower() for name in table.columns])
+    for number, row in enumerate(table.rows, start=1):
         yield number, {name.lower(): "" if value is None else str(value) for name, value in row.items()}
 
 
