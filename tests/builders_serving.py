@@ -16,7 +16,7 @@ from steersman.kernel.errors import Unavailable
 from steersman.ledger import Event, Ledger
 from steersman.policy.store import PolicyStore, activate
 from steersman.trading.calendars import Calendar
-from steersman.trading.handlers import commands
+from steersman.trading.handlers import commands, serving
 from steersman.trading.handlers.trader import Trader
 from steersman.trading.model.bar import Bar
 from steersman.trading.model.instrument import Instrument
@@ -274,7 +274,11 @@ class ServingDesk:
             clock=self.clock,
             calendars={ALWAYS: Calendar((), covers=None)},
         )
-        trader.run(stop)
+        usual, serving.LOOK_S = serving.LOOK_S, 0.01  # nobody else acts here: no reason to wait for them
+        try:
+            trader.run(stop)
+        finally:
+            serving.LOOK_S = usual
         return trader
 
     # -- what a test does ----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.builders_serving import ServingDesk
 
-from steersman.bootstrap.proof import kill
+from steersman.bootstrap.proof import kill, kill_at_each_step
 from steersman.ledger import ANY, Appended, Ledger, NewEvent
 from steersman.ledger.adapters.memory import create as memory_ledger
 from steersman.trading import events as e
@@ -25,6 +25,12 @@ def test_a_killed_core_loses_nothing_and_sends_nothing_twice() -> None:
     assert report.ok, report
     assert report.kills >= 25
     assert report.fills > 10
+
+
+def test_a_core_killed_at_each_of_its_steps_in_turn_loses_nothing() -> None:
+    report = kill_at_each_step(signals=2)
+    assert report.ok, report
+    assert report.kills == report.desks - 1 > 40, "every step but the one behind the last"
 
 
 def test_a_core_that_does_not_ask_before_it_sends_again_is_found_out() -> None:

@@ -8,9 +8,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -73,65 +72,93 @@ def kill(
     Raises:
         Unavailable: a life ended by itself in an error; its message is the last line.
     """
-    clock, rng = SystemClock(), random.Random(seed)
-    began = clock.elapsed_ns()
-    found: Counter[str] = Counter()
-    problems: list[str] = []
-    while found["kills"] < kills:
-        steps = (rng.randint(1, _MOST_STEPS) if found["kills"] < kills else 0 for _ in iter(int, 1))
-        told = partial(_tell, on_progress, kills)
-        _desk(steps, [str(signals), *(["careless"] if careless else [])], found, problems, told)
-    wrong = ("orders_sent_twice", "orders_lost", "fills_lost", "fills_invented", "positions_differ")
-    return KillReport(
-        kills=found["kills"],
-        desks=found["desks"],
-        orders=found["orders"],
-        fills=found["fills"],
-        orders_sent_twice=found["orders_sent_twice"],
-        orders_lost=found["orders_lost"],
-        fills_lost=found["fills_lost"],
-        fills_invented=found["fills_invented"],
-        positions_differ=found["positions_differ"],
-        problems=problems,
-        # A desk on which nothing was traded proves nothing.
-        ok=bool(found["fills"]) and not problems and not any(found[name] for name in wrong),
-        seconds=round((clock.elapsed_ns() - began) / 1e9, 2),
-    )
+    rng = random.Random(seed)
+    proof = _Proof(signals, careless=careless)
+    with proof:
+        while proof.found["kills"] < kills:
+
+            def step() -> int:
+                done = proof.found["kills"]
+                if done % _PROGRESS_EVERY == 0 and done:
+                    on_progress(f"killed {done} of {kills} times")
+                return rng.randint(1, _MOST_STEPS) if done < kills else 0
+
+            proof.desk(step)
+    return proof.report()
 
 
-def _tell(on_progress: Callable[[str], None], kills: int, done: int) -> None:
-    if done % _PROGRESS_EVERY == 0:
-        on_progress(f"killed {done} of {kills} times")
+def kill_at_each_step(*, signals: int, on_progress: Callable[[str], None] = lambda _: None) -> KillReport:
+    """Kill a core at its first step, another one at its second, and so on to the last; compare each in the end."""
+    proof = _Proof(signals, careless=False)
+    with proof:
+        number = 0
+        while proof.found["kills"] == number:
+            number += 1
+            left = [number]
+            proof.desk(lambda left=left: left.pop() if left else 0)  # type: ignore[misc]  # of this desk
+            on_progress(f"killed at step {number}")
+    return proof.report()
 
 
-def _desk(
-    steps: Iterator[int], options: list[str], found: Counter[str], problems: list[str], killed: Callable[[int], None]
-) -> None:
-    """Run one desk to its end, killed at each of `steps` (0: not at all), and count what differs."""
-    folder = Path(tempfile.mkdtemp(prefix="steersman-kill-"))
-    exchange = Exchange(folder / "exchange.sock")
-    command = [sys.executable, "-m", "steersman.bootstrap.proof.lives", str(folder), *options]
-    try:
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as lives:
-            while (how := _life(lives, next(steps))) == "killed":
-                found["kills"] += 1
-                killed(found["kills"])
-        if how != "finished":
-            raise Unavailable(f"a life ended by itself ({how or 'no answer'})", fix="its error is printed above")
-        ledger = factory("ledgers", "sqlite")(folder / "ledger.db", read_only=True)
-        _compare(ledger, exchange, found, problems)
-        ledger.close()
-    finally:
-        exchange.close()
-        shutil.rmtree(folder, ignore_errors=True)
+class _Proof:
+    """One process from which all lives are forked, and what was found so far."""
 
+    def __init__(self, signals: int, *, careless: bool) -> None:
+        self.found: Counter[str] = Counter()
+        self._problems: list[str] = []
+        self._clock = SystemClock()
+        self._began = self._clock.elapsed_ns()
+        options = [str(signals), *(["careless"] if careless else [])]
+        self._command = [sys.executable, "-m", "steersman.bootstrap.proof.lives", *options]
 
-def _life(lives: subprocess.Popen[str], step: int) -> str:
-    if lives.stdin is None or lives.stdout is None:
-        return ""
-    lives.stdin.write(f"{step}\n")
-    lives.stdin.flush()
-    return lives.stdout.readline().strip()
+    def __enter__(self) -> None:
+        self._lives = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __exit__(self, *_: object) -> None:
+        self._lives.__exit__(None, None, None)
+
+    def desk(self, step: Callable[[], int]) -> None:
+        """Run one desk to its end, killed at each `step` (0: not at all), and count what differs."""
+        folder = Path(tempfile.mkdtemp(prefix="steersman-kill-"))
+        exchange = Exchange(folder / "exchange.sock")
+        try:
+            while (how := self._life(step(), folder)) == "killed":
+                self.found["kills"] += 1
+            if how != "finished":
+                raise Unavailable(f"a life ended by itself ({how or 'no answer'})", fix="its error is printed above")
+            ledger = factory("ledgers", "sqlite")(folder / "ledger.db", read_only=True)
+            _compare(ledger, exchange, self.found, self._problems)
+            ledger.close()
+        finally:
+            exchange.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _life(self, step: int, folder: Path) -> str:
+        if self._lives.stdin is None or self._lives.stdout is None:
+            return ""
+        self._lives.stdin.write(f"{step} {folder}\n")
+        self._lives.stdin.flush()
+        return self._lives.stdout.readline().strip()
+
+    def report(self) -> KillReport:
+        found = self.found
+        wrong = ("orders_sent_twice", "orders_lost", "fills_lost", "fills_invented", "positions_differ")
+        # Desks on which nothing was traded prove nothing.
+        ok = bool(found["fills"]) and not self._problems and not any(found[name] for name in wrong)
+        return KillReport(
+            kills=found["kills"],
+            desks=found["desks"],
+            orders=found["orders"],
+            fills=found["fills"],
+            orders_sent_twice=found["orders_sent_twice"],
+            orders_lost=found["orders_lost"],
+            fills_lost=found["fills_lost"],
+            fills_invented=found["fills_invented"],
+            positions_differ=found["positions_differ"],
+            problems=self._problems,
+            ok=ok,
+            seconds=round((self._clock.elapsed_ns() - self._began) / 1e9, 2),
+        )
 
 
 def _compare(ledger: Ledger, exchange: Exchange, found: Counter[str], problems: list[str]) -> None:

@@ -1,7 +1,7 @@
 """The lives of a core that is killed: each is forked from this process, trades on, and ends at the step it was told.
 
 A step is a write to the ledger or a call to the venue, just before it and just after it. `python -m
-steersman.bootstrap.proof.lives FOLDER SIGNALS` reads a step a line (0: none) and answers with how that life ended.
+steersman.bootstrap.proof.lives SIGNALS` reads a line for each: a step (0: none) and the folder it lives in.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from steersman.ledger import Ledger
 from steersman.policy.store import PolicyStore, activate
 from steersman.trading import events as e
 from steersman.trading.calendars import Calendar
-from steersman.trading.handlers import commands
+from steersman.trading.handlers import commands, serving
 from steersman.trading.handlers.trader import Trader
 from steersman.trading.model.bar import Bar
 from steersman.trading.model.instrument import Instrument
@@ -36,6 +36,8 @@ from steersman.trading.settings import ALWAYS, StrategySettings, TradingSettings
 _STRATEGY: Final = "proof"
 _SOURCE: Final = "proof"
 _SETTLING: Final = 3
+_LOOK_S: Final = 0.01
+"""Nobody has to wait for this venue: hundreds of lives are short ones."""
 _DAY_NS: Final = 86_400 * 10**9
 _BARS: Final = 25
 _POLICY: Final = {
@@ -149,7 +151,7 @@ class _Operator:
                 continue
             if number == 0:
                 commands.cancel(self._ledger, order_id, by="person:proof", reason="proof", now_ns=self._clock.now_ns())
-            elif number == 1 and b'"source":"replace"' not in event.data and e.ORDER_ACKNOWLEDGED in said:
+            elif number == 1 and b'"signal_id":"replace/' not in event.data and e.ORDER_ACKNOWLEDGED in said:
                 commands.replace(
                     self._ledger,
                     order_id,
@@ -225,20 +227,22 @@ def live(folder: Path, signals: int, step: int, *, careless: bool = False) -> No
         clock=clock,
         calendars={ALWAYS: Calendar((), covers=None)},
     )
+    serving.LOOK_S = _LOOK_S
     trader.run(over)
     ledger.close()
 
 
 def main() -> int:
     """Fork a life for each line of standard input; answer `finished`, `killed` or `failed`."""
-    folder, signals = Path(sys.argv[1]), int(sys.argv[2])
+    signals, careless = int(sys.argv[1]), "careless" in sys.argv[2:]
     for line in sys.stdin:
+        step, _, folder = line.rstrip("\n").partition(" ")
         sys.stdout.flush()
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
-                live(folder, signals, int(line), careless="careless" in sys.argv[3:])
+                live(Path(folder), signals, int(step), careless=careless)
                 code = 0
             except Exception:  # noqa: BLE001 - the end of a process: what went wrong is printed, and the parent told
                 traceback.print_exc()

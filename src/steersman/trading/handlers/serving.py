@@ -22,7 +22,7 @@ from steersman.trading.handlers.requests import Requests
 from steersman.trading.handlers.state import State
 from steersman.trading.handlers.telling import Writing, account_mark
 
-_LOOK_S: Final = 0.25
+LOOK_S = 0.25
 """How long a venue with a life of its own may go unasked; each has a pace of its own on top."""
 _IDLE_S: Final = 1.0
 _MARK_EVERY_NS: Final = 60 * 10**9
@@ -122,7 +122,7 @@ class Serving:
         if self._tail is None:
             self._tail = self._ledger.subscribe(after=self._ledger.head().pos)
             return
-        self._tail.next(_LOOK_S if self._dispatch.asks_elsewhere else _IDLE_S)
+        self._tail.next(LOOK_S if self._dispatch.asks_elsewhere else _IDLE_S)
 
     # -- what was asked ------------------------------------------------------------------------------------------
 
