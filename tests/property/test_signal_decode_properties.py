@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from steersman.trading.model.request import SignalRequest
@@ -60,7 +60,8 @@ def test_what_was_encoded_is_what_is_decoded(request: SignalRequest) -> None:
         assert request_of(row) == request
 
 
-@settings(max_examples=15, deadline=None)  # each reads in a process of its own
+# Each reads in a process of its own: so few that hypothesis would call its own filtering too much.
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(requests())
 def test_parquet_gives_back_what_was_written(request: SignalRequest) -> None:
     values = {k: v for k, v in msgspec.to_builtins(request).items() if v is not None}
@@ -92,7 +93,7 @@ def outcome(raw: bytes, form: Format) -> None:
         assert len(refused.found) <= 500
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.binary(max_size=400), st.sampled_from(FORMS))
 def test_any_bytes_are_decoded_or_refused_by_name(raw: bytes, form: Format) -> None:
     outcome(raw, form)
@@ -128,7 +129,7 @@ def _parquet() -> bytes:
 PARQUET = _parquet()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(
     st.lists(st.tuples(st.integers(0, len(PARQUET) - 1), st.integers(0, 255)), min_size=1, max_size=8),
     st.integers(0, 40),
