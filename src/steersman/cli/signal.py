@@ -94,6 +94,8 @@ def _show(found: VerdictDetail) -> None:
     say(f"wants {row.side} {row.asked:f} {row.instrument}, policy version {found.policy_version}")
     if found.signal is not None and found.signal.notes:
         say(f"notes: {found.signal.notes}")
+    if found.first is not None:
+        say(f"held first, on {iso(found.first.at)[:16]}: {found.first.why}; then a person approved it")
     say("verdict: ", outcome_text(row.outcome, row.quantity, ()))
     if row.why:
         say(row.why)
