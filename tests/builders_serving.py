@@ -16,7 +16,7 @@ from steersman.kernel.errors import Unavailable
 from steersman.ledger import Event, Ledger
 from steersman.policy.store import PolicyStore, activate
 from steersman.trading.calendars import Calendar
-from steersman.trading.handlers import commands, serving
+from steersman.trading.handlers import commands
 from steersman.trading.handlers.trader import Trader
 from steersman.trading.model.bar import Bar
 from steersman.trading.model.instrument import Instrument
@@ -197,7 +197,7 @@ class Acts:
         self._stop = stop
 
     def sessions(self) -> Iterator[Session | None]:
-        for number in range(25, 0, -1):
+        for number in range(24, -1, -1):
             at = NOW - number * HOUR
             price = self._price + Decimal(number * 7 % 11) / 100
             bar = Bar(
@@ -227,11 +227,15 @@ class ServingDesk:
         price: Decimal = Decimal(100),
         lot: Decimal = Decimal(1),
         clock: FakeClock | None = None,
+        strategy: str | None = None,
         **policy: str,
     ) -> None:
         self.ledger = ledger
         self.clock = clock or FakeClock(NOW)
         self.instrument = instrument
+        self._strategy = strategy
+        if strategy is not None:
+            (tmp_path / "hand.py").write_text(strategy, encoding="utf-8")
         self._price = price
         self._lot = lot
         self.market = Market(self.clock)
@@ -261,7 +265,11 @@ class ServingDesk:
         trader = Trader(
             settings=TradingSettings(
                 instruments={self.instrument: traded},
-                strategies={"hand": StrategySettings(instruments=(self.instrument,))},
+                strategies={
+                    "hand": StrategySettings(
+                        instruments=(self.instrument,), file=None if self._strategy is None else "hand.py"
+                    )
+                },
             ),
             root=self._root,
             capital=Decimal(100_000),
@@ -273,12 +281,9 @@ class ServingDesk:
             feed_name="acts",
             clock=self.clock,
             calendars={ALWAYS: Calendar((), covers=None)},
+            look_s=0.01,  # nobody else acts here: no reason to wait for them
         )
-        usual, serving.LOOK_S = serving.LOOK_S, 0.01  # nobody else acts here: no reason to wait for them
-        try:
-            trader.run(stop)
-        finally:
-            serving.LOOK_S = usual
+        trader.run(stop)
         return trader
 
     # -- what a test does ----------------------------------------------------------------------------------------

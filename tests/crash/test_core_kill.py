@@ -99,6 +99,48 @@ class CutVenue:
         return getattr(self._inner, name)
 
 
+BARS = """
+from steersman.trading import TimeInForce, buy
+
+class Strategy:
+    seen = 0
+
+    def on_bar(self, bar):
+        self.seen += 1
+        if self.seen > 22:
+            yield buy(bar.instrument, self.seen, limit=99, time_in_force=TimeInForce.GTC)
+"""
+
+
+def at_bars(tmp_path: Path) -> ServingDesk:
+    """Return a desk whose strategy sends orders to a real venue from its last bars."""
+    return ServingDesk(memory_ledger(), tmp_path, strategy=BARS, max_signal_age="10d")
+
+
+def test_cut_at_every_step_of_a_round_no_order_goes_to_a_venue_twice(tmp_path: Path) -> None:
+    undisturbed, steps = at_bars(tmp_path), Steps(0)
+    undisturbed.watched = CutLedger(undisturbed.ledger, steps)
+    undisturbed.venues = {"market": CutVenue(undisturbed.market, steps)}
+    undisturbed.live()
+    assert len(undisturbed.market.sent) == 3
+    for last in range(1, steps.done + 1):
+        desk, cut = at_bars(tmp_path), Steps(last)
+        desk.watched = CutLedger(desk.ledger, cut)
+        desk.venues = {"market": CutVenue(desk.market, cut)}
+        with pytest.raises(Cut):
+            desk.live()
+        desk.watched, desk.venues = desk.ledger, {"market": desk.market}
+        trader = desk.live()
+        assert set(trader._state.open) == {i for i, status in desk.market.status.items() if status == "open"}
+        sent = [order.order_id for order in desk.market.sent]
+        assert len(sent) == len(set(sent)), f"sent twice, cut at step {last} of {steps.done}"
+        ended = {said["order_id"] for said in desk.said(e.ORDER_CANCELLED)}
+        wanted = {said["order_id"] for said in desk.said(e.ORDER_SUBMITTED)}
+        assert wanted == set(sent) | ended, f"lost, cut at step {last} of {steps.done}"
+        assert len(wanted) == 3
+        assert desk.said("policy.halt.set") == []
+
+
 def a_day(desk: ServingDesk) -> list[Any]:
     """Return everything a desk can be asked for in a few minutes; each act does nothing if it was done before."""
 

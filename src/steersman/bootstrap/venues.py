@@ -138,11 +138,6 @@ def _make(workspace: Workspace, name: str, settings: VenueSettings, clock: Clock
     return Armable(name, settings, make, arming) if settings.mode == "live" else make()
 
 
-def live_names(workspace: Workspace) -> list[str]:
-    """Return the venues that trade real money, by what steersman.toml says."""
-    return [name for name, settings in _declared(workspace) if settings.mode == "live"]
-
-
 def not_for_replays(workspace: Workspace, venues: dict[str, Venue]) -> str | None:
     """Say which venue of now a replayed feed would trade at; None: none."""
     for name, venue in venues.items():

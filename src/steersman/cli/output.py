@@ -26,9 +26,15 @@ def _encode_extra(value: object) -> object:
     return str(value)
 
 
+class _Terminal(Console):
+    def on_broken_pipe(self) -> None:
+        # rich would end the process with 1; that a reader of ours (head, less) went away is no failure.
+        raise BrokenPipeError
+
+
 def console(*, error: bool = False) -> Console:
     """Return a terminal that falls back to 80 columns when it cannot ask."""
-    return Console(stderr=error, highlight=False, soft_wrap=False)
+    return _Terminal(stderr=error, highlight=False, soft_wrap=False)
 
 
 def show_table(

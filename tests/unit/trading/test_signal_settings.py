@@ -50,7 +50,7 @@ def test_files_strategy_window_and_hosts_are_read(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ('[signals.a]\nfiles = "x.txt"\n', "signals.a.files: found 'x.txt', allowed endings: .jsonl"),
-        ('[signals.a]\nfiles = "/tmp/x.csv"\n', "allowed: a pattern below the workspace"),
+        ('[signals.a]\nfiles = "/elsewhere/x.csv"\n', "allowed: a pattern below the workspace"),
         ('[signals.a]\nfiles = "../x.csv"\n', "allowed: a pattern below the workspace"),
         ('[signals.a]\nfiles = ".steersman/x.csv"\n', "allowed: a pattern below the workspace"),
         ('[signals.a]\nfiles = ""\n', "allowed: a pattern below the workspace"),

@@ -24,7 +24,7 @@ from steersman.ledger import Ledger
 from steersman.policy.store import PolicyStore, activate
 from steersman.trading import events as e
 from steersman.trading.calendars import Calendar
-from steersman.trading.handlers import commands, serving
+from steersman.trading.handlers import commands
 from steersman.trading.handlers.trader import Trader
 from steersman.trading.model.bar import Bar
 from steersman.trading.model.instrument import Instrument
@@ -226,8 +226,8 @@ def live(folder: Path, signals: int, step: int, *, careless: bool = False) -> No
         feed_name=_SOURCE,
         clock=clock,
         calendars={ALWAYS: Calendar((), covers=None)},
+        look_s=_LOOK_S,
     )
-    serving.LOOK_S = _LOOK_S
     trader.run(over)
     ledger.close()
 

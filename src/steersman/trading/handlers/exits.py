@@ -22,7 +22,9 @@ from steersman.trading.ports import Venue
 
 SOURCE: Final = "bracket"
 Kind = Literal["stop", "target"]
-_MOST_TRIES: Final = 20
+_QUICK_TRIES: Final = 20
+"""After so many ends of an exit it is sent again once a minute."""
+_PAUSE_NS: Final = 60 * 10**9
 
 
 class Exit(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,8 +109,10 @@ class Exits:
         cancelled = sum(1 for o in part.orders if kind_of(o) == kind and o.known.status is Status.CANCELLED)
         again = f".{cancelled}.{self._state.resumes}" if cancelled or self._state.resumes else ""
         signal_id = SignalId(f"{SOURCE}/{order.order_id}/{kind}-{part.number}{again}")
-        if (SOURCE, signal_id) in self._state.seen or cancelled >= _MOST_TRIES:
+        if (SOURCE, signal_id) in self._state.seen:
             return
+        if cancelled >= _QUICK_TRIES and at - max(o.order.created_at for o in part.orders) < _PAUSE_NS:
+            return  # somebody ends it as soon as it is there: no storm of orders, and nothing unprotected for long
         stop = kind == "stop"
         signal = Signal(
             signal_id=signal_id,

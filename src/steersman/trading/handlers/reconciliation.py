@@ -119,16 +119,12 @@ class Reconciler:
 
     def not_reached(self, venue: str, request_id: str, exc: Exception, at: int) -> list[NewEvent]:
         problem = exc.message if isinstance(exc, SteersmanError) else f"{type(exc).__name__}: {exc}"
-        return [
-            self._report(venue, request_id, reached=False, told=None, found=(), settled=False, at=at, problem=problem)
-        ]
+        return [self._untold(venue, request_id, at, problem, reached=False)]
 
     def simulated(self, venue: str, request_id: str, at: int) -> list[NewEvent]:
         """Return the report on a venue that has no memory of its own: there is nothing to compare the ledger with."""
         problem = "a simulated venue: the ledger is its memory, so they cannot differ"
-        return [
-            self._report(venue, request_id, reached=True, told=None, found=(), settled=False, at=at, problem=problem)
-        ]
+        return [self._untold(venue, request_id, at, problem, reached=True)]
 
     def of(self, venue: str, told: Told, request_id: str, at: int, *, settle_by: str | None) -> list[NewEvent]:
         """Return the events of one comparison; with `settle_by` (a person), the venue's word is taken for it."""
@@ -149,7 +145,7 @@ class Reconciler:
         report = self._report(venue, request_id, reached=True, told=told, found=found, settled=settled, at=at)
         made.append(report)
         before = dict(self._state.unreconciled)
-        self._state.reconciled(_only(left, venue, at))
+        self._state.disagrees(venue, left)
         for instrument, reason in self._state.unreconciled.items():
             if instrument not in before:
                 made.append(
@@ -242,17 +238,3 @@ class Reconciler:
         data = HaltLifted(scope=f"instrument:{instrument}", reason=f"settled by {by}")
         key = ("settled", instrument, request_id)
         return self._record.event(HALT_LIFTED, data, at=at, stream=HALT_STREAM, key=key)
-
-
-def _only(left: tuple[e.Difference, ...], venue: str, at: int) -> e.Reconciled:
-    return e.Reconciled(
-        request_id="",
-        venue=venue,
-        reached=True,
-        orders=0,
-        positions=0,
-        differences=left,
-        settled=False,
-        problem="",
-        at=at,
-    )

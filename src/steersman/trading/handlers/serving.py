@@ -22,7 +22,7 @@ from steersman.trading.handlers.requests import Requests
 from steersman.trading.handlers.state import State
 from steersman.trading.handlers.telling import Writing, account_mark
 
-LOOK_S = 0.25
+LOOK_S: Final = 0.25
 """How long a venue with a life of its own may go unasked; each has a pace of its own on top."""
 _IDLE_S: Final = 1.0
 _MARK_EVERY_NS: Final = 60 * 10**9
@@ -44,6 +44,7 @@ class Serving:
         ledger: Ledger,
         policy: PolicyStore,
         guardrails: Guardrails,
+        look_s: float,
     ) -> None:
         self._state = state
         self._record = recorder
@@ -55,6 +56,7 @@ class Serving:
         self._requests = Requests(ledger)
         self._policy = policy
         self._guardrails = guardrails
+        self._look_s = look_s
         self._comparing = Comparing(state=state, recorder=recorder, dispatch=dispatch, writing=writing, clock=clock)
         self._counted = 0
         self._waits = False
@@ -122,7 +124,7 @@ class Serving:
         if self._tail is None:
             self._tail = self._ledger.subscribe(after=self._ledger.head().pos)
             return
-        self._tail.next(LOOK_S if self._dispatch.asks_elsewhere else _IDLE_S)
+        self._tail.next(self._look_s if self._dispatch.asks_elsewhere else _IDLE_S)
 
     # -- what was asked ------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -271,17 +271,19 @@ class State:
         )
 
     def reconciled(self, found: e.Reconciled) -> None:
+        """Take in a comparison with a venue that answered; what was settled differs no more."""
+        if found.reached:
+            self.disagrees(found.venue, () if found.settled else found.differences)
+
+    def disagrees(self, venue: str, differences: Iterable[e.Difference]) -> None:
         """Block the instruments a venue says something else about, and unblock those it agrees on again."""
-        if not found.reached:
-            return
         for name, instrument in self.instruments.items():
-            if instrument.venue == found.venue:
+            if instrument.venue == venue:
                 self.unreconciled.pop(name, None)
-        if not found.settled:
-            for difference in found.differences:
-                # An order of somebody else is told, and blocks nothing: what it does shows in the position.
-                if difference.kind != "order_foreign" and difference.instrument in self.instruments:
-                    self.unreconciled[difference.instrument] = difference.explained
+        for difference in differences:
+            # An order of somebody else is told, and blocks nothing: what it does shows in the position.
+            if difference.kind != "order_foreign" and difference.instrument in self.instruments:
+                self.unreconciled[difference.instrument] = difference.explained
 
     def open_orders(self) -> list[OpenOrder]:
         """Return what may still trade, as a venue takes it over after a restart."""

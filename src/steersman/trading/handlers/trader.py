@@ -32,7 +32,7 @@ from steersman.trading.handlers.fold import Fold
 from steersman.trading.handlers.guardrails import Guardrails
 from steersman.trading.handlers.recorded import Recorder, by_instant
 from steersman.trading.handlers.restart import Restored, restore
-from steersman.trading.handlers.serving import Serving
+from steersman.trading.handlers.serving import LOOK_S, Serving
 from steersman.trading.handlers.state import State
 from steersman.trading.handlers.strategies import Runner
 from steersman.trading.handlers.telling import Writing, about_data, account_mark
@@ -85,10 +85,12 @@ class Trader:
         calendars: Mapping[str, Calendar] | None = None,
         actor: str = "core",
         on_progress: Callable[[TradeProgress], None] | None = None,
+        look_s: float = LOOK_S,
     ) -> None:
         """Prepare; nothing is read or sent before `run`. `capital` and `currency` are the account's.
 
-        `calendars` are those that instruments name; one that is missing denies.
+        `calendars` are those that instruments name; one that is missing denies. `look_s` is how long a venue with a
+        life of its own may go unasked.
         """
         self._settings = settings
         self._ledger = ledger
@@ -134,6 +136,7 @@ class Trader:
             ledger=ledger,
             policy=policy,
             guardrails=self._guardrails,
+            look_s=look_s,
         )
         self._accepted = 0
         self._refused = 0
@@ -170,8 +173,10 @@ class Trader:
                 self._serving.wait(stop)
                 continue
             # All that was recorded, also at instants the feed no longer has: the book must not forget a fill. What
-            # stands of a round that was cut short is taken in by that round, where it belongs.
-            self._recall(recorded, until=session.at if session.at <= before.until else session.at - 1)
+            # stands of a round that was cut short is taken in by that round, for simulated venues do its bar again;
+            # venues with a memory of their own are asked about its orders before anything is sent.
+            cut_short = session.at > before.until and not self._dispatch.asks_elsewhere
+            self._recall(recorded, until=session.at - 1 if cut_short else session.at)
             self._at = max(self._at, session.at)
             if session.at <= before.until:
                 self._warm(session)
@@ -263,7 +268,7 @@ class Trader:
                 venue.on_bar(bar)
         reports = self._dispatch.reports(at)
         # A simulated venue reports the same once more and it is known by its ids; a real one does not: the rest.
-        self._fold.take(recorded)
+        self._recall({at: recorded}, until=at)
         self._market(session)
         self._writing.soon(
             [
@@ -316,10 +321,14 @@ class Trader:
                 self._dispatch.send(decision.order, session.at)
 
     def _send_again(self, at: int) -> None:
-        """Send what an earlier life decided at `at` and may not have sent; a venue that has it says so."""
+        """Send to simulated venues what an earlier life decided at `at`; one that has it says so.
+
+        Others were asked at the start what became of it (`Comparing.take_up`).
+        """
         for found in list(self._state.open.values()):
             order = found.order
-            if order.created_at == at and order.order_id not in self._state.unknown:
+            simulated = self._dispatch.venues[order.venue].simulated
+            if simulated and order.created_at == at and order.order_id not in self._state.unknown:
                 self._dispatch.send(order, at)
 
     # -- between sessions ----------------------------------------------------------------------------------------

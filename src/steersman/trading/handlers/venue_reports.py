@@ -92,7 +92,9 @@ class Reports:
         order = order_of(msgspec.json.decode(earlier[0].data, type=e.OrderSubmitted))
         fills = (msgspec.json.decode(event.data, type=e.OrderFilled).quantity for event in earlier[1:])
         filled = sum(fills, Decimal(0))
-        found = Open(order=order, known=Known(quantity=order.quantity, filled=filled, ended=Status.CANCELLED))
+        # It ended, however: nothing that is still said of it, but an execution, is news.
+        known = Known(quantity=order.quantity, filled=filled, acknowledged=True, ended=Status.CANCELLED)
+        found = Open(order=order, known=known)
         self._state.closed[order_id] = found
         return found
 
