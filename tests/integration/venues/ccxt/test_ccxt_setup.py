@@ -23,26 +23,6 @@ from steersman.trading.model.signal import OrderId
 FIRST, SECOND = "s0123456789abcdef0123", "s0123456789abcdef0124"
 
 
-@pytest.fixture
-def harness() -> Iterator[CcxtHarness]:
-    harness = CcxtHarness()
-    yield harness
-    harness.close()
-
-
-@pytest.fixture
-def desk(harness: CcxtHarness, tmp_path: Path) -> Desk:
-    """A desk whose adapter knows the markets already."""
-    desk = Desk(harness, tmp_path)
-    desk.venue.quotes()
-    return desk
-
-
-@pytest.fixture
-def exchange(harness: CcxtHarness) -> CcxtExchange:
-    return harness.exchange
-
-
 # -- what may be reached
 
 

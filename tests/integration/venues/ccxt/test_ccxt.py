@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal, Underflow, getcontext
 from pathlib import Path
 from typing import Any
@@ -21,26 +21,6 @@ from steersman.trading.model.order import Acknowledged, CancelRefused, Ended, Ex
 from steersman.trading.model.signal import OrderId, OrderType, Side, TimeInForce
 
 FIRST, SECOND = "s0123456789abcdef0123", "s0123456789abcdef0124"
-
-
-@pytest.fixture
-def harness() -> Iterator[CcxtHarness]:
-    harness = CcxtHarness()
-    yield harness
-    harness.close()
-
-
-@pytest.fixture
-def desk(harness: CcxtHarness, tmp_path: Path) -> Desk:
-    """A desk whose adapter knows the markets already."""
-    desk = Desk(harness, tmp_path)
-    desk.venue.quotes()
-    return desk
-
-
-@pytest.fixture
-def exchange(harness: CcxtHarness) -> CcxtExchange:
-    return harness.exchange
 
 
 def an_order(desk: Desk, order_id: str = FIRST, **changes: Any) -> Order:
