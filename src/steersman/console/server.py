@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import threading
@@ -53,7 +54,7 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="console", daemon=True)
     thread.start()
     try:
@@ -69,6 +70,17 @@ def serve(
         app.state.console.live.close()
         thread.join(_GRACE_S * 3)
         listener.close()
+
+
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End as uvicorn does, and then what it left: a connection that came while the others were told to end."""
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.close()
+        await asyncio.sleep(0)  # a transport lets its socket go in the next round of the loop
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread, stop: threading.Event) -> None:

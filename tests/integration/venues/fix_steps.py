@@ -63,6 +63,13 @@ def sent(harness: FixHarness, type_: str) -> list[str]:
     return [f.decode().replace("\x01", "|") for f in frames if f"\x0135={type_}\x01".encode() in f]
 
 
+def numbers(venue: FixVenue) -> tuple[int, int]:
+    """Return the numbers the session keeps; the file is for one thread at a time."""
+    link, _ = venue._opened()
+    with link.lock:
+        return link.store.numbers()
+
+
 def told(harness: FixHarness, text: bytes, times: int = 1) -> None:
     """Wait until the counterparty's words have gone through the wire, changed or not."""
     harness.wait(lambda: bytes(harness.wire.heard).count(text) >= times, repr(text))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -195,3 +197,29 @@ def test_when_starting_what_depends_on_it_fails_the_server_ends(tmp_path: Path) 
     with socket.socket() as client:
         assert client.connect_ex(("127.0.0.1", int(seen[0].rpartition(":")[2]))) != 0
     desk.close()
+
+
+def test_a_connection_that_comes_while_the_server_ends_is_let_go(tmp_path: Path) -> None:
+    over, knocks = threading.Event(), list[socket.socket]()
+
+    def knock(port: int) -> None:
+        while not over.is_set():
+            try:
+                knocks.append(socket.create_connection(("127.0.0.1", port), 1))
+            except OSError:
+                return
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with served(a_desk(tmp_path)) as here:
+            visitor = threading.Thread(target=knock, args=(here.port,))
+            visitor.start()
+            while not knocks and visitor.is_alive():
+                visitor.join(0.01)
+        over.set()
+        visitor.join()
+        for connection in knocks:
+            connection.close()
+        gc.collect()
+    assert knocks
+    assert [str(warning.message) for warning in told] == []

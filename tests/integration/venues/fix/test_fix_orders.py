@@ -14,6 +14,7 @@ from tests.integration.venues.fix_steps import (
     Start,
     back,
     filled,
+    numbers,
     sent,
     take,
     up,
@@ -101,7 +102,7 @@ def test_a_cancel_that_crosses_a_fill_is_refused_and_the_fill_counts(start: Star
     harness.wait(lambda: b"\x0135=9\x01" in held, "the refusal")
     harness.wire.to_us = lambda data: bytes(held) + data
     harness.acceptor.do("send", type="B", body=[[148, "news"]])
-    harness.wait(lambda: harness.is_up() and venue._opened()[0].store.numbers()[0] >= 7, "what was held")
+    harness.wait(lambda: harness.is_up() and numbers(venue)[0] >= 7, "what was held")
     reports = list(venue.poll())
     assert filled(reports) == [(f"{FIRST}-E1", Decimal(10))]
     assert [r.reason for r in reports if isinstance(r, CancelRefused)] == ["too late"]

@@ -14,6 +14,7 @@ from tests.integration.venues.fix_steps import (
     SECOND,
     Start,
     filled,
+    numbers,
     sent,
     take,
     up,
@@ -117,7 +118,7 @@ def test_a_question_that_is_refused_is_quoted(start: Start) -> None:
     harness, venue = start()
     up(harness, venue)
     harness.acceptor.do("deaf", to=["AN"])
-    number = venue._opened()[0].store.numbers()[1]
+    number = numbers(venue)[1]
     answer = threading.Thread(
         target=lambda: harness.acceptor.do(
             "send", type="j", body=[[45, str(number)], [372, "AN"], [380, "3"], [58, "no positions here"]]
