@@ -21,6 +21,8 @@ from steersman.kernel.errors import Misconfigured
 from steersman.kernel.toml_file import TomlFile
 from steersman.policy.document import read_policy
 from steersman.policy.parameter import Catalogue
+from steersman.services.credentials import settings as credentials
+from steersman.services.pulls import settings as pulls
 from steersman.trading import settings as trading
 from steersman.trading.limits import PARAMETERS
 from steersman.trading.sources import settings as sources
@@ -38,6 +40,8 @@ _SECTIONS: Final = (
     *trading.SECTIONS,
     *sources.SECTIONS,
     *content.SECTIONS,
+    credentials.SECTION,
+    *pulls.SECTIONS,
 )
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -74,6 +78,8 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     automations: dict[str, automation.AutomationSettings]
     content: content.ContentSettings
     kpis: feedback.KpiSettings
+    providers: dict[str, credentials.ProviderSettings]
+    pulls: pulls.PullSettings
     policy: dict[str, str]
 
     @property
@@ -120,6 +126,16 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     def watched(self) -> Path:
         """How far the watched files were read."""
         return self.state / "watched"
+
+    @property
+    def services(self) -> Path:
+        """Sealed logins, locks and what the pulls remember; the frames themselves lie in memory where there is room."""
+        return self.state / "services"
+
+    @property
+    def services_socket(self) -> Path:
+        """Where the desk's process answers scripts."""
+        return self.state / "services.sock"
 
     def hook_secret(self, strategy: str) -> Path:
         """What an alert for `strategy` must carry; one of its own for each."""
@@ -175,6 +191,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
     automation.validate(file, automations, root, tz=desk.tz)
     kpis = file.section((feedback.SECTION,), feedback.KpiSettings)
     feedback.validate(file, kpis)
+    providers = credentials.read(file, root)
     known = {"strategy": set(traded.strategies), "instrument": set(traded.instruments), "venue": set(traded.venues)}
     return Workspace(
         root=root,
@@ -186,6 +203,8 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         automations=automations,
         content=content.read(file, root),
         kpis=kpis,
+        providers=providers,
+        pulls=pulls.read(file, root, providers=providers),
         policy=read_policy(file, CATALOGUE, known=known),
     )
 

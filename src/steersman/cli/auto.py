@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from steersman.cli import auto_adopt, auto_engine
+from steersman.cli.auto_audit import audit
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import console, emit, show_table
 from steersman.kernel.clock import iso, utc
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from steersman.bootstrap.desk import Desk
 
 app = noun("Scripts declared once: when they run, what they need, how they went.")
+app.command()(audit)
+app.add_typer(auto_adopt.app, name="adopt")
+app.add_typer(auto_engine.app, name="engine")
 _COLOURS = {"succeeded": "green", "failed": "bold red", "timed_out": "bold red", "orphaned": "bold red"}
 _MAX_SHOWN_BYTES = 1 << 20
 

@@ -25,7 +25,11 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
     "reconcile": ("reconcile", "compare the ledger with the venues, and settle differences"),
     "venue": ("venue", "where orders go; arm what trades real money"),
     "journal": ("journal", "every decision and round trip, with its reasons"),
-    "auto": ("auto", "automations: list, run, logs, graph"),
+    "auto": ("auto", "automations: list, run, logs, graph; adopt and audit scripts"),
+    "token": ("token", "lease a login that the broker keeps fresh"),
+    "auth": ("auth", "log in once for all scripts: login, status, logout"),
+    "pull": ("pull", "shared data, asked for once and checked once"),
+    "serve": ("serve", "serve logins and data to scripts, without the rest of the desk"),
     "content": ("content", "check drafts and publish them"),
     "kpi": ("kpi", "the numbers, from the ledger"),
     "policy": ("policy", "limits in force: list, show, history"),
@@ -35,7 +39,7 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
 GROUPS: Final = {
     "start": ("init", "demo", "up", "status", "doctor", "bench"),
     "trade": ("signal", "inbox", "order", "halt", "resume", "venue", "reconcile", "journal", "replay"),
-    "run": ("auto", "content"),
+    "run": ("auto", "token", "auth", "pull", "serve", "content"),
     "know": ("kpi", "policy", "ledger"),
 }
 

@@ -1,0 +1,7 @@
+"""`steersman auth`: logins."""
+
+from __future__ import annotations
+
+from steersman.cli.context import noun
+
+app = noun("Not there yet.")

@@ -1,0 +1,1 @@
+"""Data pulls: asked for once, checked once, kept as immutable files that every process reads without a copy."""

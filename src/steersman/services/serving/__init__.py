@@ -1,0 +1,1 @@
+"""The services behind a unix socket: what the desk's process offers to every script of the workspace."""
