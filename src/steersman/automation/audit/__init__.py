@@ -1,1 +1,1 @@
-"""Scripts read, not run: what they do twice, keep in plain sight, or do without a limit; and the edit that removes it."""
+"""Scripts read, not run: what they do twice or keep in plain sight, what limits they lack, and the edit that mends it."""
