@@ -133,7 +133,7 @@ def test_a_second_start_while_one_runs_is_skipped(kind: str, tmp_path: Path) -> 
     run = a_script(tmp_path, "wait.sh", f'while [ ! -e "{go}" ]; do sleep 0.02; done\n')
     ledger = memory_ledger()
     with running(kind, tmp_path, an_automation(run=run), ledger=ledger) as engine:
-        engine._begin("schedule", ["job"], 1_000_000_000)
+        engine.begin("schedule", ["job"], 1_000_000_000)
         wait_for(lambda: events(ledger))
         second = engine.run_now("job")["job"]
         go.touch()
@@ -147,7 +147,7 @@ def test_a_queued_start_waits_for_the_one_before(kind: str, tmp_path: Path) -> N
     run = a_script(tmp_path, "slow.sh", "sleep 0.3\n")
     ledger = memory_ledger()
     with running(kind, tmp_path, an_automation(run=run, overlap="queue"), ledger=ledger) as engine:
-        engine._begin("schedule", ["job"], 1_000_000_000)
+        engine.begin("schedule", ["job"], 1_000_000_000)
         wait_for(lambda: events(ledger))
         assert engine.run_now("job")["job"].ok
     assert [k for k, _ in events(ledger)] == ["started", "finished", "started", "finished"]
@@ -157,7 +157,7 @@ def test_a_cancelling_start_ends_the_one_before(kind: str, tmp_path: Path) -> No
     run = a_script(tmp_path, "first.sh", "test -e seen || { touch seen; sleep 60; }\n")
     ledger = memory_ledger()
     with running(kind, tmp_path, an_automation(run=run, overlap="cancel"), ledger=ledger) as engine:
-        engine._begin("schedule", ["job"], 1_000_000_000)
+        engine.begin("schedule", ["job"], 1_000_000_000)
         wait_for(lambda: events(ledger))
         wait_for((tmp_path / "seen").exists)
         assert engine.run_now("job")["job"].ok
@@ -167,9 +167,9 @@ def test_a_cancelling_start_ends_the_one_before(kind: str, tmp_path: Path) -> No
 def test_a_start_asked_for_twice_runs_once(kind: str, tmp_path: Path) -> None:
     ledger = memory_ledger()
     with running(kind, tmp_path, an_automation(), ledger=ledger) as engine:
-        engine._begin("schedule", ["job"], 1_000_000_000)
+        engine.begin("schedule", ["job"], 1_000_000_000)
         wait_for(lambda: len(events(ledger)) == 2)
-        engine._begin("schedule", ["job"], 1_000_000_000)
+        engine.begin("schedule", ["job"], 1_000_000_000)
         engine.run_now("job")
     starts = [d["run_id"] for k, d in events(ledger) if k == "started"]
     assert len(starts) == len(set(starts)) == 2
@@ -178,7 +178,7 @@ def test_a_start_asked_for_twice_runs_once(kind: str, tmp_path: Path) -> None:
 def test_a_disabled_automation_runs_by_hand_only(kind: str, tmp_path: Path) -> None:
     ledger = memory_ledger()
     with running(kind, tmp_path, an_automation(enabled=False), ledger=ledger) as engine:
-        engine._begin("schedule", ["job"], 1_000_000_000)
+        engine.begin("schedule", ["job"], 1_000_000_000)
         wait_for(lambda: events(ledger))
         assert engine.run_now("job")["job"].ok
     assert next(d["reason"] for k, d in events(ledger) if k == "skipped") == "it is disabled"
@@ -193,7 +193,7 @@ def test_an_unknown_name_is_refused_with_its_neighbour(kind: str, tmp_path: Path
 def test_closing_ends_what_runs_and_records_it(kind: str, tmp_path: Path) -> None:
     ledger = memory_ledger()
     with running(kind, tmp_path, an_automation(run="sleep 60"), ledger=ledger) as engine:
-        engine._begin("schedule", ["job"], 1_000_000_000)
+        engine.begin("schedule", ["job"], 1_000_000_000)
         wait_for(lambda: events(ledger))
         engine.close()
         engine.close()

@@ -9,19 +9,21 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+from steersman import __version__
 from steersman.automation.conductor import Conductor
+from steersman.automation.model.cycle import requests
 from steersman.automation.model.manifest import Manifest, plan_cycle
-from steersman.automation.model.outcome import Cause, Progress, RunOutcome, RunRequest, run_id
-from steersman.automation.ports import OnProgress
+from steersman.automation.model.outcome import Cause, Progress, RunOutcome, RunRequest
+from steersman.automation.ports import EngineStatus, Fact, OnProgress
 from steersman.automation.runner.process import GRACE_S
 from steersman.automation.scheduler import Scheduler
+from steersman.automation.settings import EngineSettings
 from steersman.automation.triggers import Triggers
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured
 from steersman.kernel.ids import uuid7
 from steersman.ledger import Event, Ledger
 
-MAX_PROCESSES = 8
 CLOSE_S = 30.0
 
 
@@ -37,10 +39,11 @@ class BaseEngine(ABC):
         root: Path,
         ledger: Ledger,
         clock: Clock,
+        settings: EngineSettings | None = None,
         actor: str = "desk",
-        max_processes: int = MAX_PROCESSES,
         grace_s: float = GRACE_S,
     ) -> None:
+        self._settings = settings or EngineSettings()
         self._root = root
         self._state = root / ".steersman"
         self._ledger = ledger
@@ -52,7 +55,7 @@ class BaseEngine(ABC):
             clock=clock,
             actor=actor,
             resumes=self.resumes,
-            max_processes=max_processes,
+            max_processes=self._settings.max_processes,
             grace_s=grace_s,
         )
         self._scheduler: Scheduler | None = None
@@ -61,44 +64,82 @@ class BaseEngine(ABC):
         self._running: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._started = False
 
     # -- the port ------------------------------------------------------------------------------------------------
 
     def start(self, manifest: Manifest, *, schedules: bool = True) -> None:
         self.conductor.manifest = manifest
         self._open()
+        self._started = True
         # Before anything is resumed: a resumed run must find its orphaned attempt ended and recorded.
         self.conductor.reconcile()
         self.conductor.recorder.manifest_loaded(manifest)
         self._resume()
         if schedules:
-            self._scheduler = Scheduler(manifest, self._clock, partial(self._begin, "schedule"))
+            self._scheduler = Scheduler(manifest, self._clock, partial(self.begin, "schedule"))
             self._scheduler.start()
             self._triggers = Triggers(manifest, self._ledger, self._on_event)
             self._triggers.start()
 
+    def begin(self, cause: Cause, roots: list[str], at: int, key: str = "schedule") -> None:
+        names = plan_cycle(self.conductor.manifest, roots, dependants=True)
+        for request in requests(self.conductor.manifest, names, roots, cycle=f"{key}/{at}", cause=cause, at=at):
+            self._submit(request)
+
     def run_now(
-        self, name: str, *, with_needs: bool = True, on_progress: OnProgress | None = None
+        self,
+        name: str,
+        *,
+        with_needs: bool = True,
+        params: dict[str, str] | None = None,
+        anyway: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> dict[str, RunOutcome]:
-        self._check([name])
+        check_names(self.conductor.manifest, [name])
         names = plan_cycle(self.conductor.manifest, [name], needs=with_needs)
-        return self.run_cycle(names, on_progress=on_progress)
+        return self._cycle(names, [name], on_progress, params=params, anyway=anyway)
 
     def run_cycle(self, names: Iterable[str], *, on_progress: OnProgress | None = None) -> dict[str, RunOutcome]:
         wanted = list(names)
-        self._check(wanted)
+        check_names(self.conductor.manifest, wanted)
+        return self._cycle(plan_cycle(self.conductor.manifest, wanted, needs=False), wanted, on_progress)
+
+    def _cycle(
+        self,
+        names: list[str],
+        roots: list[str],
+        on_progress: OnProgress | None,
+        *,
+        params: dict[str, str] | None = None,
+        anyway: bool = False,
+    ) -> dict[str, RunOutcome]:
+        """Run `names` as one cycle, wait, and return how each ended."""
         now = self._clock.now_ns()
-        ordered = plan_cycle(self.conductor.manifest, wanted, needs=False)
-        requests = self._requests(ordered, set(wanted), cycle=str(uuid7(now)), cause="manual", at=now)
+        asked = requests(
+            self.conductor.manifest,
+            names,
+            roots,
+            cycle=str(uuid7(now)),
+            cause="manual",
+            at=now,
+            params=params,
+            anyway=anyway,
+        )
         if on_progress is not None:
-            self._listeners.update({r.run_id: on_progress for r in requests})
+            self._listeners.update({r.run_id: on_progress for r in asked})
         try:
-            for request in requests:
+            for request in asked:
                 self._submit(request)
-            return {r.automation: self._wait(r) for r in requests}
+            return {r.automation: self._wait(r) for r in asked}
         finally:
-            for request in requests:
+            for request in asked:
                 self._listeners.pop(request.run_id, None)
+
+    def status(self) -> EngineStatus:
+        runs = Fact(name="runs", level="ok", found=f"{len(self._running) or 'none'} in hand")
+        digest = self.conductor.manifest.digest() if self._started else None
+        return EngineStatus(engine=self.name, version=self._version(), deployed=digest, facts=(runs, *self._facts()))
 
     def close(self) -> None:
         with self._lock:
@@ -116,6 +157,14 @@ class BaseEngine(ABC):
         self.conductor.release()
 
     # -- what an adapter adds ------------------------------------------------------------------------------------
+
+    def _version(self) -> str:
+        """Return the version of what does the work."""
+        return __version__
+
+    def _facts(self) -> Iterable[Fact]:
+        """Return what an operator should know of this engine."""
+        return ()
 
     @abstractmethod
     def _open(self) -> None:
@@ -144,30 +193,8 @@ class BaseEngine(ABC):
 
     # -- cycles --------------------------------------------------------------------------------------------------
 
-    def _begin(self, cause: Cause, roots: list[str], at: int, key: str = "schedule") -> None:
-        """Start the cycle of `roots`, with what they need and who only follows them."""
-        names = plan_cycle(self.conductor.manifest, roots, dependants=True)
-        for request in self._requests(names, set(roots), cycle=f"{key}/{at}", cause=cause, at=at):
-            self._submit(request)
-
     def _on_event(self, names: list[str], event: Event) -> None:
-        self._begin("event", names, event.recorded_at, key=str(event.id))
-
-    def _requests(self, names: list[str], roots: set[str], *, cycle: str, cause: Cause, at: int) -> list[RunRequest]:
-        # The id of a scheduled run depends on name and instant only, so one start is one run, whoever asks again.
-        ids = {name: run_id(name, at, cycle) for name in names}
-        manifest = self.conductor.manifest
-        return [
-            RunRequest(
-                run_id=ids[name],
-                automation=name,
-                cycle=cycle,
-                cause=cause if name in roots else "needs",
-                scheduled_at=at if cause == "schedule" and name in roots else None,
-                needs={need: ids[need] for need in manifest[name].needs if need in ids},
-            )
-            for name in names
-        ]
+        self.begin("event", names, event.recorded_at, key=str(event.id))
 
     def _submit(self, request: RunRequest) -> None:
         if self.conductor.outcome(request.run_id) is not None:
@@ -192,13 +219,18 @@ class BaseEngine(ABC):
         if listener is not None:
             listener(progress)
 
-    def _check(self, names: Iterable[str]) -> None:
-        manifest = self.conductor.manifest
-        for name in names:
-            if name not in manifest:
-                near = difflib.get_close_matches(name, manifest.order, n=1)
-                declared = ", ".join(manifest.order) or "none"
-                raise Misconfigured(
-                    f"there is no automation {name!r}; declared: {declared}",
-                    fix=f"did you mean {near[0]}?" if near else f"add [automation.{name}] to steersman.toml",
-                )
+
+def check_names(manifest: Manifest, names: Iterable[str]) -> None:
+    """Refuse a name that is not declared.
+
+    Raises:
+        Misconfigured: names the closest declared one.
+    """
+    for name in names:
+        if name not in manifest:
+            near = difflib.get_close_matches(name, manifest.order, n=1)
+            declared = ", ".join(manifest.order) or "none"
+            raise Misconfigured(
+                f"there is no automation {name!r}; declared: {declared}",
+                fix=f"did you mean {near[0]}?" if near else f"add [automation.{name}] to steersman.toml",
+            )

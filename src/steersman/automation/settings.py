@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -22,6 +23,32 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _EVENT_TYPE = re.compile(r"[a-z]+(\.[a-z_]+)*(\.\*)?")
 OWN_COMMAND = "steersman"
 SECTION = "automation"
+ENGINE_SECTION = "engine"
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[engine]`: what runs the automations; each kind adds fields of its own.
+
+    Attributes:
+        max_processes: processes of automations at once, in one process of the engine; further runs wait their turn.
+    """
+
+    kind: str = "embedded"
+    max_processes: int = 8
+
+    def checked(self, file: TomlFile, path: tuple[str, ...], root: Path) -> Self:
+        """Return the settings, checked beyond their types; an adapter's settings check their own fields too.
+
+        Raises:
+            Misconfigured: names the line of the field in the table at `path`.
+        """
+        if not 1 <= self.max_processes <= 1000:
+            raise file.error(
+                (*path, "max_processes"),
+                f"found {self.max_processes}, allowed: 1 to 1000",
+                fix="write max_processes = 8",
+            )
+        return self
 
 
 class AutomationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

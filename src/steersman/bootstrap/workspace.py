@@ -36,6 +36,7 @@ _SECTIONS: Final = (
     "console",
     "policy",
     automation.SECTION,
+    automation.ENGINE_SECTION,
     feedback.SECTION,
     *trading.SECTIONS,
     *sources.SECTIONS,
@@ -76,6 +77,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     trading: trading.TradingSettings
     sources: sources.SourceSettings
     automations: dict[str, automation.AutomationSettings]
+    engine: automation.EngineSettings
     content: content.ContentSettings
     kpis: feedback.KpiSettings
     providers: dict[str, credentials.ProviderSettings]
@@ -152,6 +154,29 @@ def venue_type(kind: str) -> type[trading.VenueSettings]:
     return found
 
 
+def engine_settings(file: TomlFile, root: Path, *, kind: str | None = None) -> automation.EngineSettings:
+    """Return what `[engine]` says, read as the settings of its kind; with `kind`, `[engine.KIND]` for another one.
+
+    Raises:
+        Misconfigured: no such engine is installed, or a field is wrong; names the line.
+    """
+    path: tuple[str, ...] = (automation.ENGINE_SECTION,)
+    here = file.get(*path)
+    table = here if isinstance(here, Mapping) else {}
+    chosen = kind or table.get("kind", "embedded")
+    raw = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+    if kind is not None:
+        path = (*path, kind)
+        other = file.get(*path)
+        raw = {**(other if isinstance(other, Mapping) else {}), "kind": kind}
+    try:
+        settings_type = setting_type("engine", str(chosen))
+    except Misconfigured as exc:
+        raise file.error((*path, "kind"), exc.message, fix=exc.fix) from exc
+    found: automation.EngineSettings = file.section(path, settings_type, raw=raw)
+    return found.checked(file, path, root)
+
+
 def find_root(directory: Path) -> Path:
     """Return the nearest folder at or above `directory` that holds a steersman.toml.
 
@@ -201,6 +226,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         trading=traded,
         sources=sources.read(file, traded),
         automations=automations,
+        engine=engine_settings(file, root),
         content=content.read(file, root),
         kpis=kpis,
         providers=providers,

@@ -9,6 +9,7 @@ import typer
 
 from steersman.cli import auto_adopt, auto_engine
 from steersman.cli.auto_audit import audit
+from steersman.cli.auto_exec import exec_
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import console, emit, show_table
 from steersman.kernel.clock import iso, utc
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 app = noun("Scripts declared once: when they run, what they need, how they went.")
 app.command()(audit)
+app.command("exec")(exec_)
 app.add_typer(auto_adopt.app, name="adopt")
 app.add_typer(auto_engine.app, name="engine")
 _COLOURS = {"succeeded": "green", "failed": "bold red", "timed_out": "bold red", "orphaned": "bold red"}

@@ -1,1 +1,1 @@
-"""Scripts read, not run: what they do twice or keep in plain sight, what limits they lack, and the edit that mends it."""
+"""Scripts read, not run: what they do twice or show to all, the limits they lack, and the edit that mends it."""

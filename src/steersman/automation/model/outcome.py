@@ -20,6 +20,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
         cycle: what started together shares it; a need must have succeeded in the same cycle.
         needs: run ids that must have succeeded first.
         scheduled_at: ns since 1970 UTC of the start that was due; None when nothing was.
+        params: values for parameters of the automation; the declared ones stand for what is not named.
+        anyway: a person wants it outside its window and on blackout days too.
     """
 
     run_id: str
@@ -28,6 +30,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     cause: Cause
     scheduled_at: int | None = None
     needs: dict[str, str] = {}
+    params: dict[str, str] = {}
+    anyway: bool = False
 
 
 class RunOutcome(msgspec.Struct, frozen=True, kw_only=True):

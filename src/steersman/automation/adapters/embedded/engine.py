@@ -15,6 +15,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from steersman.automation.engine import BaseEngine
 from steersman.automation.model.outcome import RunRequest
 from steersman.automation.runner.lock import FileLock
+from steersman.automation.settings import EngineSettings
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict
 from steersman.ledger import Ledger
@@ -98,6 +99,8 @@ class EmbeddedEngine(BaseEngine):
             self._claim.release()
 
 
-def create(*, root: Path, ledger: Ledger, clock: Clock, actor: str = "desk") -> EmbeddedEngine:
+def create(
+    *, root: Path, ledger: Ledger, clock: Clock, settings: EngineSettings | None = None, actor: str = "desk"
+) -> EmbeddedEngine:
     """Return an engine for the workspace at `root` that appends to `ledger` as `actor`."""
-    return EmbeddedEngine(root=root, ledger=ledger, clock=clock, actor=actor)
+    return EmbeddedEngine(root=root, ledger=ledger, clock=clock, settings=settings, actor=actor)

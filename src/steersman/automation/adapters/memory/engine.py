@@ -8,6 +8,7 @@ from pathlib import Path
 from steersman.automation.conductor import Interrupted
 from steersman.automation.engine import BaseEngine
 from steersman.automation.model.outcome import RunRequest
+from steersman.automation.settings import EngineSettings
 from steersman.kernel.clock import Clock
 from steersman.ledger import Ledger
 
@@ -37,6 +38,8 @@ class MemoryEngine(BaseEngine):
         return
 
 
-def create(*, root: Path, ledger: Ledger, clock: Clock, actor: str = "desk") -> MemoryEngine:
+def create(
+    *, root: Path, ledger: Ledger, clock: Clock, settings: EngineSettings | None = None, actor: str = "desk"
+) -> MemoryEngine:
     """Return an engine for the workspace at `root` that appends to `ledger` as `actor`."""
-    return MemoryEngine(root=root, ledger=ledger, clock=clock, actor=actor)
+    return MemoryEngine(root=root, ledger=ledger, clock=clock, settings=settings, actor=actor)

@@ -1,0 +1,51 @@
+"""The same manifest on every engine: the same ends, the same events, nothing left running."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.contracts.engine_harness import KINDS, a_workspace, harness
+from tests.contracts.engine_scripts import ENDS, SCRIPTS
+
+from steersman.automation.runner.group import start_ticks
+from steersman.ledger import Event
+
+
+def of(events: list[Event], kind: str) -> list[dict[str, object]]:
+    return [msgspec.json.decode(e.data) for e in events if e.type == f"automation.run.{kind}"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_manifest_ends_the_same_on_every_engine(kind: str, tmp_path: Path) -> None:
+    rig = harness(kind)
+    if missing := rig.needs():
+        pytest.skip(missing)
+    with a_workspace(tmp_path, SCRIPTS) as desk:
+        with rig.running(desk) as engine:
+            outcomes = engine.run_cycle(ENDS)
+            status = engine.status()
+        events = list(desk.ledger.read(types=("automation.run.*",)))
+        verified = desk.ledger.verify()
+
+    found = {n: (o.status, o.attempts, o.reason[: len(ENDS[n][2])]) for n, o in outcomes.items()}
+    assert found == ENDS
+    assert status.ok, status
+    assert outcomes["login"].result == {"session": "in"}
+    assert [Path(a).name for a in outcomes["login"].artifacts] == ["session.txt"]
+    assert outcomes["report"].result == {"arguments": ["--days", "5"], "region": "us"}
+    assert (tmp_path / outcomes["binary"].log).read_bytes() == bytes(range(256)) * 40
+    assert outcomes["chatty"].result == {"lines": 40000}
+    assert (tmp_path / outcomes["chatty"].log).stat().st_size < 66_000
+    for name in ("main", "detached"):
+        assert start_ticks(int((tmp_path / name).read_text())) is None, f"{name} was left running"
+
+    starts, ends, skips = of(events, "started"), of(events, "finished"), of(events, "skipped")
+    assert sorted(str(s["automation"]) for s in skips) == ["after_broken", "holiday", "unapproved"]
+    # A script that is gone ends without having been started.
+    assert len(starts) == sum(attempts for _, attempts, _ in ENDS.values()) - 1
+    assert len(ends) == len(starts) + 1
+    assert len({e.correlation_id for e in events}) == 1, "one cycle, one correlation"
+    assert all(e["cpu_s"] and e["peak_rss_bytes"] for e in ends if e["automation"] in ("report", "chatty"))
+    assert verified.ok
