@@ -46,7 +46,7 @@ def test_start_and_end_are_events_with_one_correlation_per_cycle(kind: str, tmp_
         outcomes = engine.run_now("b")
     assert list(outcomes) == ["a", "b"]
     assert [(k, d["automation"], d.get("cause", "")) for k, d in events(ledger)] == [
-        ("started", "a", "manual"),
+        ("started", "a", "needs"),
         ("finished", "a", ""),
         ("started", "b", "manual"),
         ("finished", "b", ""),
