@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from steersman.automation.model.manifest import Automation, Backoff, Cycle, Manifest, Overlap, UnknownNeed
+from steersman.automation import calendars, checks
+from steersman.automation.model.blackout import Calendar
+from steersman.automation.model.manifest import (
+    Automation,
+    Backoff,
+    Catchup,
+    Cycle,
+    Manifest,
+    Outside,
+    Overlap,
+    UnknownNeed,
+)
+from steersman.automation.model.params import Value
 from steersman.automation.model.schedule import check_cron
 from steersman.kernel.durations import seconds
 from steersman.kernel.errors import Misconfigured
@@ -24,6 +37,8 @@ _EVENT_TYPE = re.compile(r"[a-z]+(\.[a-z_]+)*(\.\*)?")
 OWN_COMMAND = "steersman"
 SECTION = "automation"
 ENGINE_SECTION = "engine"
+RESOURCES_SECTION = "resources"
+SECTIONS = (SECTION, ENGINE_SECTION, RESOURCES_SECTION, calendars.SECTION)
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,14 +74,25 @@ class AutomationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     tz: str | None = None
     needs: tuple[str, ...] = ()
     on: tuple[str, ...] = ()
+    window: str | None = None
+    outside: Outside = "skip"
+    blackout: tuple[str, ...] = ()
+    resources: dict[str, int] = {}
     timeout: str = "1h"
     retries: int = 0
     backoff: Backoff = "exponential"
     backoff_start: str = "5s"
     overlap: Overlap = "skip"
+    catchup: Catchup = "latest"
+    approve: bool = False
+    approve_within: str = "24h"
+    params: dict[str, Value] = {}
+    credentials: tuple[str, ...] = ()
+    pulls: tuple[str, ...] = ()
     enabled: bool = True
     env: dict[str, str] = {}
     log_limit_kb: int = 1024
+    artifact_limit_mb: int = 1024
     keep_runs: int = 50
 
 
@@ -81,9 +107,12 @@ def validate(file: TomlFile, automations: Mapping[str, AutomationSettings], root
     Raises:
         Misconfigured: names file, line, field, what was found and what is allowed.
     """
-    checked = [_check(file, name, settings, root, tz) for name, settings in automations.items()]
+    resources = _resources(file)
+    declared = calendars.read(file, root, file.section((calendars.SECTION,), dict[str, calendars.CalendarSettings]))
+    checked = [_check(file, name, settings, root, tz, resources) for name, settings in automations.items()]
+    used = _calendars(file, checked, declared)
     try:
-        return Manifest(checked)
+        return Manifest(checked, resources=resources, calendars=used)
     except UnknownNeed as exc:
         near = difflib.get_close_matches(exc.need, automations, n=1)
         raise file.error(
@@ -99,7 +128,32 @@ def validate(file: TomlFile, automations: Mapping[str, AutomationSettings], root
         ) from exc
 
 
-def _check(file: TomlFile, name: str, settings: AutomationSettings, root: Path, tz: str) -> Automation:
+def _resources(file: TomlFile) -> dict[str, int]:
+    """Return how many tokens of each resource there are; `cpu` is as many as the machine has, unless declared."""
+    found = file.section((RESOURCES_SECTION,), dict[str, int])
+    for name, amount in found.items():
+        if not 1 <= amount <= 10_000:
+            raise file.error((RESOURCES_SECTION, name), f"found {amount}, allowed: 1 to 10000", fix=f"write {name} = 1")
+    return {"cpu": os.cpu_count() or 1, **found}
+
+
+def _calendars(
+    file: TomlFile, automations: Iterable[Automation], declared: Mapping[str, Calendar]
+) -> dict[str, Calendar]:
+    """Return the calendars that blackouts name."""
+    found: dict[str, Calendar] = {}
+    for automation in automations:
+        for name in (b.calendar for b in automation.blackout if b.calendar):
+            try:
+                found[name] = found.get(name) or calendars.find(name, declared)
+            except Misconfigured as exc:
+                raise file.error((SECTION, automation.name, "blackout"), exc.message, fix=exc.fix) from exc
+    return found
+
+
+def _check(
+    file: TomlFile, name: str, settings: AutomationSettings, root: Path, tz: str, resources: Mapping[str, int]
+) -> Automation:
     """Return one automation, checked on its own."""
     here = (SECTION, name)
     if not _NAME.fullmatch(name):
@@ -112,17 +166,35 @@ def _check(file: TomlFile, name: str, settings: AutomationSettings, root: Path, 
     for field, number, low, high in (
         ("retries", settings.retries, 0, 20),
         ("log_limit_kb", settings.log_limit_kb, 1, 1_048_576),
+        ("artifact_limit_mb", settings.artifact_limit_mb, 1, 1_048_576),
         ("keep_runs", settings.keep_runs, 1, 100_000),
     ):
         if not low <= number <= high:
             raise file.error((*here, field), f"found {number}, allowed: {low} to {high}", fix=f"change {field}")
+    checks.names(file, here, "credentials", "provider", settings.credentials)
+    checks.names(file, here, "pulls", "pull", settings.pulls)
+    checks.tokens(file, here, settings.resources, resources)
+    checks.params(file, here, settings.params)
+    zone = settings.tz or tz
     return Automation(
         name=name,
         run=settings.run,
         schedule=settings.schedule,
-        tz=settings.tz or tz,
+        tz=zone,
         needs=settings.needs,
         on=settings.on,
+        window=checks.window(
+            file, here, settings.window, settings.schedule if settings.outside == "skip" else None, zone
+        ),
+        outside=settings.outside,
+        blackout=checks.blackouts(file, here, settings.blackout),
+        resources=settings.resources,
+        catchup=settings.catchup,
+        approve=settings.approve,
+        approve_within_s=_span(file, (*here, "approve_within"), settings.approve_within),
+        params=settings.params,
+        credentials=settings.credentials,
+        pulls=settings.pulls,
         timeout_s=_span(file, (*here, "timeout"), settings.timeout),
         retries=settings.retries,
         backoff=settings.backoff,
@@ -131,6 +203,7 @@ def _check(file: TomlFile, name: str, settings: AutomationSettings, root: Path, 
         enabled=settings.enabled,
         env=settings.env,
         log_limit_bytes=settings.log_limit_kb * 1024,
+        artifact_limit_bytes=settings.artifact_limit_mb << 20,
         keep_runs=settings.keep_runs,
     )
 

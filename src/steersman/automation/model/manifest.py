@@ -9,7 +9,13 @@ from typing import Literal
 
 import msgspec
 
+from steersman.automation.model.blackout import Blackout, Calendar
+from steersman.automation.model.params import Value
+from steersman.automation.model.window import Window
+
 Overlap = Literal["skip", "queue", "cancel"]
+Catchup = Literal["latest", "none", "all"]
+Outside = Literal["skip", "wait"]
 Backoff = Literal["none", "fixed", "exponential"]
 
 
@@ -24,7 +30,16 @@ class Automation(msgspec.Struct, frozen=True, kw_only=True):
         timeout_s: seconds until its whole process group is ended.
         retries: further attempts after the first.
         backoff_s: wait before the first retry; `backoff` says how it grows.
+        window: hours of the week in which it may start; `outside` says whether a start at another time is dropped or
+            waits for the next opening.
+        blackout: times in which it must not start, whatever the window says.
+        resources: tokens of `[resources]` it holds while a process of it runs, over all engines.
+        catchup: what becomes of starts that nobody was there for: the latest one, none, or all of them.
+        approve: a person must approve each run that no person asked for, within `approve_within_s`.
+        params: parameters with their defaults.
+        credentials, pulls: logins and data it uses; it does not start while one of those logins wants a person.
         log_limit_bytes: output kept on disk per attempt; the rest is counted.
+        artifact_limit_bytes: a run that leaves more is ended.
         keep_runs: folders (logs, artifacts) kept; older ones are deleted. Events stay.
     """
 
@@ -39,9 +54,20 @@ class Automation(msgspec.Struct, frozen=True, kw_only=True):
     backoff: Backoff = "exponential"
     backoff_s: float = 5.0
     overlap: Overlap = "skip"
+    window: Window | None = None
+    outside: Outside = "skip"
+    blackout: tuple[Blackout, ...] = ()
+    resources: dict[str, int] = {}
+    catchup: Catchup = "latest"
+    approve: bool = False
+    approve_within_s: float = 86_400.0
+    params: dict[str, Value] = {}
+    credentials: tuple[str, ...] = ()
+    pulls: tuple[str, ...] = ()
     enabled: bool = True
     env: dict[str, str] = {}
     log_limit_bytes: int = 1 << 20
+    artifact_limit_bytes: int = 1 << 30
     keep_runs: int = 50
 
 
@@ -65,10 +91,17 @@ class Cycle(ValueError):
 class Manifest:
     """Declared automations with their order; immutable.
 
-    `order` lists every name after all it needs, ties in the order of declaration.
+    `order` lists every name after all it needs, ties in the order of declaration. `resources` says how many tokens of
+    each there are; `calendars` holds those that blackouts name.
     """
 
-    def __init__(self, automations: Iterable[Automation] = ()) -> None:
+    def __init__(
+        self,
+        automations: Iterable[Automation] = (),
+        *,
+        resources: Mapping[str, int] | None = None,
+        calendars: Mapping[str, Calendar] | None = None,
+    ) -> None:
         """Sort `automations`.
 
         Raises:
@@ -82,6 +115,8 @@ class Manifest:
                     raise UnknownNeed(automation.name, need)
         self._by_name: Mapping[str, Automation] = MappingProxyType(by_name)
         self.order: tuple[str, ...] = _sorted(by_name)
+        self.resources: Mapping[str, int] = MappingProxyType(dict(resources or {}))
+        self.calendars: Mapping[str, Calendar] = MappingProxyType(dict(calendars or {}))
 
     def __iter__(self) -> Iterator[Automation]:
         return (self._by_name[name] for name in self.order)
@@ -104,7 +139,8 @@ class Manifest:
 
     def digest(self) -> str:
         """Return sha256 over the declarations: equal manifests, equal digest."""
-        raw = msgspec.json.encode([self._by_name[n] for n in sorted(self._by_name)], order="deterministic")
+        declared = [self._by_name[n] for n in sorted(self._by_name)]
+        raw = msgspec.json.encode([declared, dict(self.resources)], order="deterministic")
         return hashlib.sha256(raw).hexdigest()
 
 
