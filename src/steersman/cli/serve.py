@@ -1,7 +1,54 @@
-"""`steersman serve`: serve logins and data."""
+"""`steersman serve`: logins and data for scripts, without the rest of the desk."""
 
 from __future__ import annotations
 
-from steersman.cli.context import noun
+import json
+import signal
+import sys
+import threading
 
-app = noun("Not there yet.")
+from steersman.cli.context import HERE, AsJson, Dir, noun
+from steersman.kernel.errors import SteersmanError
+
+app = noun("Serve logins and data to scripts, without the rest of the desk.")
+
+
+@app.command()
+def services(directory: Dir = HERE, as_json: AsJson = False) -> None:
+    """Answer scripts on the workspace's socket until Ctrl-C; `steersman up` does so by itself."""
+    from steersman.bootstrap.desk import Desk  # `--help` needs no workspace
+    from steersman.bootstrap.passing import PassingLedger
+    from steersman.bootstrap.services import serving
+    from steersman.bootstrap.workspace import load_workspace
+    from steersman.kernel.clock import SystemClock
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    workspace, clock = load_workspace(directory), SystemClock()
+    # Not the writer for as long as it lives: a core must be able to start meanwhile.
+    ledger = PassingLedger(workspace.ledger, workspace.socket, clock=clock)
+    try:
+        with serving(Desk(workspace, ledger, clock)):
+            served = {"providers": len(workspace.providers), "pulls": len(workspace.pulls.pulls)}
+            said = f"{workspace.desk.name}: {served['providers']} logins and {served['pulls']} pulls; Ctrl-C stops it"
+            print(json.dumps({"socket": str(workspace.services_socket), **served}) if as_json else said, flush=True)
+            stop.wait()
+    finally:
+        ledger.close()
+
+
+@app.command(hidden=True)
+def once(directory: Dir = HERE) -> None:
+    """Answer the one question on standard input, for clients that find nobody who serves."""
+    from steersman.bootstrap.asking import here
+    from steersman.services.serving import protocol
+
+    line = sys.stdin.buffer.readline(protocol.LARGEST_REQUEST + 1)
+    try:
+        protocol.question(line)
+        answer = protocol.answered(here(directory, json.loads(line)))
+    except SteersmanError as exc:
+        answer = protocol.refused(exc)
+    sys.stdout.buffer.write(answer)
+    sys.stdout.buffer.flush()

@@ -32,7 +32,7 @@ def workspace() -> str:
     # Cron starts everything in the home folder; the script itself lies in its workspace.
     script = os.path.dirname(os.path.realpath(sys.argv[0] or "."))  # noqa: PTH120 - as above
     for start in (os.getcwd(), script):  # noqa: PTH109 - as above
-        found = _above(start)
+        found = nearest(start)
         if found:
             return found
     raise Problem(
@@ -42,7 +42,8 @@ def workspace() -> str:
     )
 
 
-def _above(start: str) -> str:
+def nearest(start: str) -> str:
+    """Return the workspace at or above the folder `start`; empty if there is none."""
     here = os.path.realpath(start)
     while not _holds(here):
         parent = os.path.dirname(here)  # noqa: PTH120 - as above

@@ -1,0 +1,141 @@
+"""A ledger for processes that come and go, or must not be in the way: it writes only as long as an append takes.
+
+Eight scripts may ask for a login at once while no core runs. Each is the writer for a moment and the others wait; a
+core can start at any time in between.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from steersman.bootstrap.access import core_answers, open_writer
+from steersman.bootstrap.plugins import factory
+from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Conflict, SteersmanError, Unavailable
+from steersman.ledger import ANY, Appended, Event, Head, Ledger, NewEvent, Subscription, Verification
+
+PATIENCE_S: Final = 15.0
+_PAUSE_S: Final = 0.01
+_LONGEST_PAUSE_S: Final = 0.2
+
+
+class PassingLedger:
+    """Reads directly; appends through a running core, else as the writer for this one append."""
+
+    def __init__(self, path: Path, socket: Path, *, clock: Clock, patience_s: float = PATIENCE_S) -> None:
+        """Open for reading; `patience_s` is how long an append waits for other writers."""
+        self._path = path
+        self._socket = socket
+        self._clock = clock
+        self._patience_ns = int(patience_s * 1e9)
+        self._lock = threading.Lock()
+        self._core: Ledger | None = None
+        if not path.exists():
+            self._make()
+        self._reading: Ledger = factory("ledgers", "sqlite")(path, clock=clock, read_only=True)
+
+    def append(self, events: Sequence[NewEvent], *, expect: int = ANY) -> Appended:
+        """As the port says.
+
+        Raises:
+            Unavailable: another process stayed the writer for all of `patience_s`; names its pid.
+        """
+        until = self._clock.elapsed_ns() + self._patience_ns
+        pause_s = _PAUSE_S
+        while True:
+            # One at a time: two threads would refuse each other the file's lock.
+            with self._lock:
+                writer, busy = self._writer()
+                if writer is not None:
+                    try:
+                        return writer.append(events, expect=expect)
+                    except Unavailable as exc:
+                        if writer is not self._core:
+                            raise
+                        busy = exc  # the core ended: the same ids make it safe to append once more
+                    finally:
+                        self._let_go(writer, broken=busy is not None)
+            if self._clock.elapsed_ns() > until:
+                raise Unavailable(f"the ledger takes no event: {busy.message if busy else ''}", fix="steersman status")
+            threading.Event().wait(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    def append_soon(self, events: Sequence[NewEvent], *, expect: int = ANY) -> Future[Appended]:
+        """As the port says, though it waits: nobody commits for us later."""
+        future: Future[Appended] = Future()
+        try:
+            future.set_result(self.append(events, expect=expect))
+        except SteersmanError as exc:
+            future.set_exception(exc)
+        return future
+
+    def read(
+        self,
+        *,
+        after: int = 0,
+        limit: int | None = None,
+        types: Iterable[str] | None = None,
+        stream: str | None = None,
+        correlation_id: UUID | None = None,
+    ) -> Iterator[Event]:
+        return self._reading.read(after=after, limit=limit, types=types, stream=stream, correlation_id=correlation_id)
+
+    def get(self, event_id: UUID) -> Event | None:
+        return self._reading.get(event_id)
+
+    def stream_version(self, stream: str) -> int:
+        return self._reading.stream_version(stream)
+
+    def subscribe(self, *, after: int) -> Subscription:
+        return self._reading.subscribe(after=after)
+
+    def head(self) -> Head:
+        return self._reading.head()
+
+    def verify(self, *, after: int = 0, until: int | None = None) -> Verification:
+        return self._reading.verify(after=after, until=until)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._core is not None:
+                self._core.close()
+                self._core = None
+        self._reading.close()
+
+    def _writer(self) -> tuple[Ledger | None, SteersmanError | None]:
+        """Return who appends now, or why nobody can."""
+        if self._core is not None:
+            return self._core, None
+        if core_answers(self._socket):
+            self._core = factory("ledgers", "socket")(self._socket, self._path)
+            return self._core, None
+        try:
+            return open_writer(self._path, clock=self._clock), None
+        except Conflict as exc:
+            return None, exc
+
+    def _let_go(self, writer: Ledger, *, broken: bool) -> None:
+        """Stop being the writer; a connection to a core is kept until it breaks."""
+        if writer is not self._core:
+            writer.close()
+        elif broken:
+            writer.close()
+            self._core = None
+
+    def _make(self) -> None:
+        """Make the file, or wait until whoever makes it at this moment has let go of it whole."""
+        until = self._clock.elapsed_ns() + self._patience_ns
+        while not core_answers(self._socket):
+            try:
+                open_writer(self._path, clock=self._clock).close()
+            except Conflict as exc:
+                if self._clock.elapsed_ns() > until:
+                    raise Unavailable(f"there is no ledger yet: {exc.message}", fix="steersman doctor") from exc
+                threading.Event().wait(_PAUSE_S)
+            else:
+                return

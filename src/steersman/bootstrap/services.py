@@ -1,0 +1,163 @@
+"""Logins and data of one workspace: put together, served on its socket, or used here when nobody serves."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from steersman.automation.runner.inflight import Marker
+from steersman.bootstrap.desk import Desk
+from steersman.bootstrap.passing import PassingLedger
+from steersman.bootstrap.workspace import Workspace, load_workspace
+from steersman.kernel.clock import Clock, SystemClock
+from steersman.kernel.errors import Conflict
+from steersman.services import credentials, pulls
+from steersman.services.ports import Credentials, Pulls
+from steersman.services.serving import Caller, Claim, Handler, Running, Server, identify
+
+_RUN_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,160}")
+
+
+class Services:
+    """The login broker and the data pulls of a desk, each opened when it is first asked for."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._lock = threading.RLock()
+        self._credentials: Credentials | None = None
+        self._pulls: Pulls | None = None
+
+    @property
+    def credentials(self) -> Credentials:
+        """The login broker.
+
+        Raises:
+            Misconfigured, Corrupt: what it stores cannot be used.
+        """
+        with self._lock:
+            if self._credentials is None:
+                workspace = self._desk.workspace
+                self._credentials = credentials.create(
+                    root=workspace.root,
+                    state=workspace.services,
+                    providers=workspace.providers,
+                    ledger=self._desk.ledger,
+                    clock=self._desk.clock,
+                )
+            return self._credentials
+
+    @property
+    def pulls(self) -> Pulls:
+        """The data pulls.
+
+        Raises:
+            Misconfigured: no place to keep data.
+        """
+        with self._lock:
+            if self._pulls is None:
+                workspace = self._desk.workspace
+                self._pulls = pulls.create(
+                    root=workspace.root,
+                    state=workspace.services,
+                    settings=workspace.pulls,
+                    credentials=self.credentials,
+                    ledger=self._desk.ledger,
+                    clock=self._desk.clock,
+                )
+            return self._pulls
+
+    def handler(self) -> Handler:
+        """Return what answers questions with these services."""
+        return Handler(self, self._desk.ledger, self._desk.clock)
+
+    def close(self) -> None:
+        """Write what is still counted, finish what refreshes, and let go; the desk's ledger stays open."""
+        for part in (self._pulls, self._credentials):
+            close: Callable[[], None] | None = getattr(part, "close", None)
+            if close is not None:
+                close()
+
+
+def open_services(desk: Desk) -> Services:
+    """Return the services of `desk`; close them before its ledger."""
+    return Services(desk)
+
+
+@contextmanager
+def serving(desk: Desk) -> Iterator[Server]:
+    """Answer scripts on the workspace's socket meanwhile.
+
+    Raises:
+        Conflict: another process does so already; names its pid.
+    """
+    workspace = desk.workspace
+    claim = Claim(workspace.services_socket)
+    services = open_services(desk)
+    server = Server(claim, services.handler(), desk.ledger, desk.clock, runs=running_in(workspace))
+    try:
+        yield server
+    finally:
+        server.close()
+        services.close()
+
+
+@contextmanager
+def serving_unless_served(desk: Desk) -> Iterator[Server | None]:
+    """As `serving`; if another process answers already, scripts go on asking that one."""
+    # Entered and left by hand: a Conflict raised in the body must not be taken for ours.
+    entered = serving(desk)
+    try:
+        server = entered.__enter__()
+    except Conflict as exc:
+        print(f"services: {exc.message}; scripts ask that one", file=sys.stderr, flush=True)
+        yield None
+        return
+    try:
+        yield server
+    finally:
+        entered.__exit__(None, None, None)
+
+
+@contextmanager
+def asked_here(directory: Path, clock: Clock | None = None) -> Iterator[tuple[Handler, Caller]]:
+    """Answer questions in this process, without anybody who serves; yield what answers, and who we ask as.
+
+    Locks on disk make that safe beside any number of others. Ends when refreshes begun here are over.
+
+    Raises:
+        Misconfigured: no workspace, or something in it is wrong.
+    """
+    clock = clock or SystemClock()
+    workspace = load_workspace(directory)
+    ledger = PassingLedger(workspace.ledger, workspace.socket, clock=clock)
+    services = open_services(Desk(workspace, ledger, clock))
+    try:
+        yield services.handler(), identify(os.getpid(), os.getuid(), running_in(workspace))
+    finally:
+        services.close()
+        ledger.close()
+
+
+def running_in(workspace: Workspace) -> Callable[[str], Running | None]:
+    """Return a look-up of runs in flight, from the marks engines leave on disk while they run something."""
+    folder = workspace.state / "runs" / ".inflight"
+
+    def look(run_id: str) -> Running | None:
+        if not _RUN_ID.fullmatch(run_id):
+            return None
+        for path in folder.glob(f"{run_id}.*.json"):
+            with suppress(OSError, msgspec.DecodeError):
+                marker = msgspec.json.decode(path.read_bytes(), type=Marker)
+                if marker.run_id == run_id and marker.owner_lives():
+                    return Running(automation=marker.automation, pid=marker.pid)
+        return None
+
+    return look
