@@ -14,6 +14,7 @@ from steersman.bootstrap.workspace import CATALOGUE
 from steersman.kernel.clock import FakeClock
 from steersman.kernel.errors import Unavailable
 from steersman.ledger import Event, Ledger
+from steersman.policy import approvals
 from steersman.policy.store import PolicyStore, activate
 from steersman.trading.calendars import Calendar
 from steersman.trading.handlers import commands
@@ -297,7 +298,7 @@ class ServingDesk:
         )
 
     def answer(self, number: str = "1", *, grant: bool = True) -> Callable[[], object]:
-        return lambda: commands.answer(
+        return lambda: approvals.answer(
             self.ledger,
             f"trade/test/{number}",
             grant=grant,

@@ -5,15 +5,16 @@ from __future__ import annotations
 import difflib
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
 from steersman import __version__
-from steersman.automation.conductor import Conductor
+from steersman.automation.conductor import Conductor, Limits
 from steersman.automation.model.cycle import requests
-from steersman.automation.model.manifest import Manifest, plan_cycle
+from steersman.automation.model.manifest import Automation, Manifest, plan_cycle
 from steersman.automation.model.outcome import Cause, Progress, RunOutcome, RunRequest
+from steersman.automation.model.params import resolved
 from steersman.automation.ports import EngineStatus, Fact, OnProgress
 from steersman.automation.runner.process import GRACE_S
 from steersman.automation.scheduler import Scheduler
@@ -54,9 +55,7 @@ class BaseEngine(ABC):
             ledger=ledger,
             clock=clock,
             actor=actor,
-            resumes=self.resumes,
-            max_processes=self._settings.max_processes,
-            grace_s=grace_s,
+            limits=Limits(resumes=self.resumes, processes=self._settings.max_processes, grace_s=grace_s),
         )
         self._scheduler: Scheduler | None = None
         self._triggers: Triggers | None = None
@@ -97,6 +96,7 @@ class BaseEngine(ABC):
         on_progress: OnProgress | None = None,
     ) -> dict[str, RunOutcome]:
         check_names(self.conductor.manifest, [name])
+        check_params(self.conductor.manifest[name], params or {})
         names = plan_cycle(self.conductor.manifest, [name], needs=with_needs)
         return self._cycle(names, [name], on_progress, params=params, anyway=anyway)
 
@@ -234,3 +234,17 @@ def check_names(manifest: Manifest, names: Iterable[str]) -> None:
                 f"there is no automation {name!r}; declared: {declared}",
                 fix=f"did you mean {near[0]}?" if near else f"add [automation.{name}] to steersman.toml",
             )
+
+
+def check_params(automation: Automation, params: Mapping[str, str]) -> None:
+    """Refuse a value for a parameter that is not declared, or that is not of its type.
+
+    Raises:
+        Misconfigured: names the parameter, what was found and what is allowed.
+    """
+    try:
+        resolved(automation.params, params)
+    except ValueError as exc:
+        raise Misconfigured(
+            f"{automation.name}: {exc}", fix=f"correct --param, or `params` of [automation.{automation.name}]"
+        ) from exc

@@ -24,6 +24,7 @@ class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
     command: str
     log: str
     at: int
+    params: dict[str, str] = {}
 
 
 class RunFinished(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from steersman.automation.conductor import Conductor, Interrupted
+from steersman.automation.conductor import Conductor, Interrupted, Limits
 from steersman.automation.engine import check_names
 from steersman.automation.model.cycle import requests
 from steersman.automation.model.manifest import Manifest
@@ -37,18 +37,14 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
 class Executor:
     """Carries out one assignment; `stop()` from a signal handler ends what runs."""
 
-    def __init__(
-        self, *, root: Path, ledger: Ledger, clock: Clock, actor: str, grace_s: float = GRACE_S, max_processes: int = 1
-    ) -> None:
+    def __init__(self, *, root: Path, ledger: Ledger, clock: Clock, actor: str, grace_s: float = GRACE_S) -> None:
         self._conductor = Conductor(
             root=root,
             state=root / ".steersman",
             ledger=ledger,
             clock=clock,
             actor=actor,
-            resumes=False,
-            max_processes=max_processes,
-            grace_s=grace_s,
+            limits=Limits(resumes=False, processes=1, grace_s=grace_s),
         )
 
     def run(

@@ -82,10 +82,10 @@ def deny(
 
 def _answer(approval_id: str, reason: str, wait_s: float, directory: Dir, *, grant: bool, as_json: bool) -> None:
     from steersman.cli.outcome import of_approval  # only what changes something needs it
-    from steersman.trading.handlers import commands  # as above
+    from steersman.policy import approvals  # as above
 
     with opened(directory) as desk:
-        event = commands.answer(
+        event = approvals.answer(
             desk.ledger, approval_id, grant=grant, by="person:cli", reason=reason, now_ns=desk.clock.now_ns()
         )
         found = of_approval(desk, approval_id, after=event.pos if event else 0, wait_s=wait_s)

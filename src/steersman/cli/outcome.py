@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from steersman.kernel.clock import SystemClock
+from steersman.policy.approvals import approval_stream
 from steersman.trading import events as e
-from steersman.trading.handlers.commands import approval_stream
 
 if TYPE_CHECKING:
     from steersman.bootstrap.desk import Desk

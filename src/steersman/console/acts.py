@@ -11,6 +11,7 @@ import msgspec
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.scopes import unknown_scope
 from steersman.kernel.errors import Misconfigured, Rejected, SteersmanError, Unavailable
+from steersman.policy import approvals
 from steersman.policy.halts import parse_scope
 from steersman.policy.store import halt_event, resume_event
 from steersman.trading import queries as trading
@@ -91,7 +92,7 @@ class Acts:
         found = self.hold(approval_id)
         if found.status == "expired":
             raise Rejected(f"{approval_id} expired; nothing was sent", fix="the strategy has to signal again")
-        commands.answer(self._desk.ledger, approval_id, grant=grant, by=by, reason=_reason(reason), now_ns=self._now())
+        approvals.answer(self._desk.ledger, approval_id, grant=grant, by=by, reason=_reason(reason), now_ns=self._now())
         return self._settled(approval_id)
 
     def hold(self, approval_id: str) -> Hold:

@@ -9,9 +9,9 @@ import msgspec
 
 from steersman.console.wording import quantity
 from steersman.ledger import Event, Ledger
+from steersman.policy.approvals import approval_stream
 from steersman.policy.halts import HaltState
 from steersman.trading import events as e
-from steersman.trading.handlers.commands import approval_stream
 from steersman.trading.queries import Halt, OrderRow
 
 State = Literal["ok", "bad", "warn", "idle"]

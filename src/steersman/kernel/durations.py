@@ -18,3 +18,15 @@ def seconds(text: str) -> float:
     if not parts or "".join(a + b for a, b in parts) != text.replace(" ", ""):
         raise ValueError(f"{text!r} is not a span: write e.g. 500ms, 90s, 5m, 1h30m or 2d")
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def spoken(span_s: float) -> str:
+    """Return a span as people say it, its two largest units: `90` -> `1 m 30 s`, `0.5` -> `0.5 s`."""
+    if span_s < 60:
+        return f"{span_s:g} s"
+    parts, rest = [], round(span_s)
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, rest = divmod(rest, length)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])

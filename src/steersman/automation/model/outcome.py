@@ -10,6 +10,7 @@ import msgspec
 from steersman.kernel.clock import utc
 
 Status = Literal["succeeded", "failed", "timed_out", "cancelled", "orphaned", "skipped"]
+State = Literal["waiting", "started", "retrying", "finished", "skipped"]
 Cause = Literal["schedule", "manual", "needs", "event"]
 
 
@@ -69,7 +70,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     run_id: str
     automation: str
-    state: Literal["started", "retrying", "finished", "skipped"]
+    state: State
     attempt: int = 0
     note: str = ""
     outcome: RunOutcome | None = None

@@ -69,7 +69,7 @@ def parse_window(text: str) -> Window:
     Raises:
         ValueError: says what cannot be read and what is allowed.
     """
-    spans = [_span(part.strip().lower()) for part in re.split(r",(?=[^,]*\d)", text) if part.strip()]
+    spans = [_span(part.strip().lower()) for part in re.split(r"(?<=\d)\s*,", text) if part.strip()]
     if not spans:
         raise ValueError("is empty")
     return Window(text, tuple(spans))

@@ -21,6 +21,7 @@ from steersman.bootstrap.proof.exchange import ExchangeVenue
 from steersman.bootstrap.workspace import CATALOGUE
 from steersman.kernel.clock import SystemClock
 from steersman.ledger import Ledger
+from steersman.policy import approvals
 from steersman.policy.store import PolicyStore, activate
 from steersman.trading import events as e
 from steersman.trading.calendars import Calendar
@@ -132,7 +133,7 @@ class _Operator:
         for event in self._ledger.read(types=(e.HOLD_REQUESTED,)):
             if self._ledger.stream_version(event.stream) == 1:
                 approval_id = "trade/" + event.stream.removeprefix("approval/")
-                commands.answer(
+                approvals.answer(
                     self._ledger,
                     approval_id,
                     grant=event.id.int % 3 > 0,

@@ -4,7 +4,7 @@ Streams: `signal/<source>/<signal_id>`, `order/<order_id>`, `approval/<signal_id
 `feed/<name>`, `strategy/<name>`.
 """
 
-from steersman.trading.events.approvals import (
+from steersman.policy.approvals import (
     APPROVAL_DENIED,
     APPROVAL_EXPIRED,
     APPROVAL_GRANTED,
@@ -12,8 +12,8 @@ from steersman.trading.events.approvals import (
     ApprovalAnswered,
     ApprovalExpired,
     ApprovalRequested,
-    trade_approval,
 )
+from steersman.trading.events.approvals import trade_approval
 from steersman.trading.events.decisions import (
     JOURNAL_WRITTEN,
     SIGNAL_RECEIVED,

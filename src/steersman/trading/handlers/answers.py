@@ -12,10 +12,11 @@ import msgspec
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict
 from steersman.ledger import Event, Ledger, NewEvent
+from steersman.policy.approvals import approval_stream
 from steersman.policy.store import PolicyStore
 from steersman.trading import events as e
 from steersman.trading.handlers import journal
-from steersman.trading.handlers.commands import approval_stream, decided_id
+from steersman.trading.handlers.commands import decided_id
 from steersman.trading.handlers.decisions import Approved, Decider, Decision, Moment
 from steersman.trading.handlers.exits import Exits
 from steersman.trading.handlers.intake import asked_signal, order_type

@@ -13,12 +13,10 @@ import msgspec
 
 from steersman.kernel.errors import Conflict, Rejected
 from steersman.kernel.ids import uuid7
-from steersman.ledger import Event, Ledger, new_event
+from steersman.ledger import Ledger, new_event
 from steersman.trading import events as e
 from steersman.trading.handlers.recorded import event_id, order_correlation, order_id_of
 from steersman.trading.model.request import SignalRequest
-
-_TRADE = "trade/"
 
 
 class Submitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,41 +66,6 @@ def submit(ledger: Ledger, request: SignalRequest, *, source: str, actor: str, n
     return Submitted(signal_id=decided, source=source, pos=known.pos if known else 0, repeated=True)
 
 
-def answer(ledger: Ledger, approval_id: str, *, grant: bool, by: str, reason: str, now_ns: int) -> Event | None:
-    """Record a person's answer to a hold; return the event. The first answer stands.
-
-    Raises:
-        Rejected: no such hold, it expired, or it was answered before; says what is the case.
-    """
-    if not by.startswith("person:"):
-        raise Rejected(f"only a person answers a hold, not {by}", fix="answer it yourself")
-    stream = approval_stream(approval_id)
-    said = list(ledger.read(stream=stream))
-    if not said:
-        raise Rejected(f"there is no hold {approval_id!r}", fix="`steersman inbox list` names those that wait")
-    if len(said) > 1:
-        raise Rejected(f"{approval_id} {_answered(said[1])}", fix="`steersman inbox list` names those that wait")
-    kind = e.APPROVAL_GRANTED if grant else e.APPROVAL_DENIED
-    event = new_event(
-        kind,
-        stream=stream,
-        data=e.ApprovalAnswered(approval_id=approval_id, by=by, reason=reason, at=now_ns),
-        actor=by,
-        now_ns=now_ns,
-        cause=said[0],
-    )
-    try:
-        ledger.append([event], expect=1)
-    except Conflict:
-        return answer(ledger, approval_id, grant=grant, by=by, reason=reason, now_ns=now_ns)
-    return ledger.get(event.id)
-
-
-def approval_stream(approval_id: str) -> str:
-    """Return the stream of a hold: its request is the first event, its end the second, and there is no third."""
-    return f"approval/{approval_id.removeprefix(_TRADE)}"
-
-
 def cancel(ledger: Ledger, order_id: str, *, by: str, reason: str, now_ns: int) -> UUID:
     """Ask for the end of an order; return the id of the request."""
     data = e.OrderCancelRequested(order_id=order_id, by=by, reason=reason, at=now_ns)
@@ -150,10 +113,3 @@ def _order_request(ledger: Ledger, kind: str, data: msgspec.Struct, order_id: st
     )
     ledger.append([event])
     return event.id
-
-
-def _answered(event: Event) -> str:
-    if event.type == e.APPROVAL_EXPIRED:
-        return "expired unanswered; nothing was sent"
-    found = msgspec.json.decode(event.data, type=e.ApprovalAnswered)
-    return f"was {'granted' if event.type == e.APPROVAL_GRANTED else 'denied'} by {found.by} before"

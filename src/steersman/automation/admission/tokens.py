@@ -1,0 +1,114 @@
+"""Shared resources as tokens: counted over every engine and process of the machine that works on this workspace.
+
+One small file under a lock says who holds what and who waits, in the order they came. Whoever died holds nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from steersman.automation.runner.group import boot_id, start_ticks
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that holds tokens, or waits for them; `pid`, `ticks` and `boot` name the process that speaks for it."""
+
+    run_id: str
+    automation: str
+    wanted: dict[str, int]
+    held: bool
+    since: int
+    pid: int
+    ticks: int
+    boot: str
+
+    def lives(self) -> bool:
+        return self.boot == boot_id() and start_ticks(self.pid) == self.ticks
+
+
+class Tokens:
+    """The tokens of one workspace."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the file in `folder`."""
+        self._folder = folder
+        self._path = folder / ".tokens.json"
+        self._ticks = start_ticks(os.getpid()) or 0
+
+    def take(self, run_id: str, automation: str, wanted: Mapping[str, int], there: Mapping[str, int], now: int) -> str:
+        """Take all of `wanted` or nothing; return who is in the way, empty once they are held.
+
+        A run that could not be served stands in line: it is served before those that came later and want the same. Ask
+        again with the same `run_id`, or `drop` it.
+        """
+        with self._claims() as claims:
+            mine = next((c for c in claims if c.run_id == run_id), None)
+            if mine is None:
+                mine = Claim(
+                    run_id=run_id,
+                    automation=automation,
+                    wanted=dict(wanted),
+                    held=False,
+                    since=now,
+                    pid=os.getpid(),
+                    ticks=self._ticks,
+                    boot=boot_id(),
+                )
+                claims.append(mine)
+            blocked = _blocked(mine, claims, there)
+            if not blocked:
+                claims[claims.index(mine)] = msgspec.structs.replace(mine, held=True, since=now)
+            return blocked
+
+    def drop(self, run_id: str) -> None:
+        """Give back what a run holds, and its place in line; a second call does nothing."""
+        with self._claims() as claims:
+            claims[:] = [c for c in claims if c.run_id != run_id]
+
+    def claims(self) -> list[Claim]:
+        """Return who holds and who waits now, in order."""
+        with self._claims() as claims:
+            return list(claims)
+
+    @contextmanager
+    def _claims(self) -> Iterator[list[Claim]]:
+        """Yield the living claims for changing, alone."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self._folder / ".tokens.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            before = self._read()
+            claims = [c for c in before if c.lives()]
+            yield claims
+            if claims != before:
+                fresh = self._path.with_suffix(".new")
+                fresh.write_bytes(msgspec.json.encode(claims))
+                fresh.replace(self._path)
+        finally:
+            os.close(lock)
+
+    def _read(self) -> list[Claim]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=list[Claim])
+        except (FileNotFoundError, msgspec.DecodeError):
+            # Written whole or not at all; a file of another version is one of processes that are gone.
+            return []
+
+
+def _blocked(mine: Claim, claims: Sequence[Claim], there: Mapping[str, int]) -> str:
+    """Return what keeps `mine` from being served, empty if nothing does."""
+    earlier = claims[: claims.index(mine)]
+    for name, amount in mine.wanted.items():
+        holders = [c for c in claims if c.held and c is not mine and name in c.wanted]
+        if sum(c.wanted[name] for c in holders) + amount > there.get(name, 0):
+            return f"waits for {name}: held by {', '.join(c.run_id for c in holders)}"
+        before = [c for c in earlier if not c.held and name in c.wanted]
+        if before:
+            return f"waits for {name}: {before[0].run_id} came first"
+    return ""
