@@ -103,7 +103,12 @@ class Attempts:
         return found
 
     def carry_out(
-        self, manifest: Manifest, automation: Automation, request: RunRequest, tell: OnProgress
+        self,
+        manifest: Manifest,
+        automation: Automation,
+        request: RunRequest,
+        params: dict[str, str],
+        tell: OnProgress,
     ) -> RunOutcome:
         """Attempt the run until it succeeds or may not be tried again, and return how it ended.
 
