@@ -1,0 +1,192 @@
+"""The broker: every declared login, leases that are in the ledger before they are handed out."""
+
+from __future__ import annotations
+
+import difflib
+import random
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Misconfigured, Unavailable
+from steersman.ledger import Ledger
+from steersman.services.credentials.counts import Counts
+from steersman.services.credentials.instant import Instant
+from steersman.services.credentials.keychain import Keychain
+from steersman.services.credentials.places import KeyPlace, PlaceKind, Places
+from steersman.services.credentials.provider import Fetched, ProviderSettings, Surroundings, Token
+from steersman.services.credentials.providers import kind_named
+from steersman.services.credentials.recorder import Recorder
+from steersman.services.credentials.refresh import Refresher
+from steersman.services.credentials.rotation import rotate
+from steersman.services.credentials.slot import Slot
+from steersman.services.credentials.standing import standing
+from steersman.services.credentials.store import Store
+from steersman.services.events import KEY_ROTATED, KeyRotated, LeaseGranted
+from steersman.services.ports import Lease, ProviderStatus
+
+_TRIES = 3
+
+
+class Broker:
+    """Implements `Credentials`, and what a person does to logins. Safe for many threads and processes."""
+
+    def __init__(
+        self,
+        *,
+        root: Path,
+        state: Path,
+        providers: dict[str, ProviderSettings],
+        ledger: Ledger,
+        clock: Clock,
+        places: Places | None = None,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        """Touches nothing yet: keys and folders are made when the first login is stored.
+
+        Args:
+            places: where keys may be; from the environment of this process if not given.
+            wait: sleeps that many seconds while the ledger takes nothing.
+        """
+        self._root = root
+        self._state = state
+        self._clock = clock
+        self._keychain = Keychain(state, places or Places(state), clock)
+        self._recorder = Recorder(ledger, clock, wait=wait)
+        self._counts = Counts(ledger)
+        self._slots = {name: self._made(name, settings) for name, settings in providers.items()}
+
+    def lease(self, provider: str, *, who: str, run_id: str = "", refused: str = "") -> Lease:
+        """As the port says; also raises Corrupt, once, for a stored login that was damaged."""
+        slot = self.slot(provider)
+        spent = self._refused_token(provider, refused) if refused else ""
+        for _ in range(_TRIES):
+            token = slot.token(spent)
+            granted = self._granted(slot, token, who, run_id)
+            self._recorder.granted(granted)
+            # The ledger may have kept us waiting for longer than the token had left.
+            if self._clock.now_ns() < granted.expires_at:
+                return _lease(slot, token, granted)
+        raise Unavailable(
+            f"the ledger takes so long that the tokens of {provider} are over before they can be handed out",
+            fix="see `steersman status`: is the core busy, or the disk?",
+        )
+
+    def status(self) -> list[ProviderStatus]:
+        """Return every declared provider; asks no provider, and needs no key."""
+        counts, now_ns = self._counts.read(), self._clock.now_ns()
+        return [standing(slot, counts.get(name, (0, 0)), now_ns) for name, slot in self._slots.items()]
+
+    def slot(self, provider: str) -> Slot:
+        """Return the login called `provider`.
+
+        Raises:
+            Misconfigured: it is not declared.
+        """
+        found = self._slots.get(provider)
+        if found is None:
+            near = difflib.get_close_matches(provider, self._slots, n=1)
+            declared = f"declared: {', '.join(self._slots)}" if self._slots else "none is declared"
+            raise Misconfigured(
+                f"there is no provider {provider!r}; {declared}",
+                fix=f"did you mean {near[0]!r}?" if near else f"add [provider.{provider}] to steersman.toml",
+            )
+        return found
+
+    def around(self, provider: str) -> Surroundings:
+        """Return what a login's flows are made with."""
+        return Surroundings(name=provider, root=self._root, clock=self._clock)
+
+    def paste(self, provider: str, secret: str) -> None:
+        """Store what a person typed in as the login. Raises as `Slot.paste`."""
+        self.slot(provider).paste(secret)
+
+    def logged_in(self, provider: str, fetched: Fetched, asked: Instant, *, flow: str) -> None:
+        """Store what a person's login brought."""
+        self.slot(provider).logged_in(fetched, asked, flow=flow)
+
+    def logout(self, provider: str) -> bool:
+        """Delete a login; whether its provider was told and agreed."""
+        return self.slot(provider).forget()
+
+    def rotate(self, *, to: PlaceKind | None = None) -> KeyRotated:
+        """Seal every login under a new key and record it. Raises as `rotation.rotate`."""
+        done = rotate(self._state, self._keychain, self._clock, to=to)
+        self._recorder.say_about_keys(KEY_ROTATED, done)
+        return done
+
+    def key_place(self) -> KeyPlace:
+        """Return where the keys are, or would be made."""
+        return self._keychain.places.describe()
+
+    def close(self) -> None:
+        """Nothing is held open between two leases."""
+
+    def _refused_token(self, provider: str, lease_id: str) -> str:
+        granted = self._recorder.lease(lease_id)
+        if granted is None or granted.provider != provider:
+            raise Misconfigured(
+                f"{provider} was never leased under the id {lease_id[:40]!r}",
+                fix="report the lease_id of the lease that was refused",
+            )
+        return granted.token_id
+
+    def _granted(self, slot: Slot, token: Token, who: str, run_id: str) -> LeaseGranted:
+        now_ns = self._clock.now_ns()
+        life_s = min(slot.left_s(token), slot.settings.lease_s)
+        return LeaseGranted(
+            lease_id=secrets.token_hex(16),
+            provider=slot.name,
+            token_id=token.token_id,
+            who=who,
+            run_id=run_id,
+            expires_at=now_ns + int(life_s * 1e9),
+            at=now_ns,
+        )
+
+    def _made(self, name: str, settings: ProviderSettings) -> Slot:
+        kind = kind_named(settings.kind)
+        provider = kind.make(self.around(name), settings)
+        store = Store(self._state, name, self._keychain, self._clock)
+        refresher = Refresher(
+            name,
+            provider=provider,
+            store=store,
+            keychain=self._keychain,
+            recorder=self._recorder,
+            clock=self._clock,
+            dice=random.Random(),
+        )
+        return Slot(
+            name,
+            settings,
+            kind,
+            provider=provider,
+            store=store,
+            refresher=refresher,
+            recorder=self._recorder,
+            clock=self._clock,
+        )
+
+
+def _lease(slot: Slot, token: Token, granted: LeaseGranted) -> Lease:
+    return Lease(
+        lease_id=granted.lease_id,
+        provider=slot.name,
+        secret=token.secret,
+        header=slot.provider.header,
+        scheme=slot.provider.scheme,
+        fields=token.fields,
+        expires_at=granted.expires_at,
+    )
+
+
+def create(*, root: Path, state: Path, providers: dict[str, ProviderSettings], ledger: Ledger, clock: Clock) -> Broker:
+    """Return the broker of a workspace; any process may have one, and all share what is stored below `state`.
+
+    Args:
+        root: the workspace's folder, which references and commands are relative to.
+        state: folder of the shared services (`Workspace.services`); made with mode 0700.
+    """
+    return Broker(root=root, state=state, providers=providers, ledger=ledger, clock=clock)

@@ -1,0 +1,193 @@
+"""One login: its token while it is good, a new one when it is not; one process at a time asks the provider."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+import msgspec
+
+from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Corrupt, Misconfigured, Rejected, Unavailable
+from steersman.services.credentials.freshness import age_s, judge, left_s
+from steersman.services.credentials.instant import Instant, instant
+from steersman.services.credentials.lock import held
+from steersman.services.credentials.provider import (
+    Fetched,
+    Kind,
+    Login,
+    NoAnswer,
+    Provider,
+    ProviderSettings,
+    Token,
+)
+from steersman.services.credentials.recorder import Recorder
+from steersman.services.credentials.refresh import Refresher
+from steersman.services.credentials.store import Health, Store
+from steersman.services.events import LOGGED_IN, LOGGED_OUT, TOKEN_FAILED, LoggedIn, LoggedOut, TokenFailed
+
+_PATIENCE_S = 30.0
+
+
+class Slot:
+    """A declared login and everything about it. Safe for many threads and processes."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: ProviderSettings,
+        kind: Kind,
+        *,
+        provider: Provider,
+        store: Store,
+        refresher: Refresher,
+        recorder: Recorder,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.kind = kind
+        self.provider = provider
+        self._store = store
+        self._refresher = refresher
+        self._recorder = recorder
+        self._clock = clock
+
+    def token(self, refused: str = "") -> Token:
+        """Return a token that may be handed out now.
+
+        Args:
+            refused: id of a token that the provider's API just refused; another is fetched, once for all who say so.
+
+        Raises:
+            Rejected, Unavailable, Misconfigured: as `Credentials.lease` says.
+            Corrupt: what was stored is damaged; it lies in quarantine, and a person must log in.
+        """
+        if self.provider.static:
+            return self._static(refused)
+        token = self._read().token
+        if token is None:
+            return self._fetched("first", refused)
+        if token.token_id == refused:
+            return self._fetched("refused", refused)
+        state = judge(token, self._age(token))
+        if state == "over":
+            return self._fetched("expired", refused)
+        return token if state == "fresh" else self._renewed(token)
+
+    def left_s(self, token: Token) -> float:
+        """Return the seconds for which `token` may still be handed out."""
+        return left_s(token, self._age(token))
+
+    def health(self) -> Health:
+        return self._store.health()
+
+    @property
+    def stored(self) -> bool:
+        """Whether anything is stored; looks into nothing."""
+        return self._store.path.exists()
+
+    def paste(self, secret: str) -> None:
+        """Store what a person typed in as the login.
+
+        Raises:
+            Misconfigured: this kind takes nothing, or takes it from a reference.
+        """
+        login = self.provider.pasted(secret)
+        with self._lock():
+            self._set_aside_unreadable()
+            self._store.write(msgspec.structs.replace(login, logged_in_at=self._clock.now_ns()))
+            self._logged_in("paste", "")
+
+    def logged_in(self, fetched: Fetched, asked: Instant, *, flow: str) -> None:
+        """Store what a person's login brought; `asked` is when the provider was asked for the tokens."""
+        with self._lock():
+            self._set_aside_unreadable()
+            self._refresher.keep(Login(logged_in_at=self._clock.now_ns()), fetched, asked)
+            self._logged_in(flow, fetched.scopes)
+
+    def forget(self) -> bool:
+        """Delete the login and tell the provider; whether the provider was told and agreed."""
+        with self._lock():
+            try:
+                revoked = self.provider.revoke(self._store.read())
+            except (NoAnswer, Corrupt, Misconfigured):
+                # Deleting here must not depend on anybody else.
+                revoked = False
+            self._store.delete()
+            out = LoggedOut(provider=self.name, revoked=revoked, at=self._clock.now_ns())
+            self._recorder.say(LOGGED_OUT, self.name, out, actor="person:cli")
+        return revoked
+
+    def _static(self, refused: str) -> Token:
+        login = self._read()
+        with self._lock():
+            return self._refresher.look(login, refused)
+
+    def _renewed(self, token: Token) -> Token:
+        """Return a new token if this process is the one to fetch it and can; the one that is still good otherwise."""
+        try:
+            with self._lock(timeout_s=0.0):
+                found = self._read_locked()
+                now = found.token
+                if now is not None and judge(now, self._age(now)) == "fresh":
+                    return now
+                return self._refresher.refresh(found, "due")
+        except (Unavailable, Rejected, Misconfigured):
+            # Somebody else fetches it, or the provider fails: recorded where it happened, and no reason to stop work.
+            return token
+
+    def _fetched(self, why: str, refused: str) -> Token:
+        """Return a new token, or the one that another process fetched while this one waited."""
+        with self._lock():
+            login = self._read_locked()
+            token = login.token
+            if token is not None and token.token_id != refused and judge(token, self._age(token)) != "over":
+                return token
+            return self._refresher.refresh(login, why)
+
+    def _age(self, token: Token) -> float:
+        now = instant(self._clock)
+        return age_s(token, now_ns=now.now_ns, elapsed_ns=now.elapsed_ns, boot=now.boot)
+
+    def _lock(self, *, timeout_s: float | None = None) -> AbstractContextManager[None]:
+        longest = 2 * self.settings.timeout_s + _PATIENCE_S if timeout_s is None else timeout_s
+        return held(self._store.lock_path, clock=self._clock, timeout_s=longest)
+
+    def _read(self) -> Login:
+        try:
+            return self._store.read()
+        except Corrupt:
+            with self._lock():
+                return self._read_locked()
+
+    def _read_locked(self) -> Login:
+        """Return the stored login; a damaged one is moved to quarantine first, recorded, and raised if it is missed."""
+        try:
+            return self._store.read()
+        except Corrupt as exc:
+            kept = self._store.set_aside()
+            problem = f"{exc.message}; it was moved to {kept.parent.name}/{kept.name}"
+            failed = TokenFailed(
+                provider=self.name, problem=problem, status=None, retry_at=None, at=self._clock.now_ns()
+            )
+            self._recorder.say(TOKEN_FAILED, self.name, failed)
+            if self.needs_person:
+                raise Corrupt(problem, fix=exc.fix) from exc
+            return Login()
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether only a person can make this login."""
+        return bool(self.kind.flows) and not (self.kind.seed and getattr(self.settings, self.kind.seed))
+
+    def _set_aside_unreadable(self) -> None:
+        try:
+            self._store.read()
+        except (Corrupt, Misconfigured):
+            self._store.set_aside()
+
+    def _logged_in(self, flow: str, scopes: str) -> None:
+        now_ns = self._clock.now_ns()
+        self._store.note(Health())
+        data = LoggedIn(provider=self.name, flow=flow, scopes=scopes, at=now_ns)
+        self._recorder.say(LOGGED_IN, self.name, data, actor="person:cli")

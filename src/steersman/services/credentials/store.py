@@ -1,0 +1,158 @@
+"""Where logins lie: one sealed file for each, replaced whole, and beside it what may be known without a key."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import msgspec
+
+from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Corrupt, Misconfigured
+from steersman.services.credentials import files, sealing
+from steersman.services.credentials.keychain import Keychain
+from steersman.services.credentials.keys import Ring
+from steersman.services.credentials.provider import Login
+
+
+class Broken(msgspec.Struct, frozen=True, kw_only=True):
+    """A login that only a person can mend; holds until what it depends on has another `fingerprint`.
+
+    `recorded`: whether the ledger holds it.
+    """
+
+    error: str
+    message: str
+    fix: str
+    fingerprint: str
+    recorded: bool = False
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How a login is doing, without anything secret; shared by all processes.
+
+    Attributes:
+        failures: in a row; `retry_at`, `retry_elapsed_ns`, `boot`: when to ask again, on both clocks.
+        refusals: tokens in a row that the provider's API refused before they were over.
+    """
+
+    failures: int = 0
+    problem: str = ""
+    retry_at: int = 0
+    retry_elapsed_ns: int = 0
+    boot: str = ""
+    refusals: int = 0
+    broken: Broken | None = None
+    token_id: str = ""
+    expires_at: int | None = None
+    refreshed_at: int | None = None
+    note: str = ""
+
+
+class Store:
+    """The stored side of one login. Reading is cheap: the file is opened only after it was replaced."""
+
+    def __init__(self, state: Path, name: str, keychain: Keychain, clock: Clock) -> None:
+        self._folder = state / "logins"
+        self._name = name
+        self._keychain = keychain
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._seen: tuple[int, int, int] | None = None
+        self._login = Login()
+        self.quarantine = state / "quarantine"
+
+    @property
+    def path(self) -> Path:
+        """The sealed file."""
+        return self._folder / f"{self._name}.sealed"
+
+    @property
+    def lock_path(self) -> Path:
+        """What is locked while anything here changes."""
+        return files.private_folder(self._folder) / f"{self._name}.lock"
+
+    def read(self) -> Login:
+        """Return the login; an empty one if nothing is stored.
+
+        Raises:
+            Corrupt: the file is damaged.
+            Misconfigured: its key is not at hand.
+            Unavailable: the keyring does not answer.
+        """
+        with self._mutex:
+            try:
+                found = self.path.stat()
+            except FileNotFoundError:
+                self._seen, self._login = None, Login()
+                return self._login
+            mark = (found.st_ino, found.st_mtime_ns, found.st_size)
+            if mark != self._seen:
+                self._login = self._open()
+                self._seen = mark
+            return self._login
+
+    def write(self, login: Login) -> None:
+        """Seal and store a login; when this returns, it survives a power cut. Call with the lock held."""
+        raw = sealing.seal(login, self._name, self._keychain.fresh())
+        files.private_folder(self._folder)
+        files.write(self.path, raw)
+        with self._mutex:
+            self._seen = None
+
+    def reseal(self, ring: Ring) -> bool:
+        """Seal what is stored under the ring's current key; whether there was anything to do. Call with the lock held.
+
+        Raises:
+            Corrupt: the file is damaged.
+            Misconfigured: its key is not in the ring.
+        """
+        try:
+            raw = self.path.read_bytes()
+        except FileNotFoundError:
+            return False
+        if sealing.read_header(raw, self._name, place=str(self.path)).key == ring.current.id:
+            return False
+        login = sealing.unseal(raw, self._name, ring, place=str(self.path))
+        files.write(self.path, sealing.seal(login, self._name, ring))
+        with self._mutex:
+            self._seen = None
+        return True
+
+    def delete(self) -> None:
+        """Remove the login and what is known about it. Call with the lock held."""
+        for path in (self.path, self._health_path):
+            path.unlink(missing_ok=True)
+        if self._folder.is_dir():
+            files.sync_folder(self._folder)
+
+    def set_aside(self) -> Path:
+        """Move a file that does not open into quarantine and return where it lies. Call with the lock held."""
+        kept = files.private_folder(self.quarantine) / f"{self._name}.{self._clock.now_ns()}.sealed"
+        self.path.replace(kept)
+        files.sync_folder(self._folder)
+        return kept
+
+    def health(self) -> Health:
+        """Return how the login is doing; a damaged note of that reads as none, for it can be found out again."""
+        try:
+            return msgspec.json.decode(self._health_path.read_bytes(), type=Health)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return Health()
+
+    def note(self, health: Health) -> None:
+        """Store how the login is doing. Call with the lock held."""
+        files.private_folder(self._folder)
+        files.write(self._health_path, msgspec.json.encode(health), durable=False)
+
+    @property
+    def _health_path(self) -> Path:
+        return self._folder / f"{self._name}.json"
+
+    def _open(self) -> Login:
+        raw = self.path.read_bytes()
+        try:
+            return sealing.unseal(raw, self._name, self._keychain.ring(), place=str(self.path))
+        except (Misconfigured, Corrupt):
+            # The keys, or the file, may have been changed since they were read.
+            return sealing.unseal(self.path.read_bytes(), self._name, self._keychain.fresh(), place=str(self.path))
