@@ -89,7 +89,7 @@ def answered(value: object) -> bytes:
 
 def refused(error: SteersmanError) -> bytes:
     """Return the line that carries a refusal, with its family and its fix."""
-    family = next(name for name, kind in FAMILIES.items() if type(error) is kind or kind is SteersmanError)
+    family = next(kind.__name__ for kind in type(error).__mro__ if kind.__name__ in FAMILIES)
     return _encode({"error": family, "message": error.message, "fix": error.fix}) + b"\n"
 
 

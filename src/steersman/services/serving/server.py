@@ -126,7 +126,8 @@ class Server:
             for key, _ in self._selector.select(self._patience_s()):
                 if key.fileobj is self._claim.listener:
                     self._accept()
-                elif key.fd != self._wake_read:
+                elif key.fd in self._asking and self._asking[key.fd].link is key.fileobj:
+                    # Not if it was dropped for another one a moment ago, in this very round.
                     self._receive(self._asking[key.fd])
             self._drop_overdue()
         for asking in tuple(self._asking.values()):
