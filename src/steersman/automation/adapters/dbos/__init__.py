@@ -1,4 +1,4 @@
-"""DBOS on PostgreSQL: the same engine for several workers."""
+"""DBOS on PostgreSQL: the embedded engine's work shared out among worker processes."""
 
 from steersman.automation.adapters.dbos.engine import DbosEngine, create
 

@@ -1,0 +1,44 @@
+"""One of several desks follows the schedules: whoever holds a lock that PostgreSQL frees when its holder is gone."""
+
+from __future__ import annotations
+
+import contextlib
+
+import psycopg
+
+from steersman.automation.adapters.dbos.database import connect, lock_key
+from steersman.kernel.errors import Unavailable
+
+
+class Lead:
+    """The claim of one process to the schedules of an application. Used by one thread at a time.
+
+    Between the loss of a connection and its discovery two may believe that they lead. Harmless: a start has one id.
+    """
+
+    def __init__(self, where: str, *, schema: str, app: str, name: str) -> None:
+        self._where = where
+        self._key = lock_key(schema, app)
+        self._name = name
+        self._connection: psycopg.Connection | None = None
+        self.held = False
+
+    def claim(self) -> bool:
+        """Take the lead if it is free, see that it is still ours if we have it, and say whether we lead now."""
+        try:
+            if self._connection is None:
+                self._connection = connect(self._where, name=self._name)
+            query = "SELECT true" if self.held else "SELECT pg_try_advisory_lock(%s)"
+            row = self._connection.execute(query, None if self.held else [self._key]).fetchone()
+            self.held = bool(row and row[0])
+        except (Unavailable, psycopg.Error):
+            self.release()
+        return self.held
+
+    def release(self) -> None:
+        """Give the lead up; a second call does nothing."""
+        self.held = False
+        if self._connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                self._connection.close()
+            self._connection = None

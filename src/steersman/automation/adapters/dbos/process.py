@@ -1,0 +1,23 @@
+"""DBOS is one per process: which of our engines has it now."""
+
+from __future__ import annotations
+
+from steersman.kernel.errors import Conflict
+
+_holder: list[str] = []
+
+
+def hold(engine: str) -> None:
+    """Claim DBOS for an engine of this process.
+
+    Raises:
+        Conflict: another engine of this process holds it.
+    """
+    if _holder:
+        raise Conflict(f"this process already runs an {_holder[0]} engine", fix="close it first")
+    _holder.append(engine)
+
+
+def let_go() -> None:
+    """Give DBOS back."""
+    _holder.clear()

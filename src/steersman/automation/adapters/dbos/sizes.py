@@ -1,0 +1,29 @@
+"""How much something holds on disk, counted and in words."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return the disk space of all files below `folder` (blocks taken, not lengths); 0 if there is no such folder."""
+    total = 0
+    waiting = [str(folder)]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # cleared away while we looked
+    return total
+
+
+def spoken_bytes(count: int) -> str:
+    """Return a size in words: `812 kB`, `1.4 MB`, `2.0 GB` (powers of 1000)."""
+    if count < 1_000_000:
+        return f"{count / 1000:.0f} kB"
+    return f"{count / 1e6:.1f} MB" if count < 1_000_000_000 else f"{count / 1e9:.1f} GB"
