@@ -124,7 +124,10 @@ class DataPulled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DataServed(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody was given stored data, as `state` says (fresh, stale, stale_on_error): so savings are measured."""
+    """Somebody was given stored data, as `state` says (fresh, stale, stale_on_error): so savings are measured.
+
+    The first time is told at once; the times after it together, `count` of them, with the age and instant of the last.
+    """
 
     pull: str
     key: str
@@ -135,6 +138,7 @@ class DataServed(msgspec.Struct, frozen=True, kw_only=True):
     who: str
     run_id: str
     at: int
+    count: int = 1
 
 
 class DataRefused(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +151,8 @@ class DataRefused(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: str
     schema_version: str
     at: int
+    upstream_calls: int = 1
+    upstream_bytes: int = 0
 
 
 class PullFailed(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,245 @@
+"""The pulls: who asks is served from what is there, waits for the one flight there is, or makes it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from steersman.kernel.clock import Clock, utc
+from steersman.kernel.errors import Rejected, Unavailable
+from steersman.ledger import Ledger
+from steersman.services.ports import Credentials, Pulled, PullState, PullStatus
+from steersman.services.pulls.asking import Asked, resolve
+from steersman.services.pulls.fetching import Fetching
+from steersman.services.pulls.flight import Flights, Reason
+from steersman.services.pulls.frames import MEMORY, Frames
+from steersman.services.pulls.freshness import Step, Terms, decide, may_stand_in
+from steersman.services.pulls.locks import FileLocks, Held
+from steersman.services.pulls.model import AD_HOC, Pull
+from steersman.services.pulls.quarantine import Quarantine
+from steersman.services.pulls.rates import Rates
+from steersman.services.pulls.recording import Recorder
+from steersman.services.pulls.records import Record, Records, Trouble
+from steersman.services.pulls.settings import PullSettings
+from steersman.services.pulls.standing import Standing
+
+_CHECKING_S: Final = 130.0
+_FORGET_NS: Final = 60 * 86_400 * 1_000_000_000
+_MOST_BEHIND: Final = 16
+
+
+class Puller:
+    """The port `Pulls`, on files and locks: any number of threads and processes of one workspace may have one each."""
+
+    def __init__(
+        self,
+        root: Path,
+        state: Path,
+        settings: PullSettings,
+        credentials: Credentials,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        memory: Path | None = MEMORY,
+    ) -> None:
+        """See `create`; `memory` is where the frames' folder is made, None: never in memory."""
+        home = state / "pulls"
+        self._settings, self._clock = settings, clock
+        self._locks = FileLocks(home / "locks")
+        self._records = Records(home / "keys")
+        self._frames = Frames(state, settings.cache, self._locks, clock, memory=memory)
+        self._recorder = Recorder(ledger, clock)
+        rates = Rates(home / "rates", self._locks)
+        self._fetching = Fetching(root, home, credentials, rates, clock)
+        quarantine = Quarantine(state / "quarantine", clock)
+        self._flights = Flights(self._records, self._frames, quarantine, self._fetching, self._recorder, clock)
+        self._standing = Standing(settings, self._records, self._frames, self._recorder, ledger)
+        self._behind: set[threading.Thread] = set()
+        self._guard = threading.Lock()
+        self._is_closed = False
+
+    def pull(
+        self,
+        what: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        max_age_s: float | None = None,
+        who: str,
+        run_id: str = "",
+    ) -> Pulled:
+        """See `Pulls.pull`. One that is stale but within policy is refreshed behind the answer, by a thread that
+        `close` (and the end of the process) waits for."""
+        asked = resolve(what, params or {}, self._settings)
+        ask = _Ask(asked, max_age_s, who, run_id, self._clock.now_ns())
+        record = self._standing_record(asked)
+        step = self._step(ask, record)
+        if step == "stale":
+            self._refresh_behind(ask)
+        if step in ("fresh", "stale", "stale_on_error"):
+            return self._serve(ask, record, step)
+        if step == "refuse" and record.trouble:
+            raise _as_error(ask, record.trouble)
+        return self._fly_or_wait(ask, record)
+
+    def status(self) -> list[PullStatus]:
+        """See `Pulls.status`."""
+        return self._standing.all()
+
+    def close(self) -> None:
+        """Wait for refreshes behind, tell what was counted, close connections. A second call does nothing."""
+        with self._guard:
+            self._is_closed, behind = True, list(self._behind)
+        for thread in behind:
+            thread.join()
+        self._recorder.close()
+        self._fetching.close()
+        for key in self._records.forget_before(self._clock.now_ns() - _FORGET_NS):
+            self._locks.forget(key)
+
+    def _standing_record(self, asked: Asked) -> Record:
+        """Return what is remembered, with a file that is whole, or without one."""
+        record = self._records.load(asked.key) or Record(key=asked.key, pull=asked.pull.name, source=asked.source)
+        if not record.path:
+            return record
+        problem, now = self._frames.check(record)
+        if not problem and now == record.stamp:
+            return record
+        with self._hold(asked):
+            # Somebody may have noticed, and pulled again, since.
+            record = self._records.load(asked.key) or record
+            problem, now = self._frames.check(record) if record.path else ("", record.stamp)
+            if problem:
+                return self._flights.lost(record, problem)
+            if now != record.stamp:
+                record = msgspec.structs.replace(record, stamp=now)
+                self._records.store(record)
+            return record
+
+    def _step(self, ask: _Ask, record: Record) -> Step:
+        now, trouble = self._clock.now_ns(), record.trouble
+        # Who wants it new in any case may ask although we are pausing, but not although upstream told us to wait.
+        must_wait = trouble is not None and now < trouble.retry_at and (trouble.told or ask.max_age_s != 0)
+        return decide(record.age_s(now), ask.terms(record), must_wait=must_wait)
+
+    def _serve(self, ask: _Ask, record: Record, state: PullState) -> Pulled:
+        given = self._given(record, state)
+        self._frames.used(record.path)
+        self._recorder.served(given, who=ask.who, run_id=ask.run_id)
+        return given
+
+    def _given(self, record: Record, state: PullState) -> Pulled:
+        if record.receipt is None:
+            raise Unavailable(f"{record.key} lost its receipt", fix="ask again")
+        return Pulled(
+            key=record.key,
+            pull=record.pull,
+            path=record.path,
+            frame=record.frame,
+            state=state,
+            age_s=max(0.0, record.age_s(self._clock.now_ns()) or 0.0),
+            receipt=record.receipt,
+        )
+
+    def _fly_or_wait(self, ask: _Ask, seen: Record) -> Pulled:
+        """Make the flight, or wait for the one that is under way and take its answer, whatever it is."""
+        held: Held | None = self._locks.take(ask.asked.key)
+        if held is None:
+            self._records.queue(ask.asked.key)
+            held = self._hold(ask.asked)
+        with held:
+            record = self._records.load(seen.key) or seen
+            # Who wants it new in any case is answered by a flight that began after the question, not by any that ended.
+            landed = record.flight_began_at >= ask.asked_at if ask.max_age_s == 0 else record.flight != seen.flight
+            if landed and (record.path or record.trouble):
+                return self._answer(ask, record)
+            record, unchanged = self._flights.fly(ask.asked, record, ask.terms(record), ask.reason(record))
+            if record.trouble:
+                return self._answer(ask, record)
+            self._frames.used(record.path)
+            return self._given(record, "revalidated" if unchanged else "pulled")
+
+    def _answer(self, ask: _Ask, record: Record) -> Pulled:
+        """Return what a flight that has ended means for `ask`."""
+        if record.trouble is None:
+            return self._serve(ask, record, "fresh")
+        if may_stand_in(record.age_s(self._clock.now_ns()), ask.terms(record)):
+            return self._serve(ask, record, "stale_on_error")
+        raise _as_error(ask, record.trouble)
+
+    def _hold(self, asked: Asked) -> Held:
+        pull = asked.pull
+        longest_s = (pull.timeout_s * 2 + 15.0) * (pull.retries + 1) + _CHECKING_S
+        held = self._locks.take(asked.key, wait_s=longest_s)
+        if held is None:
+            raise Unavailable(
+                f"pull {pull.name}: somebody else has been asking for {longest_s:.0f} s and does not come back",
+                fix="end the process that hangs; `steersman pull --status` names the pull",
+            )
+        return held
+
+    def _refresh_behind(self, ask: _Ask) -> None:
+        """Refresh in a thread, if nobody in any process does so already."""
+        with self._guard:
+            if self._is_closed or len(self._behind) >= _MOST_BEHIND:
+                return
+            held = self._locks.take(ask.asked.key)
+            if held is None:
+                return
+            # Not a daemon: a process that ends soon waits for the answer it has asked for.
+            thread = threading.Thread(target=self._refresh, args=(ask, held), name=f"refresh {ask.asked.key}")
+            self._behind.add(thread)
+        thread.start()
+
+    def _refresh(self, ask: _Ask, held: Held) -> None:
+        try:
+            with held:
+                record = self._records.load(ask.asked.key)
+                if record is not None and self._step(ask, record) in ("stale", "ask"):
+                    self._flights.fly(ask.asked, record, ask.terms(record), ask.reason(record, behind=True))
+        finally:
+            with self._guard:
+                self._behind.discard(threading.current_thread())
+
+
+class _Ask:
+    """One call of `pull`."""
+
+    def __init__(self, asked: Asked, max_age_s: float | None, who: str, run_id: str, asked_at: int) -> None:
+        self.asked, self.max_age_s, self.who, self.run_id, self.asked_at = asked, max_age_s, who, run_id, asked_at
+
+    def terms(self, record: Record) -> Terms:
+        """Return how long the data of `record` is good: as declared, or as its own headers say (`http_cache`)."""
+        pull: Pull = self.asked.pull
+        http = record.http
+        if http is None or not pull.http_cache:
+            http_ttl, keep, stale = pull.ttl_s, True, True
+        else:
+            http_ttl = pull.ttl_s if http.lifetime_s is None else http.lifetime_s
+            keep, stale = http.may_store, http.may_be_stale
+        return Terms(
+            ttl_s=http_ttl if keep else 0.0,
+            stale_while_revalidate_s=pull.stale_while_revalidate_s if keep and stale else 0.0,
+            stale_if_error_s=pull.stale_if_error_s if keep and stale else 0.0,
+            max_age_s=self.max_age_s,
+        )
+
+    def reason(self, record: Record, *, behind: bool = False) -> Reason:
+        """Return why upstream is asked."""
+        why = "revalidate" if behind else "expired" if record.path else "cold"
+        if self.max_age_s == 0:
+            why = "forced"
+        elif self.asked.pull.name == AD_HOC and not record.path:
+            why = "ad_hoc"
+        return Reason(why=why, who=self.who, run_id=self.run_id)
+
+
+def _as_error(ask: _Ask, trouble: Trouble) -> Rejected | Unavailable:
+    name = ask.asked.pull.name
+    if trouble.family == "Rejected":
+        return Rejected(f"pull {name}: {trouble.problem}", fix=trouble.fix)
+    again = f"{utc(trouble.retry_at):%H:%M:%S} UTC"
+    return Unavailable(f"pull {name}: {ask.asked.source}: {trouble.problem}; asked again from {again}", fix=trouble.fix)

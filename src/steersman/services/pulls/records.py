@@ -1,0 +1,139 @@
+"""What is remembered of each key: one small JSON file, replaced whole; one that cannot be read is as good as none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from steersman.services.ports import Frame, Receipt
+from steersman.services.pulls.http_rules import HttpTerms
+
+Family = Literal["", "Unavailable", "Rejected"]
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    """What the system says of a file: any write, and any change of its mode or name, moves `changed_ns`, and no program
+    can set that back."""
+
+    size: int
+    modified_ns: int
+    changed_ns: int
+    inode: int
+    boot: str
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """How the latest flight failed; the same for everybody who waited for it.
+
+    Attributes:
+        failures: flights in a row that failed. `retry_at`: ns; nobody asks before. `told`: by upstream itself.
+    """
+
+    failures: int
+    problem: str
+    fix: str
+    family: Family
+    retry_at: int
+    told: bool
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One key.
+
+    Attributes:
+        path: the data's file; empty: none. `stamp` as it was when written and checked.
+        body_hash: sha256 of what came, before it became a table: the same again is not checked again.
+        checked_at: ns since 1970 UTC when upstream last said so; None: never.
+        flight: how many flights ended; `flight_began_at` (ns) of the latest.
+        waiters: how many had queued up by the end of the latest flight, since the beginning.
+    """
+
+    key: str
+    pull: str
+    source: str
+    path: str = ""
+    frame: Frame = "arrow"
+    stamp: Stamp | None = None
+    receipt: Receipt | None = None
+    body_hash: str = ""
+    headers: dict[str, str] = {}
+    http: HttpTerms | None = None
+    checked_at: int | None = None
+    flight: int = 0
+    flight_began_at: int = 0
+    waiters: int = 0
+    trouble: Trouble | None = None
+
+    def age_s(self, now_ns: int) -> float | None:
+        """Return how old the data is; None without any."""
+        if not self.path or self.checked_at is None:
+            return None
+        return (now_ns - self.checked_at) / 1e9 + (self.http.age_s if self.http else 0.0)
+
+
+class Records:
+    """The records of one workspace, below `folder`. Written only under the lock of the key."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def load(self, key: str) -> Record | None:
+        """Return what is remembered of `key`."""
+        return self._read(self._path(key))
+
+    def store(self, record: Record) -> None:
+        """Replace what is remembered. After a power cut it may be gone: then the data is pulled again."""
+        path = self._path(record.key)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_bytes(msgspec.json.encode(record))
+        temporary.replace(path)
+
+    def all(self) -> Iterator[Record]:
+        """Yield every record."""
+        for path in sorted(self._folder.glob("*.json")):
+            if (record := self._read(path)) is not None:
+                yield record
+
+    def queue(self, key: str) -> None:
+        """Note that one more waits for the flight of `key`."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self._queue(key), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, b".")
+        finally:
+            os.close(descriptor)
+
+    def queued(self, key: str) -> int:
+        """Return how many have waited for flights of `key` since the beginning."""
+        with contextlib.suppress(FileNotFoundError):
+            return self._queue(key).stat().st_size
+        return 0
+
+    def forget_before(self, at_ns: int) -> list[str]:
+        """Remove records that nobody has written since `at_ns`; return their keys."""
+        gone = []
+        for path in self._folder.glob("*.json"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime_ns < at_ns:
+                    path.unlink()
+                    self._queue(path.stem).unlink(missing_ok=True)
+                    gone.append(path.stem)
+        return gone
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.json"
+
+    def _queue(self, key: str) -> Path:
+        return self._folder / f"{key}.queue"
+
+    def _read(self, path: Path) -> Record | None:
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Record)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
