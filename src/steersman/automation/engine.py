@@ -11,6 +11,7 @@ from pathlib import Path
 
 from steersman import __version__
 from steersman.automation.conductor import Conductor, Limits
+from steersman.automation.handled import Handled
 from steersman.automation.model.cycle import requests
 from steersman.automation.model.manifest import Automation, Manifest, plan_cycle
 from steersman.automation.model.outcome import Cause, Progress, RunOutcome, RunRequest
@@ -76,10 +77,7 @@ class BaseEngine(ABC):
         self.conductor.recorder.manifest_loaded(manifest)
         self._resume()
         if schedules:
-            self._scheduler = Scheduler(manifest, self._clock, partial(self.begin, "schedule"))
-            self._scheduler.start()
-            self._triggers = Triggers(manifest, self._ledger, self._on_event)
-            self._triggers.start()
+            self._follow(manifest)
 
     def begin(self, cause: Cause, roots: list[str], at: int, key: str = "schedule") -> None:
         names = plan_cycle(self.conductor.manifest, roots, dependants=True)
@@ -192,6 +190,19 @@ class BaseEngine(ABC):
             self._running.pop(request.run_id, None)
 
     # -- cycles --------------------------------------------------------------------------------------------------
+
+    def _follow(self, manifest: Manifest) -> None:
+        """Start what is due by the clock and by events, from now on and as `catchup` says."""
+        self._scheduler = Scheduler(
+            manifest,
+            self._clock,
+            partial(self.begin, "schedule"),
+            handled=Handled(self._state / "runs" / ".schedule.json"),
+            on_missed=self.conductor.recorder.missed,
+        )
+        self._scheduler.start()
+        self._triggers = Triggers(manifest, self._ledger, self._on_event)
+        self._triggers.start()
 
     def _on_event(self, names: list[str], event: Event) -> None:
         self.begin("event", names, event.recorded_at, key=str(event.id))

@@ -56,13 +56,17 @@ class RunFinished(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunSkipped(msgspec.Struct, frozen=True, kw_only=True):
-    """A start that did not happen: overlap, a need that failed, disabled."""
+    """A start that did not happen, and why: overlap, a need that failed, its window, a blackout, nobody there.
+
+    `starts` is how many of them one event speaks of; `run_id` is empty where none was given.
+    """
 
     automation: str
     reason: str
     scheduled_at: int | None
     at: int
     run_id: str = ""
+    starts: int = 1
 
 
 class ManifestLoaded(msgspec.Struct, frozen=True, kw_only=True):

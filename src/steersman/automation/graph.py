@@ -37,9 +37,20 @@ def rows(manifest: Manifest) -> list[tuple[str, str, str]]:
 
 def when(automation: Automation) -> str:
     """Say in a few words what starts it, e.g. `*/15 * * * mon-fri America/New_York`."""
-    if automation.schedule is not None and automation.enabled:
-        return f"{automation.schedule} {automation.tz}"
-    return why_not(automation)
+    start = (
+        f"{automation.schedule} {automation.tz}" if automation.schedule and automation.enabled else why_not(automation)
+    )
+    return start + "".join(f"; {limit}" for limit in limits(automation))
+
+
+def limits(automation: Automation) -> list[str]:
+    """Return what else a start depends on, each in a few words."""
+    found = [f"within {automation.window.text}"] if automation.window is not None else []
+    found += [f"not on {', '.join(b.text for b in automation.blackout)}"] if automation.blackout else []
+    found += [f"holds {amount} {name}" for name, amount in automation.resources.items()]
+    found += ["a person approves"] if automation.approve else []
+    shared = (*automation.credentials, *automation.pulls)
+    return found + ([f"uses {', '.join(shared)}"] if shared else [])
 
 
 def columns(manifest: Manifest) -> list[list[str]]:

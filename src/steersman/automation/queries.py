@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from steersman.automation.model.manifest import Manifest
-from steersman.automation.model.schedule import next_start, why_not
+from steersman.automation.model.schedule import why_not
+from steersman.automation.model.upcoming import first_start
 from steersman.ledger.projections import Database
 
 _COLUMNS = (
@@ -162,7 +163,7 @@ def _summary(db: Database, manifest: Manifest, name: str, now_ns: int) -> Summar
         runs=len(ended),
         success_ratio=len(walls) / len(ended) if ended else None,
         p50_wall_s=walls[(len(walls) - 1) // 2] if walls else None,
-        next_start=next_start(automation, now_ns),
+        next_start=first_start(manifest, automation, now_ns),
         why_not=why_not(automation),
     )
 

@@ -20,7 +20,8 @@ from steersman.automation.events import (
 )
 from steersman.automation.model.manifest import Manifest
 from steersman.automation.model.outcome import RunOutcome, RunRequest, Status
-from steersman.kernel.clock import Clock
+from steersman.automation.scheduler import Missed
+from steersman.kernel.clock import Clock, iso
 from steersman.kernel.errors import Conflict, Unavailable
 from steersman.kernel.ids import stable_uuid
 from steersman.ledger import Ledger, NewEvent, new_event
@@ -63,6 +64,21 @@ class Recorder:
         stream = f"automation/{request.automation}"
         self._append(RUN_SKIPPED, event, request.run_id, 0, correlation=_correlation(request.cycle), stream=stream)
         return _skip_outcome(event)
+
+    def missed(self, missed: Missed) -> None:
+        """Record starts that nobody was there for and that will not be made up for."""
+        begin, end = iso(missed.first)[:16], iso(missed.last)[:16]
+        span = f"at {begin}Z" if missed.count == 1 else f"from {begin}Z to {end}Z"
+        starts = "1 start" if missed.count == 1 else f"{missed.count} starts"
+        event = RunSkipped(
+            automation=missed.automation,
+            reason=f"missed {starts} {span}: nothing watched the clock then",
+            scheduled_at=missed.last,
+            at=self._clock.now_ns(),
+            starts=missed.count,
+        )
+        name = missed.automation
+        self._append(RUN_SKIPPED, event, f"{name}/{missed.last}", 0, correlation=None, stream=f"automation/{name}")
 
     def manifest_loaded(self, manifest: Manifest) -> None:
         """Record the manifest in force, once per change."""

@@ -1,53 +1,86 @@
-"""Watches the clock and says which automations are due."""
+"""Watches the clock and says which automations are due, and what was missed while nobody watched."""
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
+from itertools import takewhile
 
-from steersman.automation.model.manifest import Manifest
-from steersman.automation.model.schedule import next_start
+import msgspec
+
+from steersman.automation.handled import Handled
+from steersman.automation.model.manifest import Automation, Manifest
+from steersman.automation.model.schedule import starts
 from steersman.kernel.clock import Clock
 
 OnDue = Callable[[list[str], int], None]
 """Takes the names due together and the instant (ns) they were due at."""
 
+
+class Missed(msgspec.Struct, frozen=True, kw_only=True):
+    """`count` starts of an automation, from `first` to `last` (ns), that will not be made up for."""
+
+    automation: str
+    count: int
+    first: int
+    last: int
+
+
+MAX_CAUGHT_UP = 100
+"""Starts that `catchup = "all"` makes up for at most; older ones are recorded as missed."""
 _LOOK_AGAIN_S = 5.0
-_JUMP_NS = 2_000_000_000
+_PUNCTUAL_NS = 120_000_000_000
+_FAR_NS = 86_400_000_000_000
 
 
 class Scheduler:
     """Calls `on_due` at each start of the manifest's schedules, names of the same instant together.
 
-    A machine that slept (or a clock set forward) over several starts of an automation makes up for one of them, late.
-    A clock set back does not repeat what was started.
+    Starts that came while nothing watched (the desk was down, the machine slept, the clock was set forward) are made up
+    for as `catchup` says; the rest go to `on_missed`. A clock set back does not repeat what was started, unless it goes
+    back by more than a day: then what was started in that future does not count.
     """
 
-    def __init__(self, manifest: Manifest, clock: Clock, on_due: OnDue) -> None:
-        self._manifest = manifest
+    def __init__(
+        self,
+        manifest: Manifest,
+        clock: Clock,
+        on_due: OnDue,
+        *,
+        handled: Handled | None = None,
+        on_missed: Callable[[Missed], None] = lambda _: None,
+    ) -> None:
+        self._automations = {a.name: a for a in manifest if a.schedule is not None and a.enabled}
         self._clock = clock
         self._on_due = on_due
+        self._on_missed = on_missed
+        self._handled = handled or Handled()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._next: dict[str, int] = {}
-        self._last: dict[str, int] = {}
-        self._seen = clock.now_ns()
-        self._plan(self._seen)
+        now = clock.now_ns()
+        for automation in self._automations.values():
+            through = self._handled.through(automation)
+            self._plan(automation, now if through is None else through)
+        self._handled.save()
 
     def tick(self) -> float:
         """Start what is due and return the seconds until it is worth looking again."""
         now = self._clock.now_ns()
-        if now < self._seen - _JUMP_NS:
-            self._plan(now)
-        self._seen = now
         due: dict[int, list[str]] = {}
-        for name, at in self._next.items():
-            if at <= now:
-                due.setdefault(at, []).append(name)
-        for at in sorted(due):
-            for name in due[at]:
-                self._advance(name, now)
-            self._on_due(due[at], at)
+        for name, at in list(self._next.items()):
+            automation = self._automations[name]
+            through = self._handled.through(automation) or now
+            if through > now + _FAR_NS:
+                self._plan(automation, now)
+            elif at <= now:
+                for start in self._taken(automation, through, now):
+                    due.setdefault(start, []).append(name)
+        for start in sorted(due):
+            self._on_due(due[start], start)
+        if due:
+            self._handled.save()
         soonest = min(self._next.values(), default=None)
         if soonest is None:
             return _LOOK_AGAIN_S
@@ -68,15 +101,36 @@ class Scheduler:
         while not self._stop.wait(self.tick()):
             pass
 
-    def _plan(self, now: int) -> None:
-        for automation in self._manifest:
-            self._next.pop(automation.name, None)
-            at = next_start(automation, max(now, self._last.get(automation.name, 0)))
-            if at is not None:
-                self._next[automation.name] = at
+    def _taken(self, automation: Automation, through: int, now: int) -> list[int]:
+        """Return the starts after `through` that happen now, as `catchup` says; the others are told as missed."""
+        keep: deque[int] = deque(maxlen=MAX_CAUGHT_UP)
+        count, first = 0, 0
+        for start in takewhile(lambda at: at <= now, starts(automation.schedule or "", automation.tz, through)):
+            first = first or start
+            count += 1
+            keep.append(start)
+        self._plan(automation, keep[-1] if keep else now)
+        taken = _chosen(automation, list(keep), now)
+        if count > len(taken):
+            missed = [at for at in keep if at not in taken]
+            last = missed[-1] if missed else first
+            self._on_missed(Missed(automation=automation.name, count=count - len(taken), first=first, last=last))
+        return taken
 
-    def _advance(self, name: str, now: int) -> None:
-        self._last[name] = self._next.pop(name)
-        at = next_start(self._manifest[name], now)
-        if at is not None:
-            self._next[name] = at
+    def _plan(self, automation: Automation, through: int) -> None:
+        self._handled.mark(automation, through)
+        at = next(starts(automation.schedule or "", automation.tz, through), None)
+        if at is None:
+            self._next.pop(automation.name, None)
+        else:
+            self._next[automation.name] = at
+
+
+def _chosen(automation: Automation, due: list[int], now: int) -> list[int]:
+    if automation.catchup == "all":
+        return due
+    latest = due[-1:]
+    if automation.catchup == "none":
+        # A busy machine is late by seconds; that is not a start that was missed.
+        return [at for at in latest if now - at <= _PUNCTUAL_NS]
+    return latest

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.builders_automation import an_automation
 
-from steersman.automation.model.schedule import check_cron, next_start, starts, upcoming, why_not
+from steersman.automation.model.schedule import check_cron, starts, why_not
 from steersman.kernel.clock import iso, to_ns
 
 NEW_YORK = "America/New_York"
@@ -49,7 +49,7 @@ def test_every_half_hour_follows_real_time_through_the_repeated_hour() -> None:
 
 def test_a_start_is_strictly_after_the_instant_asked_about() -> None:
     at = local("2026-06-01T09:00")
-    assert next_start(an_automation(schedule="0 9 * * *", tz=NEW_YORK), at) == local("2026-06-02T09:00")
+    assert next(starts("0 9 * * *", NEW_YORK, at)) == local("2026-06-02T09:00")
 
 
 @pytest.mark.parametrize(
@@ -71,22 +71,6 @@ def test_a_bad_schedule_is_explained(expression: str, says: str) -> None:
 
 def test_a_good_schedule_has_nothing_to_explain() -> None:
     assert check_cron("*/15 9-17 * * mon-fri") == ""
-
-
-def test_the_next_starts_of_all_come_in_order() -> None:
-    manifest = [
-        an_automation("hourly", schedule="0 * * * *"),
-        an_automation("daily", schedule="30 1 * * *"),
-        an_automation("off", schedule="* * * * *", enabled=False),
-        an_automation("by-hand"),
-    ]
-    got = upcoming(manifest, local("2026-06-01T00:00", "UTC"), 4)
-    assert [(s.automation, iso(s.at)[11:16]) for s in got] == [
-        ("hourly", "01:00"),
-        ("daily", "01:30"),
-        ("hourly", "02:00"),
-        ("hourly", "03:00"),
-    ]
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.builders_automation import an_automation
 
 from steersman.automation import Automation, Manifest
-from steersman.automation.scheduler import Scheduler
+from steersman.automation.handled import Handled
+from steersman.automation.scheduler import Missed, Scheduler
 from steersman.automation.triggers import Triggers, matches
 from steersman.kernel.clock import FakeClock, iso, to_ns
 from steersman.ledger.adapters.memory import create as memory_ledger
@@ -47,12 +50,12 @@ def test_those_due_at_the_same_instant_come_together() -> None:
     assert seen == [(["a", "b"], "12:05")]
 
 
-def test_a_machine_that_slept_makes_up_for_one_start() -> None:
+def test_a_machine_that_slept_makes_up_for_the_latest_start() -> None:
     clock, scheduler, seen = watched(an_automation(schedule="*/5 * * * *"))
     clock.advance(3600)
     scheduler.tick()
     scheduler.tick()
-    assert seen == [(["job"], "12:05")]
+    assert seen == [(["job"], "13:00")]
     clock.advance(300)
     scheduler.tick()
     assert seen[1:] == [(["job"], "13:05")]
@@ -70,6 +73,76 @@ def test_a_clock_set_back_repeats_nothing_and_loses_nothing() -> None:
     clock.advance(300)
     scheduler.tick()
     assert seen == [(["job"], "12:05"), (["job"], "12:10")]
+
+
+def a_desk_that_was_down(
+    path: Path, hours: float, *, then: Automation | None = None, **fields: Any
+) -> tuple[list[str], list[Missed]]:
+    """Watch for six minutes, be gone for `hours`, and return what the next desk starts and misses at once."""
+    clock, job = FakeClock(NOON), an_automation(schedule="*/5 * * * *", **fields)
+    first = Scheduler(Manifest([job]), clock, lambda names, at: None, handled=Handled(path))
+    clock.advance(360)
+    first.tick()
+    clock.advance(hours * 3600)
+    seen: list[str] = []
+    missed: list[Missed] = []
+    manifest = Manifest([then or job])
+    again = Scheduler(
+        manifest, clock, lambda n, at: seen.append(iso(at)[11:16]), handled=Handled(path), on_missed=missed.append
+    )
+    again.tick()
+    again.tick()
+    return seen, missed
+
+
+def test_a_desk_that_was_down_makes_up_for_the_latest_start_and_tells_the_others(tmp_path: Path) -> None:
+    seen, missed = a_desk_that_was_down(tmp_path / "s.json", 1)
+    assert seen == ["13:05"]
+    assert [(m.count, iso(m.first)[11:16], iso(m.last)[11:16]) for m in missed] == [(11, "12:10", "13:00")]
+
+
+def test_catch_up_all_makes_up_for_every_start_in_order(tmp_path: Path) -> None:
+    seen, missed = a_desk_that_was_down(tmp_path / "s.json", 0.5, catchup="all")
+    assert seen == ["12:10", "12:15", "12:20", "12:25", "12:30", "12:35"]
+    assert missed == []
+
+
+def test_catch_up_all_is_bounded_and_tells_the_rest(tmp_path: Path) -> None:
+    seen, missed = a_desk_that_was_down(tmp_path / "s.json", 24 * 7, catchup="all")
+    assert len(seen) == 100
+    assert missed[0].count == 24 * 7 * 12 - 100
+
+
+def test_catch_up_none_makes_up_for_nothing(tmp_path: Path) -> None:
+    seen, missed = a_desk_that_was_down(tmp_path / "s.json", 1.04, catchup="none")
+    assert seen == []
+    assert missed[0].count == 12
+
+
+def test_catch_up_none_is_no_reason_to_drop_a_start_that_is_seconds_late(tmp_path: Path) -> None:
+    seen, _ = a_desk_that_was_down(tmp_path / "s.json", 0.98, catchup="none")
+    assert seen == ["13:05"]
+
+
+def test_an_edited_schedule_starts_nothing_by_itself(tmp_path: Path) -> None:
+    seen, missed = a_desk_that_was_down(tmp_path / "s.json", 1, then=an_automation(schedule="*/10 * * * *"))
+    assert (seen, missed) == ([], [])
+
+
+def test_a_torn_file_of_starts_is_as_good_as_none(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"job": [')
+    assert Handled(tmp_path / "s.json").through(an_automation(schedule="* * * * *")) is None
+
+
+def test_a_clock_that_came_back_from_another_year_is_followed_again() -> None:
+    clock, scheduler, seen = watched(an_automation(schedule="*/5 * * * *"))
+    clock.set(NOON + 365 * 86_400 * 10**9)
+    scheduler.tick()
+    clock.set(NOON)
+    scheduler.tick()
+    clock.advance(300)
+    scheduler.tick()
+    assert [at for _, at in seen] == ["12:00", "12:05"]
 
 
 def test_the_wait_ends_at_the_next_start() -> None:

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
-import msgspec
 from cronsim import CronSim, CronSimError
 
 from steersman.automation.model.manifest import Automation
 from steersman.kernel.clock import to_ns, utc
-
-
-class Start(msgspec.Struct, frozen=True, order=True):
-    """One start to come: instant (ns since 1970 UTC) and name."""
-
-    at: int
-    automation: str
 
 
 def check_cron(expression: str) -> str:
@@ -51,23 +42,6 @@ def starts(expression: str, tz: str, after_ns: int) -> Iterator[int]:
         if start > last:
             last = start
             yield start
-
-
-def next_start(automation: Automation, after_ns: int) -> int | None:
-    """Return the first start strictly after `after_ns`, None if nothing but a hand, an event or a need starts it."""
-    if automation.schedule is None or not automation.enabled:
-        return None
-    return next(starts(automation.schedule, automation.tz, after_ns), None)
-
-
-def upcoming(automations: Iterable[Automation], after_ns: int, limit: int) -> list[Start]:
-    """Return the next `limit` starts of all `automations` together, soonest first."""
-
-    def each(automation: Automation, expression: str) -> Iterator[Start]:
-        return (Start(at, automation.name) for at in starts(expression, automation.tz, after_ns))
-
-    merged = heapq.merge(*(each(a, a.schedule) for a in automations if a.schedule and a.enabled))
-    return [start for start, _ in zip(merged, range(limit), strict=False)]
 
 
 def why_not(automation: Automation) -> str:

@@ -1,0 +1,76 @@
+"""`steersman auto logs`: what a run printed, also while it prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from steersman.cli.auto_words import read_log
+from steersman.cli.context import HERE, AsJson, Dir, opened
+from steersman.cli.output import console, emit
+from steersman.kernel.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from steersman.automation.queries import Attempt, Run
+    from steersman.bootstrap.desk import Desk
+
+
+def logs(
+    what: Annotated[str, typer.Argument(metavar="NAME|RUN_ID", help="An automation (its latest run) or a run.")],
+    attempt: Annotated[int | None, typer.Option("--attempt", help="Which attempt; the last if not given.")] = None,
+    directory: Dir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Print the output of a run as it was captured."""
+    from steersman.automation.queries import attempts  # `--help` needs no domain
+
+    with opened(directory) as desk:
+        found = _find(desk, what)
+        chosen = _choose(attempts(desk.db, found.run_id), attempt)
+        root = desk.workspace.root
+    text = read_log(root / chosen.log)
+
+    def render() -> None:
+        shown = console(error=True)
+        shown.print(_heading(chosen))
+        print(text, end="" if text.endswith("\n") or not text else "\n")
+
+    emit(as_json, {"run": chosen, "text": text}, render)
+
+
+def _find(desk: Desk, what: str) -> Run:
+    from steersman.automation.queries import find_run, recent_runs  # as above
+
+    found = find_run(desk.db, what) or next(iter(recent_runs(desk.db, limit=1, automation=what)), None)
+    if found is not None:
+        return found
+    if what in desk.workspace.automations:
+        raise Misconfigured(f"{what} has not run yet", fix=f"steersman auto run {what}")
+    raise Misconfigured(f"there is no automation or run {what!r}", fix="`steersman auto list` names them")
+
+
+def _choose(all_attempts: list[Attempt], wanted: int | None) -> Attempt:
+    if wanted is None:
+        return all_attempts[-1]
+    for attempt in all_attempts:
+        if attempt.attempt == wanted:
+            return attempt
+    raise Misconfigured(f"there is no attempt {wanted}", fix=f"allowed: 1 to {len(all_attempts)}")
+
+
+def _heading(attempt: Attempt) -> Text:
+    from rich.text import Text  # only the human form needs it
+
+    parts = [attempt.run_id, f"attempt {attempt.attempt}", attempt.status.replace("_", " ")]
+    if attempt.exit_code is not None:
+        parts.append(f"exit {attempt.exit_code}")
+    if attempt.wall_s is not None and attempt.cpu_s is not None and attempt.peak_rss_bytes is not None:
+        parts.append(
+            f"{attempt.wall_s:.2f} s, CPU {attempt.cpu_s:.2f} s, peak {attempt.peak_rss_bytes / (1 << 20):.0f} MB"
+        )
+    if attempt.log_truncated_bytes:
+        parts.append(f"{attempt.log_truncated_bytes:,} bytes not kept")
+    return Text(" · ".join(parts), style="dim")

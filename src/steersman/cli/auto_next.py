@@ -1,0 +1,109 @@
+"""`steersman auto next` and `graph`: what comes when, what does not and why, and what needs what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from steersman.cli.auto_words import local, span, word
+from steersman.cli.context import HERE, AsJson, Dir, opened
+from steersman.cli.output import console, emit, show_table
+from steersman.kernel.clock import iso
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from steersman.automation import Manifest
+    from steersman.automation.model.upcoming import Coming
+
+
+def next_(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 20, directory: Dir = HERE, as_json: AsJson = False
+) -> None:
+    """List the next starts, those that will not happen among them, and why the others have no time."""
+    from steersman.automation.model.schedule import why_not  # `--help` needs no domain
+    from steersman.automation.model.upcoming import upcoming
+    from steersman.automation.standing import standing
+    from steersman.bootstrap.engines import manifest_of
+
+    with opened(directory) as desk:
+        manifest, now = manifest_of(desk.workspace), desk.clock.now_ns()
+        coming = upcoming(manifest, now, limit)
+        waiting = {a.name: why for a in manifest if (why := why_not(a))}
+        still = standing(manifest, desk.ledger, desk.workspace.state)
+
+    def render() -> None:
+        show_table(
+            "",
+            [("start", "left"), ("in", "right"), ("automation", "left"), ("", "left")],
+            [_row(manifest, c, now) for c in coming],
+            empty="nothing is scheduled: add schedule = ... to an automation",
+        )
+        for title, rows in (
+            ("without a time", list(waiting.items())),
+            (
+                "standing still now",
+                [(s.run_id or s.automation, f"{s.why}{'; ' if s.next else ''}{s.next}") for s in still],
+            ),
+        ):
+            if rows:
+                console().print()
+                show_table(title, [("automation", "left"), ("", "left")], rows, empty="")
+
+    data = {
+        "starts": [
+            {"at": iso(c.at), "automation": c.automation, "in_s": (c.at - now) / 1e9, "note": c.note}
+            for c in coming
+            if not c.why
+        ],
+        "will_not_start": [
+            {"first": iso(c.at), "last": iso(c.last), "automation": c.automation, "starts": c.count, "why": c.why}
+            for c in coming
+            if c.why
+        ],
+        "not_scheduled": waiting,
+        "standing_still": still,
+    }
+    emit(as_json, data, render)
+
+
+def _row(manifest: Manifest, coming: Coming, now: int) -> list[str | Text]:
+    from rich.text import Text  # only the human form needs it
+
+    tz = manifest[coming.automation].tz
+    if not coming.why:
+        return [local(coming.at, tz), span((coming.at - now) / 1e9), coming.automation, coming.note]
+    many = f"{coming.count} starts until {local(coming.last, tz)}: " if coming.count > 1 else ""
+    return [Text(cell, style="dim") for cell in (local(coming.at, tz), "no", coming.automation, many + coming.why)]
+
+
+def graph(
+    svg: Annotated[Path | None, typer.Option("--svg", help="Write an SVG file instead.")] = None,
+    directory: Dir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Draw what needs what."""
+    from steersman.automation import graph as drawing  # as above
+    from steersman.automation.queries import summaries
+    from steersman.bootstrap.engines import manifest_of
+
+    with opened(directory) as desk:
+        manifest = manifest_of(desk.workspace)
+        rows = summaries(desk.db, manifest, now_ns=desk.clock.now_ns())
+    status = {row.automation: row.last_status for row in rows}
+    if svg is not None:
+        words = {name: (word or "never ran").replace("_", " ") for name, word in status.items()}
+        svg.write_text(drawing.svg(manifest, words), encoding="utf-8")
+
+    def render() -> None:
+        if svg is not None:
+            console().print(f"written: {svg}", markup=False)
+            return
+        lines = [[drawn, start, word(status[name])] for drawn, name, start in drawing.rows(manifest)]
+        columns = [("automation", "left"), ("starts", "left"), ("last", "left")]
+        show_table("", columns, lines, empty="no automations yet: add [automation.NAME] to steersman.toml")
+
+    nodes = [{"name": a.name, "needs": a.needs, "starts": drawing.when(a), "last": status[a.name]} for a in manifest]
+    emit(as_json, nodes, render)

@@ -1,0 +1,61 @@
+"""How the commands of `steersman auto` say things: statuses, times, and the text of logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from steersman.kernel.clock import utc
+from steersman.kernel.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+COLOURS: Final = {"succeeded": "green", "failed": "bold red", "timed_out": "bold red", "orphaned": "bold red"}
+MAX_SHOWN_BYTES: Final = 1 << 20
+
+
+def word(status: str | None) -> Text:
+    """Return a status as a word; colour only underlines it."""
+    from rich.text import Text  # only the human form needs it
+
+    return Text((status or "never ran").replace("_", " "), style=COLOURS.get(status or "", ""))
+
+
+def local(at_ns: int, tz: str) -> str:
+    """Return an instant on the clocks of `tz`, e.g. `Tue 24 Nov 17:05 UTC`."""
+    from zoneinfo import ZoneInfo  # as above
+
+    return f"{utc(at_ns).astimezone(ZoneInfo(tz)):%a %d %b %H:%M} {tz}"
+
+
+def span(seconds: float) -> str:
+    """Return seconds in their two largest units, e.g. `1h 5m`."""
+    whole = round(seconds)
+    days, rest = divmod(whole, 86_400)
+    hours, rest = divmod(rest, 3600)
+    minutes, secs = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "m"), (secs, "s")]
+    shown = [f"{n}{unit}" for n, unit in parts if n][:2]
+    return " ".join(shown) or "now"
+
+
+def shown(raw: bytes) -> str:
+    """Return a log as text that is safe to show; control characters of a script must not drive the terminal."""
+    text = raw.decode("utf-8", errors="replace")
+    return "".join(c if c in "\n\t" or c.isprintable() else "\ufffd" for c in text.replace("\r\n", "\n"))
+
+
+def read_log(path: Path) -> str:
+    """Return the beginning of a log, as text that is safe to show.
+
+    Raises:
+        Misconfigured: it is gone.
+    """
+    try:
+        with path.open("rb") as file:
+            return shown(file.read(MAX_SHOWN_BYTES))
+    except FileNotFoundError as exc:
+        raise Misconfigured(
+            f"the log {path.name} is gone: older runs are cleared away", fix="raise keep_runs for this automation"
+        ) from exc
