@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -43,17 +44,20 @@ class SharedLedger:
         self._socket = socket
         self._clock = clock
         self._writing: Ledger | None = None
+        self._choosing = threading.Lock()
         if not path.exists():
             open_writer(path, clock=clock).close()
         self._reading: Ledger = factory("ledgers", "sqlite")(path, clock=clock, read_only=True)
 
     def _writer(self) -> Ledger:
-        if self._writing is None:
-            if core_answers(self._socket):
-                self._writing = factory("ledgers", "socket")(self._socket, self._path)
-            else:
-                self._writing = open_writer(self._path, clock=self._clock)
-        return self._writing
+        # Two threads that append first at once would refuse each other the writer's lock.
+        with self._choosing:
+            if self._writing is None:
+                if core_answers(self._socket):
+                    self._writing = factory("ledgers", "socket")(self._socket, self._path)
+                else:
+                    self._writing = open_writer(self._path, clock=self._clock)
+            return self._writing
 
     @property
     def core_runs(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import closing
 
 import msgspec
 
@@ -12,6 +13,7 @@ from steersman.automation import Progress, validate
 from steersman.bootstrap.core import Core
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.plugins import factory
+from steersman.bootstrap.services import serving
 from steersman.bootstrap.workspace import Workspace
 from steersman.content import queries as content
 from steersman.feedback import values
@@ -80,7 +82,7 @@ def run_once(workspace: Workspace, show: Callable[[Shown], None], *, clock: Cloc
         desk = Desk(workspace, core.ledger, clock)
         manifest = validate(workspace.file, workspace.automations, workspace.root, tz=workspace.desk.tz)
         engine = factory("engines", "embedded")(root=workspace.root, ledger=core.ledger, clock=clock)
-        try:
+        with serving(desk), closing(engine):
             engine.start(manifest, schedules=False)
             first = [name for name in manifest.order if name in BEFORE]
             outcomes = engine.run_cycle(first, on_progress=lambda p: show(_run_line(p)))
@@ -90,8 +92,6 @@ def run_once(workspace: Workspace, show: Callable[[Shown], None], *, clock: Cloc
             core.trade(threading.Event(), on_progress=lambda p: show(_trade_line(p)))
             rest = [name for name in manifest.order if name not in BEFORE]
             engine.run_cycle(rest, on_progress=lambda p: show(_run_line(p)))
-        finally:
-            engine.close()
         core.anchor()
         show(Shown(step="verify", note="hash chain, links and anchor"))
         return _result(desk, clock, began)

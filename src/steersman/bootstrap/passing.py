@@ -19,7 +19,7 @@ from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict, SteersmanError, Unavailable
 from steersman.ledger import ANY, Appended, Event, Head, Ledger, NewEvent, Subscription, Verification
 
-PATIENCE_S: Final = 15.0
+PATIENCE_S: Final = 5.0
 _PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.2
 

@@ -1,4 +1,4 @@
-"""The desk process: automations, watched files, the console. Appends through the core; it can die while trades go on.
+"""The desk process: automations, logins, data, watched files, the console. It can die while trades go on.
 
 `python -m steersman.console.process --dir WORKSPACE` is the process that `steersman up` keeps running.
 """
@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 from steersman import __version__
@@ -18,6 +19,7 @@ from steersman.bootstrap import presence
 from steersman.bootstrap.desk import Desk, open_desk
 from steersman.bootstrap.events import DESK_STARTED, ProcessStarted
 from steersman.bootstrap.plugins import factory
+from steersman.bootstrap.services import serving_unless_served
 from steersman.console.server import serve
 from steersman.console.token import read_or_create
 from steersman.kernel.errors import Misconfigured, SteersmanError
@@ -47,7 +49,8 @@ def run(desk: Desk, *, port: int | None, stop: threading.Event) -> None:
         presence.announce(workspace.presence, url)
 
     try:
-        with watching(_watcher(desk)):
+        # Scripts are answered before the first one starts, and until the last one has ended.
+        with serving_unless_served(desk), closing(engine), watching(_watcher(desk)):
             serve(
                 desk,
                 host=workspace.console.host,
@@ -58,7 +61,6 @@ def run(desk: Desk, *, port: int | None, stop: threading.Event) -> None:
             )
     finally:
         presence.withdraw(workspace.presence)
-        engine.close()
 
 
 def _watcher(desk: Desk) -> Watcher:
