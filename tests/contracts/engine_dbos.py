@@ -14,7 +14,7 @@ from tests.postgres import a_postgres, missing
 from steersman.automation import Engine
 from steersman.automation.adapters.dbos import DbosEngine
 from steersman.automation.adapters.dbos.settings import DbosSettings
-from steersman.automation.adapters.dbos.worker import Register
+from steersman.automation.adapters.embedded.worker import Register
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of
 

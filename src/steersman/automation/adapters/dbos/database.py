@@ -70,7 +70,9 @@ def connect(where: str, *, name: str) -> psycopg.Connection:
 
 def unavailable(where: str, problem: Exception) -> Unavailable:
     """Return the refusal of a server that is not there, in its own first words."""
-    said = str(problem).strip().splitlines()[-1] if str(problem).strip() else type(problem).__name__
+    # libpq: 'connection to server at "127.0.0.1", port 5432 failed: Connection refused' and advice on further lines.
+    first = str(problem).strip().partition("\n")[0].rpartition("failed: ")[2]
+    said = first or type(problem).__name__
     return Unavailable(
         f"the database of the dbos engine at {place(where)} does not answer: {said}",
         fix="start PostgreSQL or correct [engine] database; runs go on where they are, nothing is lost",

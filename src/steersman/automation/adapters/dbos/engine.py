@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from steersman.automation.adapters.dbos import database, process
+from steersman.automation.adapters.dbos import database
 from steersman.automation.adapters.dbos.facts import facts
 from steersman.automation.adapters.dbos.follower import Follower
 from steersman.automation.adapters.dbos.leader import Lead
 from steersman.automation.adapters.dbos.queues import Order, Queues, carrier
 from steersman.automation.adapters.dbos.settings import DbosSettings
 from steersman.automation.adapters.dbos.starts import Start, Starts
-from steersman.automation.adapters.dbos.worker import Register, this_process
+from steersman.automation.adapters.embedded import process
+from steersman.automation.adapters.embedded.worker import Register, this_process
 from steersman.automation.conductor import Interrupted
 from steersman.automation.engine import BaseEngine
 from steersman.automation.model.manifest import Automation, Manifest

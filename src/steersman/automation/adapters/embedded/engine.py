@@ -7,14 +7,21 @@ own scheduler starts them: DBOS adds up to ten seconds of jitter to a schedule a
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
+from steersman.automation.adapters.embedded import process
+from steersman.automation.adapters.embedded.sizes import file_bytes, folder_bytes, spoken_bytes
+from steersman.automation.adapters.embedded.worker import named, this_process
 from steersman.automation.engine import BaseEngine
 from steersman.automation.model.outcome import RunRequest
+from steersman.automation.ports import Fact
 from steersman.automation.runner.lock import FileLock
+from steersman.automation.runner.process import GRACE_S
 from steersman.automation.settings import EngineSettings
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict
@@ -23,13 +30,15 @@ from steersman.ledger import Ledger
 APPLICATION = "steersman"
 # Part of what DBOS resumes by: raise it only when `_run` takes another argument, for runs of the old kind stay behind.
 VERSION = "automation-1"
+DATABASE = "dbos.db"
 KEEP_FINISHED = 500
 _PRUNE_EVERY = 200
 
 _serving: EmbeddedEngine | None = None
 
 
-@DBOS.workflow(name="steersman.automation.run")
+# Without a limit of recoveries: a run that waits for an approval may see any number of restarts.
+@DBOS.workflow(name="steersman.automation.run", max_recovery_attempts=None)
 def _run(request: str) -> str:
     """Carry out one run; called again by DBOS for a run that a crash cut short."""
     if _serving is None:  # pragma: no cover - DBOS is only launched while an engine serves
@@ -43,6 +52,20 @@ class EmbeddedEngine(BaseEngine):
     name = "embedded"
     resumes = True
 
+    def __init__(
+        self,
+        *,
+        root: Path,
+        ledger: Ledger,
+        clock: Clock,
+        settings: EngineSettings | None = None,
+        actor: str = "desk",
+        grace_s: float = GRACE_S,
+    ) -> None:
+        super().__init__(root=root, ledger=ledger, clock=clock, settings=settings, actor=actor, grace_s=grace_s)
+        self._count = itertools.count(1)
+        self._claim = FileLock(self._state / "dbos.lock")
+
     def carry_out(self, request: str) -> object:
         """Execute a request as DBOS stores it, and now and then forget old ones."""
         outcome = self.execute(msgspec.json.decode(request, type=RunRequest))
@@ -50,13 +73,25 @@ class EmbeddedEngine(BaseEngine):
             self._prune()
         return outcome
 
+    def _version(self) -> str:
+        return version("dbos")
+
+    def _facts(self) -> Iterable[Fact]:
+        holder = named(self._claim.holder())
+        if holder is not None and holder.lives():
+            yield Fact(name="schedules", level="ok", found=f"followed by pid {holder.pid}")
+        else:
+            yield Fact(name="schedules", level="warn", found="nobody follows them", fix="steersman up")
+        store = sum(file_bytes(path) for path in self._state.glob(f"{DATABASE}*"))
+        runs = folder_bytes(self._state / "runs")
+        found = f"{spoken_bytes(store)} in .steersman/{DATABASE}, {spoken_bytes(runs)} of logs and artifacts"
+        yield Fact(name="storage", level="ok", found=found)
+
     def _open(self) -> None:
         global _serving  # noqa: PLW0603 - DBOS calls a module-level function; it has to find its engine
-        if _serving is not None:
-            raise Conflict("this process already runs an embedded engine", fix="close it first")
-        self._count = itertools.count(1)
-        self._claim = FileLock(self._state / "dbos.lock")
-        if not self._claim.acquire(str(self._state)):
+        process.hold(self.name)
+        if not self._claim.acquire(this_process().name):
+            process.let_go()
             raise Conflict(
                 "another process runs the embedded engine of this workspace",
                 fix="use that one (`steersman up` is running), or stop it first",
@@ -66,7 +101,7 @@ class EmbeddedEngine(BaseEngine):
     def _resume(self) -> None:
         config: DBOSConfig = {
             "name": APPLICATION,
-            "system_database_url": f"sqlite:///{self._state / 'dbos.db'}",
+            "system_database_url": f"sqlite:///{self._state / DATABASE}",
             "application_version": VERSION,
             "enable_otlp": False,
             "log_level": "ERROR",
@@ -96,6 +131,7 @@ class EmbeddedEngine(BaseEngine):
         if _serving is self:
             DBOS.destroy()
             _serving = None
+            process.let_go()
             self._claim.release()
 
 

@@ -22,6 +22,14 @@ def folder_bytes(folder: Path) -> int:
     return total
 
 
+def file_bytes(path: Path) -> int:
+    """Return the disk space of one file; 0 if there is none."""
+    try:
+        return path.stat().st_blocks * 512
+    except FileNotFoundError:
+        return 0
+
+
 def spoken_bytes(count: int) -> str:
     """Return a size in words: `812 kB`, `1.4 MB`, `2.0 GB` (powers of 1000)."""
     if count < 1_000_000:
