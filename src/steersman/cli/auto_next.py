@@ -15,7 +15,6 @@ from steersman.kernel.clock import iso
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from steersman.automation import Manifest
     from steersman.automation.model.upcoming import Coming
 
 
@@ -29,7 +28,7 @@ def next_(
     from steersman.bootstrap.engines import manifest_of
 
     with opened(directory) as desk:
-        manifest, now = manifest_of(desk.workspace), desk.clock.now_ns()
+        manifest, now, tz = manifest_of(desk.workspace), desk.clock.now_ns(), desk.workspace.desk.tz
         coming = upcoming(manifest, now, limit)
         waiting = {a.name: why for a in manifest if (why := why_not(a))}
         still = standing(manifest, desk.ledger, desk.workspace.state)
@@ -37,8 +36,8 @@ def next_(
     def render() -> None:
         show_table(
             "",
-            [("start", "left"), ("in", "right"), ("automation", "left"), ("", "left")],
-            [_row(manifest, c, now) for c in coming],
+            [(f"start, {tz}", "left"), ("in", "right"), ("automation", "left"), ("", "left")],
+            [_row(c, now, tz) for c in coming],
             empty="nothing is scheduled: add schedule = ... to an automation",
         )
         for title, rows in (
@@ -49,8 +48,8 @@ def next_(
             ),
         ):
             if rows:
-                console().print()
-                show_table(title, [("automation", "left"), ("", "left")], rows, empty="")
+                console().print(f"\n{title}:")
+                show_table("", [("automation", "left"), ("", "left")], rows, empty="")
 
     data = {
         "starts": [
@@ -69,14 +68,14 @@ def next_(
     emit(as_json, data, render)
 
 
-def _row(manifest: Manifest, coming: Coming, now: int) -> list[str | Text]:
+def _row(coming: Coming, now: int, tz: str) -> list[str | Text]:
     from rich.text import Text  # only the human form needs it
 
-    tz = manifest[coming.automation].tz
+    at = local(coming.at, tz, zone=False)
     if not coming.why:
-        return [local(coming.at, tz), span((coming.at - now) / 1e9), coming.automation, coming.note]
-    many = f"{coming.count} starts until {local(coming.last, tz)}: " if coming.count > 1 else ""
-    return [Text(cell, style="dim") for cell in (local(coming.at, tz), "no", coming.automation, many + coming.why)]
+        return [at, span((coming.at - now) / 1e9), coming.automation, coming.note]
+    many = f"{coming.count} starts until {local(coming.last, tz, zone=False)}: " if coming.count > 1 else ""
+    return [Text(cell, style="dim") for cell in (at, "no", coming.automation, many + coming.why)]
 
 
 def graph(

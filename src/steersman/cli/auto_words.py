@@ -22,11 +22,11 @@ def word(status: str | None) -> Text:
     return Text((status or "never ran").replace("_", " "), style=COLOURS.get(status or "", ""))
 
 
-def local(at_ns: int, tz: str) -> str:
+def local(at_ns: int, tz: str, *, zone: bool = True) -> str:
     """Return an instant on the clocks of `tz`, e.g. `Tue 24 Nov 17:05 UTC`."""
-    from zoneinfo import ZoneInfo  # as above
+    from zoneinfo import ZoneInfo  # only the human form needs it
 
-    return f"{utc(at_ns).astimezone(ZoneInfo(tz)):%a %d %b %H:%M} {tz}"
+    return f"{utc(at_ns).astimezone(ZoneInfo(tz)):%a %d %b %H:%M}" + (f" {tz}" if zone else "")
 
 
 def span(seconds: float) -> str:
