@@ -145,7 +145,7 @@ def _script(arguments: list[str], *, code: str) -> str | None:
     for word in rest:
         if word == "-m":
             return next(rest, "")
-        if len(word) > 1 and word[0] == "-" and word[1] != "-" and word[-1] == code:
+        if word == "-" or (word[0] == "-" and word[1:2] != "-" and word[-1] == code):
             return ""
         if word in _WITH_VALUE:
             next(rest, "")

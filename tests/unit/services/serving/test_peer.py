@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from steersman.services.serving.peer import Running, credentials, identify, named
 
 PYTHON = sys.executable
-WAIT = "import sys; sys.stdin.read()"
+WAIT = "import sys; print(flush=True); sys.stdin.read()"
 
 
 @contextmanager
@@ -28,6 +28,7 @@ def a_process(*command: str, **env: str) -> Iterator[int]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
+        process.stdout.readline()  # until then it may still be a copy of this process
         yield process.pid
     finally:
         process.stdin.close()
@@ -42,6 +43,7 @@ def a_process(*command: str, **env: str) -> Iterator[int]:
         ("python3.11 -u -X utf8 prices.py", "script:prices.py"),
         ("python -m desk.prices", "script:desk.prices"),
         ("python -c print(1)", "script:python"),
+        ("python -", "script:python"),
         ("bash -e sync.sh now", "script:sync.sh"),
         ("bash -o pipefail -eu sync.sh", "script:sync.sh"),
         ("sh -euc steersman", "script:sh"),
