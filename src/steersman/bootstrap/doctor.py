@@ -9,30 +9,21 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Literal
-
-import msgspec
+from typing import Final
 
 from steersman.bootstrap import presence
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk, open_desk
+from steersman.bootstrap.diagnosis import Diagnosis
+from steersman.bootstrap.doctor_services import examine_services
 from steersman.bootstrap.workspace import CATALOGUE, LOOPBACK, Workspace, load_workspace
 from steersman.kernel.errors import SteersmanError
 from steersman.ledger.anchor import check_anchors
 
-Level = Literal["ok", "warn", "fail"]
+__all__ = ["Diagnosis", "examine"]
 _RECENT: Final = 2000
 _LEAST_FREE: Final = 512 << 20
 _FIRST_SAFE_SQLITE: Final = (3, 51, 3)
-
-
-class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing looked at. `fix` is empty when it is well."""
-
-    name: str
-    level: Level
-    found: str
-    fix: str = ""
 
 
 def examine(directory: Path) -> list[Diagnosis]:
@@ -49,7 +40,7 @@ def examine(directory: Path) -> list[Diagnosis]:
     except SteersmanError as exc:
         return [*found, Diagnosis(name="ledger", level="fail", found=exc.message, fix=exc.fix)]
     try:
-        for look in (_ledger, _policy, _halts, _processes):
+        for look in (_ledger, _policy, _halts, _processes, examine_services):
             found += [*look(desk)]
     finally:
         desk.close()
