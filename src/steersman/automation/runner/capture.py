@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 from steersman.automation.model.result import LOOK_BACK_BYTES
 
@@ -11,11 +13,11 @@ from steersman.automation.model.result import LOOK_BACK_BYTES
 class Capture:
     """Writes what a process prints, bytes as they are, into `path`, `limit_bytes` at most (plus one marker line).
 
-    A disk that refuses a write stops the log, never the run: `problem` says so and the rest is counted.
+    A disk that refuses the file or a write stops the log, never the run: `problem` says so and the rest is counted.
+    What lies at `path` is replaced, never written through: a link that an earlier attempt put there leads nowhere.
     """
 
     def __init__(self, path: Path, limit_bytes: int) -> None:
-        self._file = path.open("wb", buffering=0)
         self._tail_limit = min(LOOK_BACK_BYTES, limit_bytes // 2)
         self._head_limit = limit_bytes - self._tail_limit
         self._last = bytearray()
@@ -23,6 +25,7 @@ class Capture:
         self._kept = 0
         self.total_bytes = 0
         self.problem = ""
+        self._file = self._opened(path)
 
     def __enter__(self) -> Capture:
         return self
@@ -55,22 +58,39 @@ class Capture:
         """Return the end of the output, at most `LOOK_BACK_BYTES`."""
         return bytes(self._last[-LOOK_BACK_BYTES:])
 
-    def close(self) -> None:
-        """Write the end of the output, after a marker if something between was dropped. A second call does nothing."""
+    def close(self, note: str = "") -> None:
+        """Write the end of the output, after a marker if something between was dropped; then `note`, on its own line.
+
+        A second call does nothing.
+        """
         if self._file.closed:
             return
+        self._put_end()
+        if note:
+            self._mark(note)
+        self._file.close()
+
+    def _opened(self, path: Path) -> BinaryIO:
+        try:
+            path.unlink(missing_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            return open(os.open(path, flags, 0o644), "wb", buffering=0)  # noqa: PTH123 - a descriptor, kept
+        except OSError as exc:
+            self.problem = f"the log could not be written: {exc.strerror}"
+            return open(os.devnull, "wb", buffering=0)  # noqa: PTH123 - not a path of ours, and kept
+
+    def _put_end(self) -> None:
         rest = min(self.dropped_bytes, self._tail_limit)
         if rest and not self.problem:
             lost = self.dropped_bytes - rest
             if lost:
-                self._mark(lost)
+                self._mark(f"{lost:,} bytes of output not kept (limit {self._limit:,})")
             self._put(bytes(self._last[-rest:]))
-        self._file.close()
 
-    def _mark(self, lost: int) -> None:
-        text = f"\n--- steersman: {lost:,} bytes of output not kept (limit {self._limit:,}) ---\n"
+    def _mark(self, text: str) -> None:
+        """Write a line of ours, which is not output."""
         before = self._kept
-        self._put(text.encode())
+        self._put(f"\n--- steersman: {text} ---\n".encode())
         self._kept = before
 
     def _put(self, data: bytes) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from steersman.automation.settings import OWN_COMMAND
@@ -48,3 +49,42 @@ def environment(extra: Mapping[str, str], *, root: Path, run_id: str, attempt: i
         "STEERSMAN_ATTEMPT": str(attempt),
         "STEERSMAN_ARTIFACTS": str(artifacts),
     }
+
+
+def why_not_started(exc: OSError, arguments: Sequence[str], env: Mapping[str, str]) -> str:
+    """Say in words why the operating system did not start `arguments`."""
+    plain = exc.strerror or str(exc)
+    path = Path(str(exc.filename)) if exc.filename else None
+    if exc.errno == errno.EINVAL:
+        return "the command or its environment has a NUL byte in it"
+    if exc.errno == errno.E2BIG:
+        return f"{plain}: {_sizes(arguments, env)}"
+    if exc.errno == errno.ENOEXEC:
+        return f"{plain}: neither a program for this machine nor a script whose first line begins with #!"
+    if exc.errno == errno.EAGAIN:
+        return f"{plain}: this machine has no room for another process"
+    if exc.errno == errno.ENOENT and path is not None:
+        if path.is_file() and (interpreter := _interpreter(path)):
+            return f"{plain}: its first line asks for {interpreter}, which is not there"
+        return f"{plain}: {path}"
+    return plain
+
+
+def _interpreter(path: Path) -> str:
+    """Return the program that the first line of a script names, shown so that a stray carriage return is seen."""
+    with path.open("rb") as file:
+        first = file.readline(256)
+    if not first.startswith(b"#!"):
+        return ""
+    named = first[2:].rstrip(b"\n").strip(b" \t").decode("utf-8", errors="replace")
+    return repr(named) if not named.isprintable() else named.split(" ")[0]
+
+
+def _sizes(arguments: Sequence[str], env: Mapping[str, str]) -> str:
+    command = sum(len(os.fsencode(argument)) + 1 for argument in arguments)
+    sizes = {key: len(os.fsencode(key)) + len(os.fsencode(value)) + 2 for key, value in env.items()}
+    largest = max(sizes, key=sizes.__getitem__, default="")
+    return (
+        f"the command has {command:,} bytes and the environment {sum(sizes.values()):,}, "
+        f"{sizes.get(largest, 0):,} of them in {largest}; Linux takes 131,072 in one and about 2 million in all"
+    )

@@ -8,6 +8,8 @@ import signal
 from functools import cache
 from pathlib import Path
 
+from steersman.automation.runner.tree import descendants, high_water_bytes
+
 _PROC = Path("/proc")
 
 
@@ -34,25 +36,7 @@ def start_ticks(pid: int) -> int | None:
 
 def peak_rss_bytes(pid: int) -> int:
     """Return the largest high-water mark of resident memory among `pid` and its living descendants; 0 if gone."""
-    peak, waiting = 0, [pid]
-    while waiting:
-        here = waiting.pop()
-        peak = max(peak, high_water_bytes(here))
-        with contextlib.suppress(OSError):
-            for task in (_PROC / str(here) / "task").iterdir():
-                waiting += [int(child) for child in (task / "children").read_text(encoding="ascii").split()]
-    return peak
-
-
-def high_water_bytes(pid: int) -> int:
-    """Return the largest resident size `pid` ever had since it was last exec'd; 0 if it is gone."""
-    try:
-        for line in (_PROC / str(pid) / "status").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 0
+    return max(high_water_bytes(here) for here in (pid, *descendants(pid)))
 
 
 def signal_group(pgid: int, number: signal.Signals) -> None:
@@ -62,7 +46,10 @@ def signal_group(pgid: int, number: signal.Signals) -> None:
 
 
 def kill_run(run_id: str) -> list[int]:
-    """Kill every process whose environment says it belongs to `run_id`, those that left the group too; return pids."""
+    """Kill every process whose environment says it belongs to `run_id`, those that left the group too; return pids.
+
+    For runs whose keeper was killed with their engine; one that emptied its environment as well is not found.
+    """
     wanted = f"STEERSMAN_RUN_ID={run_id}".encode()
     killed: list[int] = []
     for folder in _PROC.iterdir():

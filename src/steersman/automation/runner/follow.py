@@ -1,0 +1,76 @@
+"""Reads a log while it grows."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+POLL_S = 0.2
+_CHUNK = 1 << 16
+_nobody = threading.Event()
+
+
+def follow(
+    path: Path, ended: Callable[[], bool], *, wait: Callable[[float], object] = _nobody.wait, poll_s: float = POLL_S
+) -> Iterator[str]:
+    """Yield what is in the log at `path` and then what is added, as safe text, until the run has ended.
+
+    A file that is not there yet is waited for; a link is not followed, for scripts can write where their logs lie. The
+    middle of a long log is not written until its end is known, so what comes after the limit appears when the run ends.
+
+    Args:
+        ended: whether the run is over; what was written until then is still yielded.
+        wait: sleeps that many seconds.
+    """
+    safe = SafeText()
+    fd: int | None = None
+    try:
+        while True:
+            # Asked before the last look, so that what is written in between is not missed.
+            over = ended()
+            fd = _open(path) if fd is None else fd
+            while fd is not None and (chunk := os.read(fd, _CHUNK)):
+                if text := safe.take(chunk):
+                    yield text
+            if over:
+                if rest := safe.end():
+                    yield rest
+                return
+            wait(poll_s)
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def _open(path: Path) -> int | None:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+class SafeText:
+    """Bytes of a script as text that may be shown: what would drive a terminal becomes U+FFFD, `\\r\\n` a line's end.
+
+    Takes the bytes in any pieces; a character or a line's end that is cut in two comes out whole.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._held = ""
+
+    def take(self, chunk: bytes) -> str:
+        """Return the text that is certain after `chunk`."""
+        return self._shown(self._held + self._decoder.decode(chunk))
+
+    def end(self) -> str:
+        """Return what was held back."""
+        return self._shown(self._held + self._decoder.decode(b"", final=True), final=True)
+
+    def _shown(self, text: str, *, final: bool = False) -> str:
+        self._held = "\r" if text.endswith("\r") and not final else ""
+        text = text[: len(text) - len(self._held)].replace("\r\n", "\n")
+        return "".join(c if c in "\n\t" or c.isprintable() else "\ufffd" for c in text)
