@@ -1,4 +1,4 @@
-"""What stands between a start and a process: windows, people, logins, tokens, parameters; on engines of this process."""
+"""What stands between a start and a process, on engines of this process: windows, people, logins, tokens, values."""
 
 from __future__ import annotations
 

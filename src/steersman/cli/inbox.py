@@ -50,7 +50,7 @@ def _show(rows: list[Hold], *, all_: bool) -> None:
     )
     if any(row.status == "open" for row in rows):
         say()
-        say("next: `steersman inbox approve ID` or `steersman inbox deny ID`; unanswered, nothing is sent")
+        say("next: `steersman inbox approve ID` or `steersman inbox deny ID`; unanswered, nothing happens")
 
 
 @app.command()
@@ -62,9 +62,11 @@ def approve(
     directory: Dir = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Let a held order go, if it still passes every other check at this moment."""
+    """Let a held order go, if it still passes every other check at this moment; or a run start."""
     if not yes and sys.stdin.isatty():
-        typer.confirm(f"Send {approval_id}, if it still passes all other checks?", abort=True)
+        run = approval_id.startswith("run/")
+        what = f"Run {approval_id[4:]} now?" if run else f"Send {approval_id}, if it still passes all other checks?"
+        typer.confirm(what, abort=True)
     _answer(approval_id, reason, wait, directory, grant=True, as_json=as_json)
 
 
@@ -76,7 +78,7 @@ def deny(
     directory: Dir = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Refuse a held order; nothing is sent."""
+    """Refuse a held order or run; nothing is sent, nothing runs."""
     _answer(approval_id, reason, wait, directory, grant=False, as_json=as_json)
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from steersman.automation.events import RUN_SKIPPED, RUN_STARTED, RunSkipped
 from steersman.kernel.clock import SystemClock
-from steersman.policy.approvals import approval_stream
+from steersman.policy.approvals import RUN, approval_stream
 from steersman.trading import events as e
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def unknown(desk: Desk, subject: str) -> Outcome:
 
 def of_approval(desk: Desk, approval_id: str, *, after: int, wait_s: float) -> Outcome:
     """Wait for what becomes of an answered hold."""
+    if approval_id.startswith(f"{RUN}/"):
+        return _of_run(desk, approval_id, after=after, wait_s=wait_s)
     signal_id = approval_stream(approval_id).removeprefix("approval/")
 
     def look(event: Event) -> Outcome | None:
@@ -75,6 +78,26 @@ def of_approval(desk: Desk, approval_id: str, *, after: int, wait_s: float) -> O
         return None
 
     return wait_for(desk, look, after=after, wait_s=wait_s) or unknown(desk, approval_id)
+
+
+def _of_run(desk: Desk, approval_id: str, *, after: int, wait_s: float) -> Outcome:
+    """Wait for the start of an approved run, or for why it does not start."""
+    run_id = approval_id.removeprefix(f"{RUN}/")
+
+    def look(event: Event) -> Outcome | None:
+        if event.type == RUN_STARTED and event.stream == f"run/{run_id}":
+            follow = f"`steersman auto logs {run_id} --follow`"
+            return Outcome(subject=approval_id, known=True, outcome="started", text=f"{run_id} started", next=follow)
+        if event.type == RUN_SKIPPED:
+            skipped = msgspec.json.decode(event.data, type=RunSkipped)
+            if skipped.run_id == run_id:
+                text = f"{run_id} does not run: {skipped.reason}"
+                return Outcome(subject=approval_id, known=True, outcome="skipped", text=text)
+        return None
+
+    found = wait_for(desk, look, after=after, wait_s=wait_s)
+    text = "recorded; the engine that asked acts on it within a second, or when it is back"
+    return found or Outcome(subject=approval_id, known=False, outcome="waits", text=text, next="`steersman up`")
 
 
 def _judged(verdict: e.VerdictGiven) -> Outcome:

@@ -11,6 +11,7 @@ import msgspec
 from steersman.bootstrap.desk import Desk
 from steersman.console import wording
 from steersman.console.when import span
+from steersman.policy.approvals import RUN
 from steersman.trading import queries as trading
 from steersman.trading.events import CheckRow
 from steersman.trading.queries import Hold, OrderRow, VerdictDetail
@@ -86,7 +87,8 @@ def item(desk: Desk, hold: Hold) -> Item:
     """Return a hold with its numbers."""
     found = trading.verdict(desk.db, hold.subject)
     order = trading.order(desk.db, hold.order_id) if hold.order_id is not None else None
-    left_ns = hold.expires_at - desk.time_ns()
+    # Runs are on the wall clock, also where a replayed feed sets the desk's.
+    left_ns = hold.expires_at - (desk.clock.now_ns() if hold.kind == RUN else desk.time_ns())
     is_open = hold.status == "open"
     first = found.first if found is not None else None
     checks = first.checks if first is not None else found.checks if found is not None else ()

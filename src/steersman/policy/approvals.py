@@ -14,6 +14,8 @@ HOLD_REQUESTED = "approval.requested"
 APPROVAL_GRANTED = "approval.granted"
 APPROVAL_DENIED = "approval.denied"
 APPROVAL_EXPIRED = "approval.expired"
+RUN = "run"
+"""Kind of a request about a run of an automation; `trade` is the kind of a verdict `hold`."""
 
 
 class ApprovalRequested(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from steersman.policy.approvals import (
     APPROVAL_EXPIRED,
     APPROVAL_GRANTED,
     HOLD_REQUESTED,
+    RUN,
     ApprovalAnswered,
     ApprovalExpired,
     ApprovalRequested,
@@ -24,7 +25,7 @@ from steersman.policy.approvals import (
 
 def run_approval(run_id: str) -> str:
     """Return the id under which a run stands in the inbox."""
-    return f"run/{run_id}"
+    return f"{RUN}/{run_id}"
 
 
 class Approvals:
@@ -52,7 +53,7 @@ class Approvals:
         given = ", ".join(f"{name}={value}" for name, value in request.params.items())
         asked = ApprovalRequested(
             approval_id=approval_id,
-            kind="run",
+            kind=RUN,
             subject=request.run_id,
             what=f"run {automation.name}" + (f" with {given}" if given else "") + f": {automation.run}",
             why=f"approve = true in [automation.{automation.name}]; started by {request.cause}",
