@@ -1,11 +1,10 @@
-"""Draw what one dollar in each stock became: prices.png among this run's artifacts. Needs data/*.csv of pull_prices."""
+"""Draw what one dollar in each stock became: prices.png among this run's artifacts. Shares the pull `prices`."""
 
-import csv
-import json
 import os
 import sys
-from datetime import date
 from pathlib import Path
+
+from steersman.client import pull, result
 
 try:
     import matplotlib as mpl
@@ -15,24 +14,18 @@ mpl.use("Agg")  # no screen needed
 from matplotlib import dates, ticker
 from matplotlib import pyplot as plt
 
-WORKSPACE = Path(os.environ.get("STEERSMAN_WORKSPACE", "."))
 ARTIFACTS = Path(os.environ.get("STEERSMAN_ARTIFACTS", "."))
 INK, FAINT = "#1f2933", "#d9dee4"
 COLOURS = {"AAPL": "#0b7285", "GOOG": "#c2410c", "IBM": "#5f3dc4", "MSFT": "#2b8a3e"}
 
 
-def closes(path: Path) -> tuple[list[date], list[float]]:
-    with path.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    return [date.fromisoformat(r["date"]) for r in rows], [float(r["close"]) for r in rows]
-
-
 def main() -> None:
-    files = {symbol: WORKSPACE / "data" / f"{symbol}.csv" for symbol in COLOURS}
-    missing = [path.name for path in files.values() if not path.is_file()]
-    if missing:
-        sys.exit(f"no data/{', data/'.join(missing)}: run pull_prices first")
-    series = {symbol: closes(path) for symbol, path in files.items()}
+    # The same rows that pull_prices was given: nobody is asked again, and nothing is checked twice.
+    bars = pull("prices").polars()
+    series = {}
+    for symbol in COLOURS:
+        rows = bars.filter(bars["symbol"] == symbol)
+        series[symbol] = (rows["date"].to_list(), rows["close"].to_list())
     # GOOG was listed in August 2004: all series start there, so that they compare.
     start = max(days[0] for days, _ in series.values())
     figure, axes = plt.subplots(figsize=(9.6, 5.4), dpi=110)
@@ -64,7 +57,7 @@ def main() -> None:
     figure.savefig(ARTIFACTS / "prices.png")
     last = {symbol: round(prices[-1], 2) for symbol, (_, prices) in series.items()}
     print(f"prices.png: {len(series)} series from {start}")
-    print("::result", json.dumps({"chart": "prices.png", "from": start.isoformat(), "last_close": last}))
+    result(chart="prices.png", last_close=last, **{"from": start.isoformat()})
 
 
 if __name__ == "__main__":
