@@ -1,1 +1,20 @@
-"""Scripts read, not run: what they do twice or show to all, the limits they lack, and the edit that mends it."""
+"""Scripts read, not run: what they do twice or keep in plain sight, what limits they lack, and the edit that mends it."""
+
+from steersman.automation.audit.examine import Examined, examine
+from steersman.automation.audit.history import History, mean_bytes, recorded
+from steersman.automation.audit.model import CODES, Code, Cost, Finding, NotRead, Place, Report
+
+__all__ = [
+    "CODES",
+    "Code",
+    "Cost",
+    "Examined",
+    "Finding",
+    "History",
+    "NotRead",
+    "Place",
+    "Report",
+    "examine",
+    "mean_bytes",
+    "recorded",
+]

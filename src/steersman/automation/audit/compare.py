@@ -1,0 +1,222 @@
+"""From what each script does to findings: what several do alike, and what one does without a limit."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from steersman.automation.audit import declare
+from steersman.automation.audit.facts import Call, Change, Script, Secret, Shared
+from steersman.automation.audit.history import History, Runs
+from steersman.automation.audit.model import Code, Cost, Place
+from steersman.automation.audit.secret_shapes import fingerprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A finding with its change still as edits."""
+
+    code: Code
+    script: Script
+    place: Place
+    what: str
+    group: str
+    change: Change
+    next_step: str
+    evidence: tuple[Place, ...] = ()
+    declared: str = ""
+    cost: Cost | None = None
+
+
+@dataclass(slots=True)
+class Audit:
+    """The scripts of a folder side by side. `taken` are names that steersman.toml already uses."""
+
+    scripts: Sequence[Script]
+    history: History
+    taken: frozenset[str] = frozenset()
+    _names: set[str] = field(default_factory=set)
+
+    def drafts(self) -> list[Draft]:
+        """Return everything to mend, grouped things together."""
+        found: list[Draft] = []
+        for code, of, name in (
+            ("LOGIN_REPEATED", lambda s: s.logins, declare.provider),
+            ("PULL_REPEATED", lambda s: s.pulls, declare.pull),
+            ("CHECK_REPEATED", lambda s: s.checks, _checked),
+        ):
+            found += self._repeated(code, of, name)  # type: ignore[arg-type]  # a tuple of literals widens to str
+        found += self._secrets()
+        for script in self.scripts:
+            found += self._timeouts(script)
+            found += self._retries(script)
+            found += self._waits(script)
+        return found
+
+    def _name(self, stem: str) -> str:
+        name = declare.named(stem, self._names | self.taken)
+        self._names.add(name)
+        return name
+
+    def _users(self, file: str) -> set[str]:
+        """Return the scripts in whose runs `file` takes part: itself, or those that import it."""
+        importers = {s.file for s in self.scripts if file in s.uses}
+        return importers or {file}
+
+    def _runs(self, file: str) -> Runs | None:
+        known = [r for f in self._users(file) if (r := self.history.runs.get(f)) is not None and r.per_day is not None]
+        if not known:
+            return None
+        return Runs(per_day=sum(r.per_day or 0.0 for r in known), days=max(r.days for r in known))
+
+    def _cost(self, file: str, calls: int, *, looped: bool, url: str = "") -> Cost | None:
+        runs = self._runs(file)
+        if runs is None or runs.per_day is None:
+            return None
+        each = self.history.upstream_bytes.get(url)
+        return Cost(
+            runs_per_day=runs.per_day,
+            calls_per_day=runs.per_day * calls,
+            at_least=looped,
+            bytes_per_day=None if each is None else each * runs.per_day * calls,
+            wall_s_per_day=None,
+            days=runs.days,
+        )
+
+    def _repeated(
+        self, code: Code, of: Callable[[Script], tuple[Shared, ...]], declared: Callable[[str, Shared], str]
+    ) -> Iterator[Draft]:
+        """Return a draft per script for what at least two scripts do, at its first place in each."""
+        groups: dict[str, dict[str, list[tuple[Script, Shared]]]] = defaultdict(lambda: defaultdict(list))
+        for script in self.scripts:
+            for shared in of(script):
+                groups[shared.key][script.file].append((script, shared))
+        for key, by_file in groups.items():
+            users = set().union(*(self._users(file) for file in by_file))
+            if len(users) < 2:
+                continue
+            places = sorted(s.place for found in by_file.values() for _, s in found)
+            name = self._name(next(iter(by_file.values()))[0][1].stem)
+            for found in by_file.values():
+                script, first = min(found, key=lambda pair: pair[1].place)
+                yield Draft(
+                    code=code,
+                    script=script,
+                    place=first.place,
+                    what=_what(code, first, len(users)),
+                    group=key,
+                    change=_together([shared.change(name) for _, shared in found]),
+                    evidence=tuple(p for p in places if p.file != script.file),
+                    next_step=_STEPS[code].format(name=name),
+                    declared=declared(name, first),
+                    cost=self._cost(
+                        script.file, len(found), looped=any(s.looped for _, s in found), url=first.url
+                    ),
+                )
+
+    def _secrets(self) -> Iterator[Draft]:
+        """Return a draft per secret; the same value in several places is one secret with one name."""
+        by_value: dict[str, list[tuple[Script, Secret]]] = defaultdict(list)
+        for script in self.scripts:
+            for secret in script.secrets:
+                by_value[secret.value].append((script, secret))
+        for value, found in by_value.items():
+            name = self._name(found[0][1].stem)
+            for script, secret in found:
+                others = tuple(sorted(s.place for _, s in found if s is not secret))
+                yield Draft(
+                    code="SECRET_IN_CODE",
+                    script=script,
+                    place=secret.place,
+                    what=f"a secret in plain sight ({secret.kind}; {fingerprint(value)})",
+                    group=fingerprint(value),
+                    change=secret.change(name),
+                    evidence=others,
+                    next_step=f"revoke it, give the new one to provider {name}, lease it here",
+                    declared=declare.secret_provider(name),
+                )
+
+    def _timeouts(self, script: Script) -> Iterator[Draft]:
+        for call in script.calls:
+            if not call.limited:
+                yield Draft(
+                    code="NO_TIMEOUT",
+                    script=script,
+                    place=call.place,
+                    what=f"{call.what} may wait for ever",
+                    group=call.what,
+                    change=call.limit,
+                    next_step="give it a limit; the automation's own timeout only ends the whole run",
+                    cost=self._cost(script.file, 1, looped=False),
+                )
+
+    def _retries(self, script: Script) -> Iterator[Draft]:
+        reads = [call for call in script.calls if call.reads and not call.retried]
+        declared = [self.history.runs[f] for f in self._users(script.file) if f in self.history.runs]
+        if not reads or (declared and all(runs.retries > 0 for runs in declared)):
+            return
+        names = tuple(name for runs in declared for name in runs.automations)
+        yield Draft(
+            code="NO_RETRY",
+            script=script,
+            place=reads[0].place,
+            what=f"{_counted(len(reads), 'read')} over the network, and nothing tries again",
+            group=script.file,
+            change=_together([call.retry for call in reads]),
+            evidence=tuple(call.place for call in reads[1:]),
+            next_step=_retry_step(script, reads),
+            declared="" if script.sends else declare.retries(names, script.file),
+            cost=self._cost(script.file, len(reads), looped=False),
+        )
+
+    def _waits(self, script: Script) -> Iterator[Draft]:
+        for wait in script.waits:
+            yield Draft(
+                code="POLLING",
+                script=script,
+                place=wait.place,
+                what=wait.what,
+                group=script.file,
+                change=Change(why_not="what it waits for must be declared: the loop's end is where the script begins"),
+                next_step=wait.next_step,
+                cost=self._cost(script.file, 1, looped=True),
+            )
+
+
+_STEPS = {
+    "LOGIN_REPEATED": "log in once: provider {name}, leased by every script",
+    "PULL_REPEATED": "ask once: pull {name}, read by every script",
+    "CHECK_REPEATED": "check once: {name}",
+}
+
+
+def _what(code: Code, shared: Shared, users: int) -> str:
+    doing = {"LOGIN_REPEATED": "", "PULL_REPEATED": "GET ", "CHECK_REPEATED": "the check "}[code]
+    return f"{doing}{shared.shown}, in {users} scripts"
+
+
+def _checked(name: str, shared: Shared) -> str:
+    return declare.pull(name, shared) if shared.url else declare.check(name)
+
+
+def _retry_step(script: Script, reads: Sequence[Call]) -> str:
+    if script.sends:
+        line = script.sends[0].line
+        return f"try the read again by itself: the script also sends (line {line}), so running it twice sends twice"
+    if any(call.retry.edits for call in reads):
+        return "let the command try again, or declare retries for its automation"
+    return "declare retries for its automation: it only reads, so running it again does no harm"
+
+
+def _together(changes: Iterable[Change]) -> Change:
+    """Put changes of one finding together; one that cannot be made leaves the others, and its reason if none can."""
+    made = [c for c in changes if c.edits or c.why_not or c.next_step]
+    edits = tuple(edit for c in made for edit in c.edits)
+    if edits:
+        return Change(edits=edits, client=tuple(sorted({name for c in made for name in c.client})))
+    return made[0] if made else Change()
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,184 @@
+"""Addresses made comparable: what is fixed, what varies, which order parameters were written in does not matter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+_LOGIN: Final = re.compile(r"^(o?auth2?|token|tokens|log-?in|sign-?in|sessions?|authenticate|authorize)$")
+_STATE: Final = {
+    "clock": "market open",
+    "market-status": "market open",
+    "is_open": "market open",
+    "account": "account",
+    "balance": "balance",
+    "balances": "balance",
+    "health": "service up",
+    "healthz": "service up",
+    "healthy": "service up",
+    "ready": "service up",
+    "readyz": "service up",
+    "livez": "service up",
+    "ping": "service up",
+    "status": "service up",
+}
+# Differ from call to call without the data being other data, or are secret.
+_NOT_DATA: Final = re.compile(
+    r"(?i)^(_|t|ts|timestamp|nonce|recvwindow|sig|signature|key|api_?key|apikey|token|access_token|auth|appid)$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """A part that is only known when the script runs: `name` for people, `source` as the script computes it."""
+
+    name: str
+    source: str = ""
+    env: bool = False
+    parameter: bool = False
+
+
+Text = tuple[str | Hole, ...]
+UNKNOWN: Final[Text] = (Hole("?"),)
+
+
+def joined(*texts: Text) -> Text:
+    """Return the texts one after the other, neighbouring fixed parts put together."""
+    parts: list[str | Hole] = []
+    for part in (p for text in texts for p in text):
+        if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += part
+        elif part != "":
+            parts.append(part)
+    return tuple(parts)
+
+
+def literal(text: Text) -> str | None:
+    """Return the text if all of it is known."""
+    return "".join(p for p in text if isinstance(p, str)) if all(isinstance(p, str) for p in text) else None
+
+
+def masked(text: Text) -> str:
+    """Return the text with `{}` for what varies; environment variables keep their name: they stay the same all day."""
+    return "".join(p if isinstance(p, str) else f"{{env:{p.name}}}" if p.env else "{}" for p in text)
+
+
+def shown(text: Text) -> str:
+    """Return the text with `{name}` for what varies."""
+    return "".join(p if isinstance(p, str) else "{" + p.name + "}" for p in text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An address with its query. `complete` is False when parameters are added that cannot be read."""
+
+    url: Text
+    query: tuple[tuple[str, Text], ...]
+    complete: bool = True
+
+    @property
+    def key(self) -> str:
+        """Return what equal requests have in common: host, path, and the query in alphabetical order."""
+        base = masked(self.url).split("://", 1)[-1]
+        host, slash, path = base.partition("/")
+        query = "&".join(f"{k}={masked(v)}" for k, v in sorted(self.query, key=lambda p: p[0]))
+        unread = "" if self.complete else "&{more}"
+        return f"{host.lower()}{slash}{path.rstrip('/')}" + (f"?{query}{unread}" if query or unread else "")
+
+    @property
+    def shown(self) -> str:
+        query = "&".join(f"{k}={shown(v)}" for k, v in self.query)
+        return shown(self.url) + (f"?{query}" if query else "")
+
+    @property
+    def path(self) -> list[str]:
+        """Return the segments after the host."""
+        return [s for s in masked(self.url).split("://", 1)[-1].split("/")[1:] if s]
+
+    @property
+    def holes(self) -> tuple[Hole, ...]:
+        parts = [*self.url, *(p for _, text in self.query for p in text)]
+        return tuple(dict.fromkeys(p for p in parts if isinstance(p, Hole)))
+
+    @property
+    def comparable(self) -> bool:
+        """Whether enough is known to say that two are the same: a host or the variable it comes from."""
+        first = self.url[0] if self.url else ""
+        if isinstance(first, Hole):
+            return first.env and bool(self.path)
+        return "://" in first and bool(first.split("://", 1)[1].split("/")[0])
+
+    @property
+    def is_login(self) -> bool:
+        return any(_LOGIN.match(s.lower()) for s in self.path[-2:])
+
+    @property
+    def state(self) -> str:
+        """Return which state this asks for (`market open`, `balance`, ...), empty if none."""
+        return _STATE.get(self.path[-1].lower().removesuffix(".json"), "") if self.path else ""
+
+    @property
+    def host(self) -> str:
+        return masked(self.url).split("://", 1)[-1].split("/")[0].split("@")[-1]
+
+    @property
+    def stem(self) -> str:
+        fixed = [s for s in self.path if "{" not in s and not re.fullmatch(r"v\d+(\.\d+)?|api|csv|rest", s)]
+        return "_".join(fixed[-2:]) or domain(self.host)
+
+
+def endpoint(url: Text, params: Mapping[str, Text] | None) -> Endpoint | None:
+    """Return the endpoint of `url` with `params`; None when nothing of it is known.
+
+    Args:
+        params: None when parameters are added that cannot be read.
+    """
+    if not any(isinstance(p, str) and p.strip("/") for p in url):
+        return None
+    cut = next((n for n, p in enumerate(url) if isinstance(p, str) and "?" in p), None)
+    query: dict[str, Text] = {}
+    if cut is not None:
+        before, _, after = str(url[cut]).partition("?")
+        query.update(_query(joined((after,), url[cut + 1 :])))
+        url = joined(url[:cut], (before,))
+    query.update(params or {})
+    kept = tuple((k, v) for k, v in query.items() if not _NOT_DATA.match(k))
+    return Endpoint(url=url, query=kept, complete=params is not None)
+
+
+def _query(text: Text) -> dict[str, Text]:
+    """Part `a=1&b={hole}` into its parameters."""
+    pairs: list[list[str | Hole]] = [[]]
+    for part in text:
+        if isinstance(part, Hole):
+            pairs[-1].append(part)
+            continue
+        first, *rest = part.split("#")[0].split("&")
+        pairs[-1].append(first)
+        pairs += [[piece] for piece in rest]
+    found: dict[str, Text] = {}
+    for pair in pairs:
+        if pair and isinstance(pair[0], str) and "=" in pair[0]:
+            name, _, value = pair[0].partition("=")
+            found[name] = joined((value,), tuple(pair[1:]))
+    return found
+
+
+def domain(host: str) -> str:
+    """Return the word a host is known by: `api.meridianbroker.com` -> `meridianbroker`."""
+    labels = [label for label in host.split(":")[0].split(".") if label]
+    if not labels or labels[-1].isdigit():
+        return "local"
+    return labels[-2] if len(labels) > 1 else labels[0]
+
+
+def userinfo(url: str) -> tuple[str, str] | None:
+    """Return user and password written into an address."""
+    try:
+        parts = urlsplit(url)
+        return (parts.username or "", parts.password) if parts.password else None
+    except ValueError:
+        return None

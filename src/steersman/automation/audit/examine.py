@@ -1,0 +1,216 @@
+"""The audit of a folder: read every script, compare, and turn drafts into findings with their diffs."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from steersman.automation.audit import python, shell
+from steersman.automation.audit.compare import Audit, Draft
+from steersman.automation.audit.facts import Change, Script, Shared
+from steersman.automation.audit.files import scripts
+from steersman.automation.audit.history import History
+from steersman.automation.audit.model import CODES, SEVERITY, Code, Finding, NotRead, Report, Savings, Summary
+from steersman.automation.audit.patch import NOT_VALID, apply, chosen, diff, veiled
+from steersman.automation.audit.python_module import Folder, Module
+from steersman.automation.audit.shell_secrets import env_secrets
+from steersman.automation.audit.source import Source
+
+# What replaces most comes first: a limit for a call that a pull replaces is not needed.
+_ORDER: Final[tuple[Code, ...]] = (
+    "LOGIN_REPEATED",
+    "PULL_REPEATED",
+    "CHECK_REPEATED",
+    "SECRET_IN_CODE",
+    "NO_TIMEOUT",
+    "NO_RETRY",
+    "POLLING",
+)
+
+
+class Examined(msgspec.Struct, frozen=True, kw_only=True):
+    """A report, and the patch that makes its edits: with the secrets it takes out, so it is for the owner's eyes."""
+
+    report: Report
+    patch: str
+    declarations: str
+
+
+def examine(
+    folder: Path,
+    *,
+    history: History | None = None,
+    taken: Collection[str] = (),
+    only: Collection[Code] = (),
+    min_calls_per_day: float = 0.0,
+) -> Examined:
+    """Read the scripts at or below `folder`; nothing is run, nothing is written.
+
+    Args:
+        history: recorded runs; without them no finding has a cost.
+        taken: names of providers, pulls and automations that are declared already.
+        only: codes to report, all when empty.
+        min_calls_per_day: leaves out findings that cost less, and those whose cost nobody knows, when above 0.
+
+    Raises:
+        Misconfigured: `folder` is no folder, or holds too many files.
+    """
+    known = history or History()
+    read, unread = _read(folder)
+    drafts = Audit(scripts=read, history=known, taken=frozenset(taken)).drafts()
+    kept = [d for d in drafts if (not only or d.code in only) and _costs(d, min_calls_per_day)]
+    kept = [_safe(draft) for draft in kept]
+    findings = sorted((_finding(d) for d in kept), key=_weight)
+    return Examined(
+        report=Report(
+            findings=tuple(findings),
+            not_read=tuple(unread),
+            summary=_summary(findings, len(read), len(unread)),
+        ),
+        patch=_patch(kept),
+        declarations="\n".join(dict.fromkeys(d.declared for d in kept if d.declared)),
+    )
+
+
+def _costs(draft: Draft, least: float) -> bool:
+    return least <= 0 or (draft.cost is not None and draft.cost.calls_per_day >= least)
+
+
+def _read(folder: Path) -> tuple[list[Script], list[NotRead]]:
+    read: list[Script] = []
+    unread: list[NotRead] = []
+    folders: dict[str, Folder] = defaultdict(Folder)
+    modules: list[Module] = []
+    settings: list[Source] = []
+    for found in scripts(folder):
+        if isinstance(found, NotRead):
+            unread.append(found)
+            continue
+        source, language = found
+        here, _, name = source.file.rpartition("/")
+        if language == "python":
+            module = python.parse(source, name.removesuffix(".py"), folders[here])
+            modules += [module] if isinstance(module, Module) else []
+            unread += [module] if isinstance(module, NotRead) else []
+        elif language == "shell":
+            script = shell.read(source)
+            read += [script] if isinstance(script, Script) else []
+            unread += [script] if isinstance(script, NotRead) else []
+        else:
+            settings.append(source)
+    read += _python(modules, folders)
+    read += [_settings(s) for s in settings if _is_read(s, read)]
+    return sorted(read, key=lambda s: s.file), unread
+
+
+def _python(modules: Sequence[Module], folders: dict[str, Folder]) -> list[Script]:
+    """Return the Python scripts, each with what its calls into the files beside it ask for."""
+    by_http: dict[str, list[tuple[str, Shared]]] = defaultdict(list)
+    for folder in folders.values():
+        for file, facts in python.shared(folder).items():
+            by_http[file] += facts
+    read = []
+    for module in modules:
+        here = module.source.file.rpartition("/")[0]
+        files = {name: m.source.file for name, m in folders[here].modules.items() if m is not module}
+        script = python.read(module, files)
+        facts = by_http[module.source.file]
+        read.append(
+            replace(
+                script,
+                logins=(*script.logins, *(f for what, f in facts if what == "login")),
+                pulls=tuple(f for what, f in facts if what == "pull"),
+                checks=(*script.checks, *(f for what, f in facts if what == "check")),
+            )
+        )
+    return read
+
+
+def _is_read(settings: Source, read: Iterable[Script]) -> bool:
+    """Say whether a script reads the `.env` file: it names it, or loads the one there is."""
+    here = settings.file.rpartition("/")[0]
+    names = (b".env", b"load_dotenv", b"dotenv_values")
+    return any(s.file.rpartition("/")[0] == here and any(n in s.source.data for n in names) for s in read)
+
+
+def _settings(source: Source) -> Script:
+    return Script(file=source.file, language="env", source=source, secrets=tuple(env_secrets(source)))
+
+
+def _safe(draft: Draft) -> Draft:
+    """Return `draft` without its edits if they would not leave a valid script."""
+    if not draft.change.edits:
+        return draft
+    script = draft.script
+    if apply(script.source, script.language, [draft.change]) is not None:
+        return draft
+    return replace(draft, change=Change(why_not=NOT_VALID))
+
+
+def _finding(draft: Draft) -> Finding:
+    script, change = draft.script, draft.change
+    after = apply(script.source, script.language, [change]) if change.edits else None
+    return Finding(
+        code=draft.code,
+        severity=SEVERITY[draft.code],
+        place=draft.place,
+        what=veiled(draft.what, script.secrets),
+        group=veiled(draft.group, script.secrets),
+        evidence=draft.evidence,
+        cost=draft.cost,
+        diff=veiled(diff(script.source, after), script.secrets) if after is not None else "",
+        why_no_edit=veiled(change.why_not, script.secrets),
+        next_step=change.next_step or draft.next_step,
+        declare=veiled(draft.declared, script.secrets),
+    )
+
+
+def _weight(finding: Finding) -> tuple[int, float, str, str, int]:
+    calls = finding.cost.calls_per_day if finding.cost is not None else 0.0
+    place = finding.place
+    return CODES.index(finding.code), -calls, finding.group, place.file, place.line
+
+
+def _patch(drafts: Sequence[Draft]) -> str:
+    """Return one patch with every edit that can be made together with the others."""
+    by_file: dict[str, list[Draft]] = defaultdict(list)
+    for draft in drafts:
+        by_file[draft.script.file].append(draft)
+    parts = []
+    for _, found in sorted(by_file.items()):
+        script = found[0].script
+        changes = chosen([d.change for d in sorted(found, key=lambda d: _ORDER.index(d.code))])
+        after = apply(script.source, script.language, changes) if changes else None
+        if after is not None:
+            parts.append(diff(script.source, after))
+    return "".join(parts)
+
+
+def _summary(findings: Sequence[Finding], read: int, unread: int) -> Summary:
+    files = {f.place.file for f in findings}
+    counts = Counter(f.code for f in findings)
+    return Summary(
+        scripts=read,
+        findings={code: counts[code] for code in CODES if counts[code]},
+        not_read=unread,
+        with_edit=sum(bool(f.diff) for f in findings),
+        without_history=sum(all(f.cost is None for f in findings if f.place.file == file) for file in files),
+        savings=Savings(
+            logins_per_day=_saved(findings, ("LOGIN_REPEATED",)),
+            calls_per_day=_saved(findings, ("PULL_REPEATED", "CHECK_REPEATED")),
+        ),
+    )
+
+
+def _saved(findings: Sequence[Finding], codes: Collection[Code]) -> float | None:
+    """Return what is left out when only the busiest script of each group still asks; None without any history."""
+    groups: dict[str, list[float]] = defaultdict(list)
+    for finding in findings:
+        if finding.code in codes and finding.cost is not None:
+            groups[finding.group].append(finding.cost.calls_per_day)
+    return sum(sum(calls) - max(calls) for calls in groups.values()) if groups else None

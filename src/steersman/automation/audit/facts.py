@@ -1,0 +1,116 @@
+"""What one script does, whatever it is written in. A fact knows how to edit itself away once a name is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from steersman.automation.audit.model import Place
+from steersman.automation.audit.source import Source
+
+Language = Literal["python", "shell", "env"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """Replace bytes `start` to `end` of the script by `new`."""
+
+    start: int
+    end: int
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Edits that belong together, or the reason why there are none.
+
+    `client` names what must be imported from steersman.client; a whole `next_step` stands alone without an edit.
+    """
+
+    edits: tuple[Edit, ...] = ()
+    client: tuple[str, ...] = ()
+    why_not: str = ""
+    next_step: str = ""
+
+
+Renamed = Callable[[str], Change]
+"""Makes the change once the provider or pull has its name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that waits for somebody: the network or another process.
+
+    Attributes:
+        limited: whether anything ends the wait; `limit` is the edit that adds it.
+        reads: an HTTP read, which may be tried again without harm; `retried` says whether something does.
+    """
+
+    place: Place
+    what: str
+    limited: bool
+    limit: Change
+    reads: bool = False
+    retried: bool = False
+    retry: Change = field(default_factory=Change)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """Something that several scripts may do alike: a login, a pull or a state check.
+
+    Attributes:
+        key: equal for equal things; `shown` is what a person reads.
+        url: address with `{hole}` for what varies, empty when it is no HTTP request.
+        stem: what a name for it is made from.
+        looped: stands in a loop, so one run does it more than once.
+        holes: parameters the declared pull takes.
+    """
+
+    place: Place
+    key: str
+    shown: str
+    stem: str
+    change: Renamed
+    url: str = ""
+    looped: bool = False
+    holes: tuple[str, ...] = ()
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A loop that sleeps until something has happened, or for ever."""
+
+    place: Place
+    what: str
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A secret in plain sight. `value` stays in memory: no representation of this shows it."""
+
+    place: Place
+    kind: str
+    value: str = field(repr=False)
+    stem: str
+    change: Renamed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """Everything found in one file. `uses` are files beside it that it imports; `sends` is where it writes (POST)."""
+
+    file: str
+    language: Language
+    source: Source
+    calls: tuple[Call, ...] = ()
+    pulls: tuple[Shared, ...] = ()
+    logins: tuple[Shared, ...] = ()
+    checks: tuple[Shared, ...] = ()
+    waits: tuple[Wait, ...] = ()
+    secrets: tuple[Secret, ...] = ()
+    uses: tuple[str, ...] = ()
+    sends: tuple[Place, ...] = ()

@@ -1,0 +1,178 @@
+"""One Python script read: everything in it that the audit compares or minds."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterator
+
+from steersman.automation.audit.endpoints import Endpoint
+from steersman.automation.audit.facts import Call, Change, Script, Shared
+from steersman.automation.audit.model import NotRead, Place
+from steersman.automation.audit.python_checks import checks
+from steersman.automation.audit.python_edits import argument_change, pull_change, replace
+from steersman.automation.audit.python_limits import waits as other_waits
+from steersman.automation.audit.python_logins import request_login, sdk_logins
+from steersman.automation.audit.python_module import Folder, Function, Module
+from steersman.automation.audit.python_requests import (
+    LIMIT_S,
+    Request,
+    frames,
+    limit,
+    requests_of,
+    retried,
+    unlimited_sessions,
+)
+from steersman.automation.audit.python_secrets import secrets
+from steersman.automation.audit.python_text import Frame
+from steersman.automation.audit.python_waits import waits
+from steersman.automation.audit.source import Source
+
+_READS = ("get", "head", "options")
+
+
+def parse(source: Source, name: str, folder: Folder) -> Module | NotRead:
+    """Return `source` as a module of `folder`, or why it is none: Python 2, or broken."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes are the script's business
+            tree = ast.parse(source.data)
+    except SyntaxError as exc:
+        return NotRead(file=source.file, line=exc.lineno, reason=f"not Python 3: {exc.msg}")
+    except (ValueError, RecursionError, MemoryError) as exc:
+        return NotRead(file=source.file, line=None, reason=f"not Python 3: {exc}")
+    module = Module(source, tree, name, folder)
+    folder.modules[name] = module
+    return module
+
+
+def read(module: Module, files: dict[str, str]) -> Script:
+    """Return what `module` does; `files` are the paths of the modules beside it.
+
+    The request of a wrapper function counts where it stands for timeouts and retries, and at each caller that decides
+    the address for pulls, checks and logins; callers in other files get their own part by `calls_from`.
+    """
+    calls = [*other_waits(module)]
+    sends: list[Place] = []
+    for request in requests_of(module):
+        calls.append(_call(request))
+        if _writes(request):
+            sends.append(module.place(request.call))
+    for call, given in unlimited_sessions(module):
+        edit = replace(module, given, str(LIMIT_S)) if given in [k.value for k in call.keywords] else None
+        limited = Change(edits=(edit,)) if edit else Change(why_not="the limit is taken away in another line")
+        what = f"{module.resolve(call.func).name} with its timeout off"
+        calls.append(Call(place=module.place(call), what=what, limited=False, limit=limited))
+    used = {a.split(".")[0] for a in module.aliases.values()}
+    return Script(
+        file=module.source.file,
+        language="python",
+        source=module.source,
+        calls=tuple(sorted(calls, key=lambda c: c.place)),
+        logins=tuple(sdk_logins(module)),
+        checks=tuple(checks(module)),
+        waits=tuple(waits(module)),
+        secrets=tuple(secrets(module)),
+        uses=tuple(sorted(files[name] for name in used & set(files))),
+        sends=tuple(sends),
+    )
+
+
+def _call(request: Request) -> Call:
+    module = request.module
+    limited, change = limit(request)
+    methods = {request.method(frame) for _, _, frame in [*frames(request), (None, None, None)]}
+    asked = request.asked(None)
+    login = asked is not None and asked.is_login
+    return Call(
+        place=module.place(request.call),
+        what=f"{request.library}.{request.verb}" if request.library != "urllib" else "urlopen",
+        limited=limited,
+        limit=change,
+        reads=bool(methods & set(_READS)) and not login,
+        retried=retried(module, request.call, request.session),
+    )
+
+
+def _writes(request: Request) -> bool:
+    asked = request.asked(None)
+    methods = {request.method(frame) for _, _, frame in frames(request)}
+    return bool(methods & {"post", "put", "patch", "delete"}) and not (asked is not None and asked.is_login)
+
+
+def shared(folder: Folder) -> dict[str, list[tuple[str, Shared]]]:
+    """Return logins, pulls and checks made by HTTP, as (what, fact) by the file in which the address is decided."""
+    found: dict[str, list[tuple[str, Shared]]] = {}
+    for module in folder.modules.values():
+        for request in requests_of(module):
+            for home, call, frame in frames(request):
+                asked = request.asked(frame)
+                if asked is not None and asked.comparable:
+                    for what, fact in _facts(request, asked, home, call, frame):
+                        found.setdefault(home.source.file, []).append((what, fact))
+    return found
+
+
+def _facts(
+    request: Request, asked: Endpoint, home: Module, call: ast.Call, frame: Frame | None
+) -> Iterator[tuple[str, Shared]]:
+    reads = request.method(frame) in _READS
+    if asked.is_login and not (reads and request.method(frame) != ""):
+        if frame is None:
+            yield "login", request_login(request, asked)
+    elif reads:
+        yield ("check" if asked.state else "pull"), _pull(request, asked, home, call, frame)
+
+
+def _pull(request: Request, asked: Endpoint, home: Module, call: ast.Call, frame: Frame | None) -> Shared:
+    suffix, why_not = _suffix(request, home, call, frame)
+
+    def change(name: str) -> Change:
+        if why_not:
+            return Change(why_not=why_not)
+        if request.library in ("pandas", "polars") and request.url is not None:
+            return argument_change(home, request.url, asked, name)
+        return pull_change(home, call, asked, name, suffix)
+
+    return Shared(
+        place=home.place(call),
+        key=f"{asked.state} {asked.key}".strip() if asked.state else asked.key,
+        shown=asked.shown,
+        stem=asked.stem,
+        url=asked.shown,
+        looped=home.looped(call),
+        holes=tuple(h.name for h in asked.holes),
+        change=change,
+        kind=asked.state,
+    )
+
+
+def _suffix(request: Request, home: Module, call: ast.Call, frame: Frame | None) -> tuple[str, str]:
+    """Return what a pull must end in to stand for `call` (`.path`, `.json()`), and why it cannot."""
+    if frame is None:
+        return "", ""
+    function = request.module.function_of(request.call)
+    body = _returned(request, function) if function is not None and frame.function is function else ""
+    line = request.call.lineno
+    if body and frame.outer is None:
+        return body, ""
+    where = f"{request.module.source.file}:{line}"
+    return "", f"the request itself stands in {where} and serves several addresses"
+
+
+def _returned(request: Request, function: Function) -> str:
+    """Return what a wrapper makes of its response, if it returns that and nothing else: `.json()` or `.text()`."""
+    returns = [r.value for r in ast.walk(function) if isinstance(r, ast.Return)]
+    if len(returns) != 1 or returns[0] is None:
+        return ""
+    value = returns[0]
+    inner = value.func if isinstance(value, ast.Call) and not value.args else value
+    if not isinstance(inner, ast.Attribute):
+        return ""
+    module, owner = request.module, inner.value
+    source = module.value_of(owner) if isinstance(owner, ast.Name) else owner
+    if source is not request.call:
+        return ""
+    if isinstance(value, ast.Call):
+        return ".json()" if inner.attr == "json" else ""
+    return {"text": ".text()", "content": ".bytes()"}.get(inner.attr, "")

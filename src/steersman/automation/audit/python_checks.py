@@ -1,0 +1,76 @@
+"""State checks in Python: is the market open, is the file fresh, is there room, what is the balance."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+from steersman.automation.audit.endpoints import Hole, masked, shown
+from steersman.automation.audit.facts import Change, Shared
+from steersman.automation.audit.python_module import Module
+from steersman.automation.audit.python_text import evaluate
+
+_DISK: Final = ("shutil.disk_usage", "psutil.disk_usage", "os.statvfs")
+_AGE: Final = ("os.path.getmtime", "os.path.getctime")
+# Methods of trading SDKs that ask for a state.
+_METHODS: Final = {
+    "get_clock": "market open",
+    "fetch_balance": "balance",
+    "get_account": "account",
+    "get_balance": "balance",
+    "fetch_status": "service up",
+    "is_trading_minute": "market open",
+    "is_open_on_minute": "market open",
+}
+
+
+def checks(module: Module) -> Iterator[Shared]:
+    """Return the state checks of a file that are no HTTP request of its own."""
+    for call in module.calls:
+        name = module.resolve(call.func).name
+        if name in _DISK and call.args:
+            yield _check(module, call, "disk", call.args[0])
+        elif name in _AGE and call.args:
+            yield _check(module, call, "file age", call.args[0])
+        elif isinstance(call.func, ast.Attribute) and call.func.attr == "stat" and _asks_age(module, call):
+            yield _check(module, call, "file age", call.func.value)
+        elif isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
+            yield _method(module, call, call.func, name)
+
+
+def _asks_age(module: Module, call: ast.Call) -> bool:
+    above = module.parents[call]
+    return isinstance(above, ast.Attribute) and above.attr.startswith(("st_mtime", "st_ctime"))
+
+
+def _check(module: Module, call: ast.Call, kind: str, subject: ast.expr) -> Shared:
+    text = evaluate(module, subject)
+    # What varies from call to call is another thing each time: only this place is like it.
+    own = any(isinstance(p, Hole) and not p.env for p in text)
+    key = f"{kind} {masked(text)}" + (f" {module.source.file}:{call.lineno}" if own else "")
+    return state(module, call, key, f"{kind} of {shown(text)}", kind)
+
+
+def _method(module: Module, call: ast.Call, func: ast.Attribute, name: str) -> Shared:
+    kind = _METHODS[func.attr]
+    owner = name.rpartition(".")[0].replace("()", "")
+    owner = owner if owner not in ("", "?") else module.text(func.value)
+    return state(module, call, f"{kind} {owner}", f"{kind} by {owner}.{func.attr}", kind)
+
+
+def state(module: Module, call: ast.Call, key: str, what: str, kind: str) -> Shared:
+    """Return a check that only a declared automation can do for all: no edit of the script replaces it."""
+    why = "the result is used inside the script: what others need of it is a decision, not a value"
+    return Shared(
+        place=module.place(call),
+        key=key,
+        shown=what,
+        stem=kind.replace(" ", "_"),
+        looped=module.looped(call),
+        change=lambda name: Change(
+            why_not=why,
+            next_step=f'move the check into one automation that fails when the answer is no, and give the others needs = ["{name}"]',
+        ),
+        kind=kind,
+    )

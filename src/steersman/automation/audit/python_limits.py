@@ -1,0 +1,53 @@
+"""Waits in Python that are no HTTP request: other processes, mail, databases, bare sockets."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from steersman.automation.audit.endpoints import shown
+from steersman.automation.audit.facts import Call, Change
+from steersman.automation.audit.python_edits import add_keyword
+from steersman.automation.audit.python_module import Module, keyword
+from steersman.automation.audit.python_text import evaluate
+
+# What waits for ever unless told otherwise -> the argument that tells it, as each library documents it.
+_ENDLESS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+    (re.compile(r"^subprocess\.(run|call|check_call|check_output)$"), "timeout=600"),
+    (re.compile(r"^subprocess\.Popen\(\)\.(wait|communicate)$"), "timeout=600"),
+    (re.compile(r"^smtplib\.(SMTP|SMTP_SSL|LMTP)$"), "timeout=30"),
+    (re.compile(r"^(ftplib\.FTP(_TLS)?|imaplib\.IMAP4(_SSL)?|poplib\.POP3(_SSL)?)$"), "timeout=30"),
+    (re.compile(r"^http\.client\.HTTPS?Connection$"), "timeout=30"),
+    (re.compile(r"^(socket|websocket)\.create_connection$"), "timeout=30"),
+    (re.compile(r"^paramiko(\.client)?\.SSHClient\(\)\.connect$"), "timeout=30"),
+    (re.compile(r"^psycopg2?\.(connect|Connection\.connect|AsyncConnection\.connect)$"), "connect_timeout=10"),
+)
+
+
+def waits(module: Module) -> Iterator[Call]:
+    """Return every such call with whether something ends the wait."""
+    for call in module.calls:
+        name = module.resolve(call.func).name
+        for pattern, text in _ENDLESS:
+            if pattern.match(name):
+                limited = _limited(module, call, text.partition("=")[0])
+                yield Call(
+                    place=module.place(call),
+                    what=name.replace("()", ""),
+                    limited=limited,
+                    limit=Change() if limited else add_keyword(module, call, text),
+                )
+
+
+def _limited(module: Module, call: ast.Call, name: str) -> bool:
+    given = keyword(call, name)
+    if given is not None:
+        return not (isinstance(given, ast.Constant) and given.value is None)
+    if any(k.arg is None for k in call.keywords):
+        return True
+    if name == "connect_timeout":
+        return any("connect_timeout" in shown(evaluate(module, a)) for a in call.args)
+    callee = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    return len(call.args) > {"create_connection": 1, "wait": 0, "communicate": 1}.get(callee, 99)

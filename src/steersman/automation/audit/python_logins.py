@@ -1,0 +1,178 @@
+"""Logins in Python: token requests, and the constructors and methods of SDKs that take credentials."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+from steersman.automation.audit.endpoints import Endpoint, domain, literal, masked
+from steersman.automation.audit.facts import Change, Renamed, Shared
+from steersman.automation.audit.python_edits import client_name, login_change, replace
+from steersman.automation.audit.python_module import Module, keyword
+from steersman.automation.audit.python_requests import Request
+from steersman.automation.audit.python_text import evaluate
+
+_SDKS: Final = re.compile(
+    r"^(tweepy\.(Client|OAuth\w*Handler)|slack_sdk\.(web\.)?(WebClient|async_client\.AsyncWebClient)|"
+    r"spotipy\.(client\.)?Spotify|alpaca\.[\w.]*Client|alpaca_trade_api\.(rest\.)?REST|ccxt\.(\w+\.)?\w+|"
+    r"boto3\.(client|resource|Session|session\.Session)|psycopg2?\.connect|asyncpg\.(connect|create_pool)|"
+    r"smtplib\.SMTP(_SSL)?\(\)\.login|imaplib\.IMAP4(_SSL)?\(\)\.login|ftplib\.FTP(_TLS)?\(\)\.login|"
+    r"(authlib\.integrations\.\w+|requests_oauthlib|authlib\.\w+)\.\w*OAuth2?(Session|Client)\(\)\.fetch_token|"
+    r"google\.oauth2\.service_account\.Credentials\.from_service_account_(file|info))$"
+)
+_CREDENTIAL: Final = re.compile(
+    r"(?i)^(api_?key|api_?secret|secret(_?key)?|key|key_id|token|access_token(_secret)?|consumer_(key|secret)|"
+    r"client_(id|secret)|bearer_token|password|passwd|user|username|aws_access_key_id|aws_secret_access_key|"
+    r"aws_session_token|auth_manager|auth|oauth_manager|dsn|conninfo|host|dbname|database|consumer_secret)$"
+)
+_SECRET: Final = re.compile(
+    r"(?i)^(api_?secret|secret(_?key)?|token|bearer_token|password|passwd|client_secret|aws_secret_access_key)$"
+)
+_POSITIONS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
+    (re.compile(r"\.login$"), ("user", "password")),
+    (re.compile(r"^alpaca"), ("key_id", "secret_key")),
+    (re.compile(r"^slack"), ("token",)),
+    (re.compile(r"^google"), ("file",)),
+    (re.compile(r"connect$|create_pool$"), ("dsn",)),
+)
+_GENERIC: Final = frozenset(("api_key", "apikey", "api_secret", "access_token", "client_secret", "secret_key"))
+_PART_OF_A_LOGIN: Final = re.compile(r"(Credentials?|Auth|Manager|Provider|Config|Settings|Params|Request)$")
+_DEEPEST: Final = 8
+
+
+def request_login(request: Request, asked: Endpoint) -> Shared:
+    """Return the login that a token request is."""
+    module, call = request.module, request.call
+    return Shared(
+        place=module.place(call),
+        key=f"http {asked.key.partition('?')[0]}",
+        shown=f"the login at {asked.shown.partition('?')[0]}",
+        stem=domain(asked.host),
+        url=asked.shown.partition("?")[0],
+        looped=module.looped(call),
+        change=lambda name: login_change(module, call, name),
+        kind="oauth2",
+    )
+
+
+def sdk_logins(module: Module) -> Iterator[Shared]:
+    """Return the logins that are made through a library."""
+    for call in module.calls:
+        name = module.resolve(call.func).name
+        given = _credentials(module, call, name)
+        if given is None:
+            continue
+        library = name.split(".")[0]
+        identity, where = _identity(module, call, name, given)
+        yield Shared(
+            place=module.place(call),
+            key=identity,
+            shown=f"the login through {name.replace('()', '')}" + (f" to {where}" if where else ""),
+            stem=domain(where) if where and library in ("smtplib", "imaplib", "ftplib") else _stem(name),
+            looped=module.looped(call),
+            change=_change(module, given),
+            kind="api_key",
+        )
+
+
+def _stem(name: str) -> str:
+    parts = name.replace("()", "").split(".")
+    return parts[-1].lower() if parts[0] == "ccxt" else {"psycopg": "postgres", "psycopg2": "postgres"}.get(
+        parts[0], parts[0]
+    )
+
+
+def _credentials(module: Module, call: ast.Call, name: str) -> dict[str, ast.expr] | None:
+    """Return what is handed over to log in, by its name; None when `call` is no login."""
+    known = bool(_SDKS.match(name))
+    given = {k.arg: k.value for k in call.keywords if k.arg and _CREDENTIAL.match(k.arg)}
+    if not known:
+        package = name.split(".")[0]
+        last = name.rpartition(".")[2]
+        imported = package in {a.split(".")[0] for a in module.aliases.values()} and package not in module.folder.modules
+        generic = bool(_GENERIC & set(given)) and last[:1].isupper() and not _PART_OF_A_LOGIN.search(last)
+        return given if imported and generic and "()" not in name else None
+    for pattern, names in _POSITIONS:
+        if pattern.search(name):
+            given |= dict(zip(names, call.args, strict=False))
+            break
+    if name.startswith("ccxt.") and call.args and isinstance(call.args[0], ast.Dict):
+        entries = zip(call.args[0].keys, call.args[0].values, strict=True)
+        given |= {str(k.value): v for k, v in entries if isinstance(k, ast.Constant) and _CREDENTIAL.match(str(k.value))}
+    if name.startswith("boto3") and not any("key" in k for k in given):
+        return None  # the ambient chain of AWS is shared already
+    return given or None
+
+
+def _identity(module: Module, call: ast.Call, name: str, given: dict[str, ast.expr]) -> tuple[str, str]:
+    """Return what equal logins have in common, and where they log in (empty if that is not seen)."""
+    library = name.split(".")[0]
+    if library in ("psycopg", "psycopg2", "asyncpg"):
+        return _database(module, given)
+    if name.endswith(".login"):
+        made = module.resolve(call.func).call
+        home = module.resolve(call.func).module
+        host = literal(evaluate(home, made.args[0])) if made is not None and home is not None and made.args else None
+        return f"{library} {host} {_print(module, given.get('user'))}", host or ""
+    owner = name.split("()")[0] if library != "alpaca" else library
+    prints = " ".join(f"{k}={_print(module, v)}" for k, v in sorted(given.items()))
+    return f"{owner} {prints}", ""
+
+
+def _database(module: Module, given: dict[str, ast.expr]) -> tuple[str, str]:
+    dsn = next((given[k] for k in ("dsn", "conninfo") if k in given), None)
+    if dsn is None:
+        parts = [_plain(module, given.get(k) or given.get(other)) for k, other in _DATABASE_PARTS]
+        return "postgres " + " ".join(parts), parts[0]
+    text = masked(evaluate(module, dsn))
+    if "://" not in text:
+        return f"postgres {_print(module, dsn)}", ""
+    try:
+        url = urlsplit(text)
+        host, user = url.hostname or "", url.username or ""
+    except ValueError:
+        return f"postgres {_print(module, dsn)}", ""
+    return f"postgres {host} {url.path.lstrip('/')} {user}", host
+
+
+_DATABASE_PARTS: Final = (("host", "host"), ("dbname", "database"), ("user", "username"))
+
+
+def _plain(module: Module, node: ast.expr | None) -> str:
+    return masked(evaluate(module, node)) if node is not None else ""
+
+
+def _print(module: Module, node: ast.expr | None, depth: int = 0) -> str:
+    """Return a text that is equal for equal credentials, and that shows none."""
+    if node is None or depth > _DEEPEST:
+        return "?"
+    if isinstance(node, ast.Name) and (value := module.value_of(node)) is not None:
+        return _print(module, value, depth + 1)
+    if isinstance(node, ast.Call) and module.resolve(node.func).name not in ("os.getenv", "os.environ.get"):
+        parts = [_print(module, a, depth + 1) for a in node.args]
+        parts += [f"{k.arg}={_print(module, k.value, depth + 1)}" for k in node.keywords if k.arg]
+        return f"{module.resolve(node.func).name}({', '.join(parts)})"
+    text = evaluate(module, node)
+    fixed = literal(text)
+    if fixed is not None:
+        return "literal:" + hashlib.sha256(fixed.encode()).hexdigest()[:12]
+    envs = [p.name for p in text if not isinstance(p, str) and p.env]
+    return f"env:{envs[0]}" if len(text) == 1 and envs else f"expression:{module.text(node)}"
+
+
+def _change(module: Module, given: dict[str, ast.expr]) -> Renamed:
+    """Return the change that leases the one secret among what is handed over."""
+    secrets = [node for name, node in given.items() if _SECRET.match(name)]
+
+    def change(name: str) -> Change:
+        if len(secrets) != 1:
+            why = "it takes several secrets" if secrets else "its secret is not handed over here"
+            return Change(why_not=f"{why}: which of them the provider leases is for you to say")
+        function, imported = client_name(module, "token")
+        return Change(edits=(replace(module, secrets[0], f'{function}("{name}").secret'),), client=(imported,))
+
+    return change

@@ -1,0 +1,317 @@
+"""Requests in Python: which library, which address, what limits the wait, what tries again."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from steersman.automation.audit.endpoints import Endpoint, endpoint, literal
+from steersman.automation.audit.facts import Change
+from steersman.automation.audit.python_edits import add_keyword, replace
+from steersman.automation.audit.python_module import Function, Module, Ref, keyword
+from steersman.automation.audit.python_text import Frame, evaluate, mapping
+
+_VERBS: Final = "get|head|options|post|put|patch|delete|request|stream"
+_HTTP: Final = re.compile(
+    rf"^(?P<lib>requests|httpx|aiohttp|urllib3)\.(?P<session>(?:sessions\.)?(?:Session|session|Client|AsyncClient|"
+    rf"ClientSession|PoolManager)\(\)\.)?(?P<verb>{_VERBS})$"
+)
+_SESSIONS: Final = ("requests.Session", "requests.sessions.Session")
+_FRAMES: Final = re.compile(r"^(pandas|polars)\.(read_(csv|json|html|excel|parquet|table|xml|ndjson)|scan_\w+)$")
+_READS: Final = ("get", "head", "options")
+_RETRIES: Final = re.compile(r"(?i)retr(y|ies)|backoff|stamina|tenacity|on_exception")
+_DEEPEST: Final = 3
+LIMIT_S: Final = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One place that sends an HTTP request. `session` is the call that made its session; None without one."""
+
+    module: Module
+    call: ast.Call
+    library: str
+    verb: str
+    url: ast.expr | None
+    session: Ref | None = None
+    limited_by_class: bool = False
+    partial: ast.Call | None = None
+
+    def asked(self, frame: Frame | None) -> Endpoint | None:
+        """Return what is asked for, with the parameters that `frame` gives."""
+        url = evaluate(self.module, self.url, frame)
+        first = url[0] if url else ""
+        absolute = isinstance(first, str) and "://" in first
+        if self.session is not None and self.session.call is not None and not absolute:
+            base = keyword(self.session.call, "base_url")
+            if base is not None and self.session.module is not None:
+                path = (first.lstrip("/"), *url[1:]) if isinstance(first, str) else url
+                root = evaluate(self.session.module, base)
+                end = root[-1] if root else ""
+                root = (*root[:-1], end.rstrip("/")) if isinstance(end, str) else root
+                url = (*root, "/", *path)
+        joined = tuple(p for p in _merge(url) if p != "")
+        return endpoint(joined, mapping(self.module, keyword(self.call, "params"), frame))
+
+    def method(self, frame: Frame | None) -> str:
+        """Return the verb in small letters; empty when it is only known at run time."""
+        if self.library == "urllib":
+            return self._urllib_method()
+        if self.verb in ("request", "stream"):
+            first = self.call.args[0] if self.call.args else keyword(self.call, "method")
+            return (literal(evaluate(self.module, first, frame)) or "").lower()
+        return self.verb
+
+    def _urllib_method(self) -> str:
+        calls = [self.call, *_calls_in(self.url, self.module)]
+        if any(keyword(c, "data") or (c is self.call and len(c.args) > 1) for c in calls):
+            return "post"
+        named = next((m for c in calls if (m := keyword(c, "method")) is not None), None)
+        return (literal(evaluate(self.module, named)) or "").lower() if named is not None else "get"
+
+
+def _merge(url: tuple[object, ...]) -> Iterator[object]:
+    """Put neighbouring fixed parts together."""
+    text = ""
+    for part in url:
+        if isinstance(part, str):
+            text += part
+        else:
+            yield from (text, part)
+            text = ""
+    yield text
+
+
+def _calls_in(node: ast.expr | None, module: Module) -> list[ast.Call]:
+    value = module.value_of(node) if isinstance(node, ast.Name) else node
+    return [value] if isinstance(value, ast.Call) else []
+
+
+def requests_of(module: Module) -> Iterator[Request]:
+    """Return every place of the file that sends an HTTP request, in order."""
+    for call in module.calls:
+        found = _recognise(module, call)
+        if found is not None:
+            yield found
+
+
+def _recognise(module: Module, call: ast.Call) -> Request | None:
+    ref = module.resolve(call.func)
+    partial: ast.Call | None = None
+    if ref.name == "functools.partial()" and ref.call is not None and ref.call.args and ref.module is not None:
+        partial, ref = ref.call, ref.module.resolve(ref.call.args[0])
+    name, limited = _known_class(module, ref.name)
+    matched = _HTTP.match(name)
+    if matched is not None:
+        verb = matched["verb"]
+        place = 1 if verb in ("request", "stream") else 0
+        url = call.args[place] if len(call.args) > place else keyword(call, "url")
+        session = ref if matched["session"] else None
+        return Request(
+            module=module,
+            call=call,
+            library=matched["lib"],
+            verb=verb,
+            url=url,
+            session=session,
+            limited_by_class=limited,
+            partial=partial,
+        )
+    if name == "urllib.request.urlopen":
+        url = call.args[0] if call.args else keyword(call, "url")
+        return Request(module=module, call=call, library="urllib", verb="get", url=url)
+    if _FRAMES.match(name) and call.args:
+        first = evaluate(module, call.args[0])
+        if first and isinstance(first[0], str) and first[0].startswith(("http://", "https://")):
+            return Request(module=module, call=call, library=name.split(".")[0], verb="get", url=call.args[0])
+    return None
+
+
+def _known_class(module: Module, name: str) -> tuple[str, bool]:
+    """Return `name` with a session class of this folder replaced by the class it extends; whether that sets a limit."""
+    if "()." not in name:
+        return name, False
+    owner, _, method = name.rpartition("().")
+    home, definition = module.find(owner)
+    if not isinstance(definition, ast.ClassDef) or home is None:
+        return name, False
+    bases = [home.resolve(b).name for b in definition.bases]
+    if method in home_methods(definition) and method not in ("request", "send"):
+        return name, False
+    base = next((b for b in bases if b in _SESSIONS), None)
+    limited = any(isinstance(n, ast.Constant) and n.value == "timeout" for n in ast.walk(definition)) or any(
+        k.arg == "timeout" for n in ast.walk(definition) if isinstance(n, ast.Call) for k in n.keywords
+    )
+    return (f"{base}().{method}", limited) if base else (name, False)
+
+
+def home_methods(definition: ast.ClassDef) -> set[str]:
+    return {n.name for n in definition.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def limit(request: Request) -> tuple[bool, Change]:
+    """Say whether anything ends the wait for an answer, and return the edit that makes it so."""
+    call, given = request.call, keyword(request.call, "timeout")
+    if given is None and request.partial is not None:
+        given = keyword(request.partial, "timeout")
+    if request.library in ("pandas", "polars"):
+        why = f"{request.library} takes no timeout here"
+        return request.library == "polars", Change(why_not=why, next_step="read the file of a pull(): it has one")
+    if given is not None:
+        if not _is_none(given):
+            return True, Change()
+        return False, Change(edits=(replace(request.module, given, str(LIMIT_S)),))
+    if any(k.arg is None for k in call.keywords) and not _kwargs_without_timeout(request):
+        return True, Change()
+    if request.library == "urllib" and len(call.args) > 2:
+        return True, Change()
+    if request.library in ("httpx", "aiohttp") or request.limited_by_class or _session_limits(request):
+        # Their own limits (httpx 5 s, aiohttp 5 min) are finite; one that was taken away is found where it was.
+        return True, Change()
+    return False, add_keyword(request.module, call, f"timeout={LIMIT_S}")
+
+
+def _kwargs_without_timeout(request: Request) -> bool:
+    """Say whether `**name` is a parameter that no caller in the folder gives a timeout through."""
+    function = request.module.function_of(request.call)
+    if function is None or function.args.kwarg is None:
+        return False
+    sites = request.module.folder.sites(function)
+    return bool(sites) and all(
+        keyword(c, "timeout") is None and all(k.arg is not None for k in c.keywords) for _, c in sites
+    )
+
+
+def _session_limits(request: Request) -> bool:
+    """Say whether the session itself was given a limit: urllib3's constructor, or a partial set on it."""
+    session = request.session
+    if session is None or session.call is None or session.module is None:
+        return False
+    if request.library == "urllib3":
+        return keyword(session.call, "timeout") is not None
+    for node in ast.walk(session.module.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and keyword(node.value, "timeout"):
+            for target in node.targets:
+                if isinstance(target, ast.Attribute) and session.module.resolve(target.value).call is session.call:
+                    return True
+    return False
+
+
+def _is_none(node: ast.expr) -> bool:
+    if isinstance(node, ast.Constant):
+        return node.value is None
+    return isinstance(node, ast.Call) and any(
+        k.arg in ("total", "timeout") and isinstance(k.value, ast.Constant) and k.value.value is None
+        for k in node.keywords
+    )
+
+
+def unlimited_sessions(module: Module) -> Iterator[tuple[ast.Call, ast.expr]]:
+    """Return constructors of sessions whose finite limit was taken away by `timeout=None`."""
+    for call in module.calls:
+        if re.match(r"^(httpx\.(Async)?Client|aiohttp\.ClientSession)$", module.resolve(call.func).name):
+            given = keyword(call, "timeout")
+            given = module.value_of(given) or given if isinstance(given, ast.Name) else given
+            if given is not None and _is_none(given):
+                yield call, given
+
+
+def frames(request: Request) -> list[tuple[Module, ast.Call, Frame | None]]:
+    """Return where the address is decided: the request itself, or the calls of its function that fill it in."""
+    base = request.asked(None)
+    decided = _sites(request, None, request.module, request.call, base.key if base else None, 0)
+    return decided or [(request.module, request.call, None)]
+
+
+def _sites(
+    request: Request, frame: Frame | None, module: Module, call: ast.Call, key: str | None, depth: int
+) -> list[tuple[Module, ast.Call, Frame | None]]:
+    function = module.function_of(call)
+    if function is None or depth >= _DEEPEST:
+        return []
+    found: list[tuple[Module, ast.Call, Frame | None]] = []
+    for home, site in module.folder.sites(function):
+        outer = _chain(request, frame, function, site, home)
+        asked = request.asked(outer)
+        if asked is None or asked.key == key:
+            continue
+        found += _sites(request, outer, home, site, asked.key, depth + 1) or [(home, site, outer)]
+    return found
+
+
+def _chain(request: Request, frame: Frame | None, function: Function, site: ast.Call, home: Module) -> Frame:
+    """Put the call `site` of `function` outside the frames known so far."""
+    link = Frame(function, site, home)
+    if frame is None:
+        return link
+    outer = _chain(request, frame.outer, function, site, home) if frame.outer else link
+    return Frame(frame.function, frame.call, frame.module, outer)
+
+
+def retried(module: Module, call: ast.Call, session: Ref | None, depth: int = 0) -> bool:
+    """Say whether a failed call is tried again: by its session, a decorator, a loop, or whoever calls its function."""
+    if session is not None and _retrying_session(session):
+        return True
+    if any(_is_retrying(module, a) for a in module.ancestors(call)) or _in_retry_loop(module, call):
+        return True
+    function = module.function_of(call)
+    if function is None or depth >= _DEEPEST:
+        return False
+    handed = any(
+        isinstance(a, ast.Name) and a.id == function.name
+        for c in module.calls
+        if _RETRIES.search(module.resolve(c.func).name)
+        for a in c.args
+    )
+    sites = module.folder.sites(function)
+    return handed or (bool(sites) and all(retried(m, c, None, depth + 1) for m, c in sites))
+
+
+def _retrying_session(session: Ref) -> bool:
+    if session.call is None or session.module is None:
+        return False
+    if (transport := keyword(session.call, "transport")) is not None:
+        made = session.module.resolve(transport).call
+        if made is not None and keyword(made, "retries") is not None:
+            return True
+    if keyword(session.call, "retries") is not None:
+        return True
+    for call in session.module.calls:
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "mount" and len(call.args) == 2:
+            adapter = session.module.resolve(call.args[1])
+            most = keyword(adapter.call, "max_retries") if adapter.call is not None else None
+            same = session.module.resolve(call.func.value).call is session.call
+            if same and most is not None and not (isinstance(most, ast.Constant) and not most.value):
+                return True
+    return False
+
+
+def _is_retrying(module: Module, node: ast.AST) -> bool:
+    """Say whether `node` is something that repeats what stands in it: a decorated function, a retrying call or loop."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        deciding = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
+        return any(_RETRIES.search(module.resolve(d).name) for d in deciding)
+    if isinstance(node, ast.For | ast.AsyncFor):
+        return isinstance(node.iter, ast.Call) and bool(_RETRIES.search(module.resolve(node.iter.func).name))
+    return isinstance(node, ast.Call) and bool(_RETRIES.search(module.resolve(node.func).name))
+
+
+def _in_retry_loop(module: Module, call: ast.Call) -> bool:
+    """Say whether `call` stands in a `try` in a loop that ends once it went well."""
+    guarded: ast.Try | None = None
+    below: ast.AST = call
+    for node in module.ancestors(call):
+        if isinstance(node, ast.Try) and below in node.body:
+            guarded = node
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            return False
+        elif guarded is not None and isinstance(node, ast.While):
+            return True
+        elif guarded is not None and isinstance(node, ast.For):
+            tried = [*guarded.body, *guarded.orelse, *node.body]
+            return any(isinstance(n, ast.Return | ast.Break) for t in tried for n in ast.walk(t))
+        below = node
+    return False

@@ -1,0 +1,199 @@
+"""One shell script read: everything in it that the audit compares or minds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from steersman.automation.audit.endpoints import Endpoint, Hole, domain, masked, shown
+from steersman.automation.audit.facts import Call, Change, Edit, Script, Shared
+from steersman.automation.audit.model import NotRead
+from steersman.automation.audit.shell_requests import Http, http, limit, limited, retried, retry, sites, waits
+from steersman.automation.audit.shell_secrets import secrets
+from steersman.automation.audit.shell_tree import Command, Tree, Word
+from steersman.automation.audit.shell_waits import waits as polling
+from steersman.automation.audit.source import Source
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_READS: Final = ("get", "head", "options")
+_TOKEN: Final = re.compile(r"^\.(access_token|token|id_token|jwt)$")
+# Options that change nothing about what comes back; any other keeps a request from becoming a pull.
+_HARMLESS: Final = frozenset(
+    "-s -S -f -L -k -m -H -u -A -G -g -4 -6 -q --silent --show-error --fail --location --max-time --header --user "
+    "--connect-timeout --retry --retry-delay --compressed --user-agent --fail-with-body --timeout --quiet --tries "
+    "-o --output -O --no-verbose -t -T --retry-connrefused --url --http1.1 --ignore-stdin".split()
+)
+
+
+def read(source: Source) -> Script | NotRead:
+    """Return what the script does, or why it cannot be read."""
+    tree = Tree(source)
+    problem = tree.problem
+    if problem is not None:
+        return NotRead(file=source.file, line=problem, reason="not shell as bash reads it")
+    calls, sends = [], []
+    facts: list[tuple[str, Shared]] = [*_checks(tree)]
+    for command in tree.commands:
+        request = http(command)
+        if request is not None and not request.urls:
+            continue
+        if waits(command):
+            calls.append(_call(tree, command, request))
+        if request is not None:
+            facts += _facts(tree, request)
+            asked = request.asked(tree)
+            if request.method not in _READS and not (asked is not None and asked.is_login):
+                sends.append(source.place(command.word.start_byte))
+    return Script(
+        file=source.file,
+        language="shell",
+        source=source,
+        calls=tuple(calls),
+        logins=tuple(f for what, f in facts if what == "login"),
+        pulls=tuple(f for what, f in facts if what == "pull"),
+        checks=tuple(f for what, f in facts if what == "check"),
+        waits=tuple(polling(tree)),
+        secrets=tuple(secrets(tree)),
+        sends=tuple(sends),
+    )
+
+
+def _call(tree: Tree, command: Command, request: Http | None) -> Call:
+    ends = limited(tree, command)
+    reads = request is not None and request.method in _READS
+    asked = request.asked(tree) if request is not None else None
+    return Call(
+        place=tree.source.place(command.word.start_byte),
+        what=command.name,
+        limited=ends,
+        limit=Change() if ends else limit(command),
+        reads=reads and not (asked is not None and asked.is_login),
+        retried=request is not None and retried(tree, request),
+        retry=retry(command) if reads else Change(),
+    )
+
+
+def _facts(tree: Tree, request: Http) -> Iterator[tuple[str, Shared]]:
+    for command, arguments, by_function in sites(tree, request):
+        asked = request.asked(tree, arguments)
+        if asked is None or not asked.comparable:
+            continue
+        reads = request.method in _READS
+        what = "login" if asked.is_login and not reads else "check" if reads and asked.state else "pull" if reads else ""
+        if what:
+            yield what, _shared(tree, request, command, asked, what, by_function)
+
+
+def _shared(
+    tree: Tree, request: Http, command: Command, asked: Endpoint, what: str, by_function: bool
+) -> Shared:
+    if what == "login":
+        key, address = f"http {asked.key.partition('?')[0]}", asked.shown.partition("?")[0]
+        text, stem, kind = f"the login at {address}", domain(asked.host), "oauth2"
+    else:
+        key, address = f"{asked.state} {asked.key}".strip(), asked.shown
+        text, stem, kind = asked.shown, asked.stem, asked.state
+
+    def change(name: str) -> Change:
+        if by_function:
+            return Change(why_not=f"the request itself stands in the function {command.name}")
+        return _login(tree, command, name) if what == "login" else _pull(tree, request, asked, name)
+
+    return Shared(
+        place=tree.source.place(command.word.start_byte),
+        key=key,
+        shown=text,
+        stem=stem,
+        url=address,
+        looped=tree.looped(command.node),
+        holes=tuple(h.name for h in asked.holes),
+        change=change,
+        kind=kind,
+    )
+
+
+def _login(tree: Tree, command: Command, name: str) -> Change:
+    """Replace `$(curl ... | jq -r .access_token)` by `$(steersman token NAME)`."""
+    above = command.node.parent
+    if above is None or above.type != "pipeline" or above.parent is None or above.parent.type != "command_substitution":
+        return Change(why_not="what is made of the answer is not just `jq -r .access_token`")
+    stages = above.named_children
+    jq = next((c for c in tree.commands if len(stages) == 2 and c.node == stages[1]), None)
+    if jq is None or jq.name != "jq" or not _reads_token(jq.words):
+        return Change(why_not="what is made of the answer is not just `jq -r .access_token`")
+    return Change(edits=(Edit(start=above.start_byte, end=above.end_byte, new=f"steersman token {name}"),))
+
+
+def _reads_token(words: tuple[Word, ...]) -> bool:
+    texts = [w.fixed for w in words]
+    return "-r" in texts and len(texts) == 2 and any(_TOKEN.match(t) for t in texts)
+
+
+def _pull(tree: Tree, request: Http, asked: Endpoint, name: str) -> Change:
+    command = request.command
+    other = [option for option, _ in request.options if option not in _HARMLESS]
+    if other:
+        return Change(why_not=f"{other[0]} asks for more than the data")
+    if request.command.name not in ("curl", "wget"):
+        return Change(why_not=f"{command.name} prints more than the data")
+    if asked.holes:
+        return Change(why_not=f"the address varies ({', '.join(h.name for h in asked.holes)})")
+    if len(request.urls) != 1 or command.word != _first(command.node):
+        return Change(why_not="it fetches several addresses, or something stands in front of it")
+    target = request.value("-o", "--output") if command.name == "curl" else request.value("-O", "--output-document")
+    if target is None and (command.name == "wget" or request.has("-O")):
+        return Change(why_not="the name of the file it writes is not given")
+    out = tree.text(target.node).removeprefix("--output=").removeprefix("-o") if target is not None else "-"
+    last = command.node.end_byte
+    new = f"steersman pull {name} --out {out}"
+    return Change(edits=(Edit(start=command.node.start_byte, end=_end(command.node, last), new=new),))
+
+
+def _first(node: Node) -> Node | None:
+    return next((c for c in node.children if c.is_named), None)
+
+
+def _end(node: Node, default: int) -> int:
+    """Return where the words of a command end, before its redirections."""
+    words = [c.end_byte for c in node.children if not c.type.endswith("_redirect")]
+    return words[-1] if words else default
+
+
+def _checks(tree: Tree) -> Iterator[tuple[str, Shared]]:
+    """Return the state checks that are no request: df, the age of a file, services and processes."""
+    for command in tree.commands:
+        words = [w for w in command.words if not w.start.startswith("-")]
+        kind, subject = "", words[0] if words else None
+        if command.name == "df" and subject is not None:
+            kind = "disk"
+        elif command.name == "stat" and any("%Y" in w.fixed or "%y" in w.fixed for w in command.words) and words:
+            kind, subject = "file age", words[-1]
+        elif command.name == "systemctl" and len(words) > 1 and words[0].fixed == "is-active":
+            kind, subject = "service up", words[1]
+        elif command.name in ("pgrep", "pidof") and words:
+            kind, subject = "process", words[-1]
+        if kind and subject is not None:
+            yield "check", _state(tree, command, kind, subject)
+
+
+def _state(tree: Tree, command: Command, kind: str, subject: Word) -> Shared:
+    place = tree.source.place(command.word.start_byte)
+    own = any(isinstance(p, Hole) and not p.env for p in subject.text)
+    step = 'move the check into one automation that fails when the answer is no, and give the others needs = ["{}"]'
+    return Shared(
+        place=place,
+        key=f"{kind} {masked(subject.text)}" + (f" {place.file}:{place.line}" if own else ""),
+        shown=f"{kind} of {shown(subject.text)}",
+        stem=kind.replace(" ", "_"),
+        looped=tree.looped(command.node),
+        change=lambda name: Change(
+            why_not="the result is used inside the script: what others need of it is a decision, not a value",
+            next_step=step.format(name),
+        ),
+        kind=kind,
+    )
+
+

@@ -1,0 +1,231 @@
+"""Commands that wait for somebody: what they ask for, what limits the wait, what tries again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from steersman.automation.audit.endpoints import Endpoint, Text, endpoint, joined, literal, shown
+from steersman.automation.audit.facts import Change, Edit
+from steersman.automation.audit.shell_tree import Command, Tree, Word
+
+_CURL_VALUED: Final = frozenset("AbcCdDeEFhHKmoPQrTtuUwxXyYz")
+_CURL_LONG: Final = frozenset(
+    (
+        "--header --data --data-raw --data-binary --data-urlencode --json --form --user --user-agent --output "
+        "--request --url --upload-file --max-time --connect-timeout --retry --retry-delay --retry-max-time --proxy "
+        "--cookie --cookie-jar --cacert --cert --key --range --referer --write-out --dump-header --resolve "
+        "--limit-rate --speed-limit --speed-time --oauth2-bearer --config --interface --get-url --variable"
+    ).split()
+)
+_WGET_VALUED: Final = frozenset("OoaTtwPUeQ")
+_BODY: Final = ("-d", "-F", "--data", "--data-raw", "--data-binary", "--data-urlencode", "--json", "--form")
+# Wait for ever unless told otherwise -> the words that tell them, as each manual has it.
+_LIMITS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "curl": (("-m", "--max-time"), "--max-time 30"),
+    "wget": (("-T", "--timeout", "--read-timeout"), "--timeout=30"),
+    "http": (("--timeout",), "--timeout=30"),
+    "https": (("--timeout",), "--timeout=30"),
+    "ssh": (("ConnectTimeout",), "-o ConnectTimeout=10"),
+    "scp": (("ConnectTimeout",), "-o ConnectTimeout=10"),
+    "sftp": (("ConnectTimeout",), "-o ConnectTimeout=10"),
+    "rsync": (("--timeout", "--contimeout"), "--timeout=60"),
+    "psql": (("connect_timeout",), "PGCONNECT_TIMEOUT=10"),
+    "pg_dump": (("connect_timeout",), "PGCONNECT_TIMEOUT=10"),
+    "pg_restore": (("connect_timeout",), "PGCONNECT_TIMEOUT=10"),
+    "mysql": (("--connect-timeout", "--connect_timeout"), "--connect-timeout=10"),
+    "nc": (("-w",), "-w 30"),
+}
+_HTTPIE_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+@dataclass(slots=True)
+class Http:
+    """An HTTP request by a command. `options` are as written, short ones parted: `-sSfm 10` is -s -S -f -m 10."""
+
+    command: Command
+    options: list[tuple[str, Word | None]] = field(default_factory=list)
+    urls: list[Word] = field(default_factory=list)
+    method: str = "get"
+
+    def has(self, *names: str) -> bool:
+        return any(name in names for name, _ in self.options)
+
+    def value(self, *names: str) -> Word | None:
+        return next((word for name, word in self.options if name in names), None)
+
+    def asked(self, tree: Tree, arguments: tuple[Text, ...] = ()) -> Endpoint | None:
+        """Return what is asked for; `arguments` are those of the function it stands in."""
+        if not self.urls:
+            return None
+        url = tree.evaluate(self.urls[0].node, arguments)
+        first = url[0] if url else ""
+        if isinstance(first, str) and "://" not in first and re.match(r"[\w-]+(\.[\w-]+)+(:\d+)?(/|$)", first):
+            url = joined(("http://",), url)
+        return endpoint(url, {})
+
+
+def http(command: Command) -> Http | None:
+    """Return the HTTP request that `command` makes; None if it is another command."""
+    if command.name == "curl":
+        return _curl(command)
+    if command.name == "wget":
+        return _wget(command)
+    if command.name in ("http", "https"):
+        return _httpie(command)
+    return None
+
+
+def _parted(command: Command, short: frozenset[str], long: frozenset[str]) -> Http:
+    found, words = Http(command), list(command.words)
+    while words:
+        word = words.pop(0)
+        text = word.start
+        if text.startswith("--") and len(text) > 2:
+            name, equals, _ = text.partition("=")
+            takes = not equals and name in long
+            found.options.append((name, words.pop(0) if takes and words else word if equals else None))
+        elif text.startswith("-") and len(text) > 1:
+            for place, letter in enumerate(text[1:], 1):
+                if letter in short:
+                    attached = place < len(text) - 1 or len(word.text) > 1
+                    found.options.append((f"-{letter}", word if attached else words.pop(0) if words else None))
+                    break
+                found.options.append((f"-{letter}", None))
+        else:
+            found.urls.append(word)
+    return found
+
+
+def _curl(command: Command) -> Http:
+    found = _parted(command, _CURL_VALUED, _CURL_LONG)
+    named = found.value("--url")
+    if named is not None:
+        found.urls.insert(0, named)
+    method = found.value("-X", "--request")
+    if method is not None:
+        found.method = method.fixed.lower().removeprefix("-x").removeprefix("--request=")
+    elif found.has("-T", "--upload-file"):
+        found.method = "put"
+    elif found.has(*_BODY) and not found.has("-G", "--get"):
+        found.method = "post"
+    elif found.has("-I", "--head"):
+        found.method = "head"
+    return found
+
+
+def _wget(command: Command) -> Http:
+    long = frozenset(("--header", "--output-document", "--timeout", "--tries", "--user", "--password", "--user-agent"))
+    found = _parted(command, _WGET_VALUED, long)
+    written = any(name in ("--post-data", "--post-file", "--body-data") for name, _ in found.options)
+    found.method = "post" if written else "get"
+    return found
+
+
+def _httpie(command: Command) -> Http:
+    found = _parted(command, frozenset("aoAps"), frozenset(("--auth", "--output", "--session", "--print")))
+    if found.urls and found.urls[0].fixed in _HTTPIE_METHODS:
+        found.method = found.urls.pop(0).fixed.lower()
+    elif any(re.search(r"[^=:]=", w.start) for w in found.urls[1:]):
+        found.method = "post"
+    return found
+
+
+def waits(command: Command) -> bool:
+    """Say whether `command` waits for another machine, without a limit of its own unless told."""
+    return command.name in _LIMITS and not (command.name == "psql" and not command.words)
+
+
+def limited(tree: Tree, command: Command) -> bool:
+    """Say whether anything ends the wait: an option, a variable of its environment, `timeout` in front."""
+    if command.limited:
+        return True
+    options, _ = _LIMITS[command.name]
+    if command.name in ("psql", "pg_dump", "pg_restore"):
+        given = "PGCONNECT_TIMEOUT" in command.environment or "PGCONNECT_TIMEOUT" in tree.values
+        return given or any("connect_timeout" in shown(w.text) for w in command.words)
+    request = http(command)
+    if request is not None:
+        return any(name in options for name, _ in request.options)
+    if command.name in ("ssh", "scp", "sftp"):
+        return any("connecttimeout" in shown(w.text).lower() for w in command.words)
+    return any(w.start.partition("=")[0] in options for w in command.words)
+
+
+def limit(command: Command) -> Change:
+    """Return the edit that adds a limit right behind the command's name (in front of it, for PostgreSQL's)."""
+    _, text = _LIMITS[command.name]
+    if text.startswith("PG"):
+        return _in_front(command, text)
+    end = command.word.end_byte
+    return Change(edits=(Edit(start=end, end=end, new=f" {text}"),))
+
+
+def _in_front(command: Command, text: str) -> Change:
+    start = command.word.start_byte
+    first = next((c for c in command.node.children if c.is_named), command.word)
+    behind_wrapper = first.type != "variable_assignment" and first.start_byte != start
+    new = f"env {text} " if behind_wrapper else f"{text} "
+    return Change(edits=(Edit(start=start, end=start, new=new),))
+
+
+def retry(command: Command) -> Change:
+    """Return the edit that lets curl try again; other commands have no such option."""
+    if command.name != "curl":
+        return Change()
+    end = command.word.end_byte
+    return Change(edits=(Edit(start=end, end=end, new=" --retry 3"),))
+
+
+def sites(tree: Tree, request: Http) -> Iterator[tuple[Command, tuple[Text, ...], bool]]:
+    """Return where the address is decided: the command, or the calls of its function that fill `$1` in.
+
+    The flag says whether it is a call of the function.
+    """
+    base = request.asked(tree)
+    name = tree.function_of(request.command.node)
+    found = False
+    if name and base is not None and any(h.parameter for h in base.holes):
+        for call in tree.commands:
+            if call.name == name:
+                arguments = tuple(w.text for w in call.words)
+                asked = request.asked(tree, arguments)
+                if asked is not None and asked.key != base.key:
+                    found = True
+                    yield call, arguments, True
+    if not found:
+        yield request.command, (), False
+
+
+def retried(tree: Tree, request: Http) -> bool:
+    """Say whether a failed request is tried again: by an option, a wrapper, or a loop that ends once it went well."""
+    command = request.command
+    if command.retried or request.has("--retry") or command.name == "wget":
+        return True  # wget tries 20 times by itself
+    return _in_retry_loop(tree, command) or _called_with_retry(tree, command)
+
+
+def _in_retry_loop(tree: Tree, command: Command) -> bool:
+    below = command.node
+    for above in tree.ancestors(command.node):
+        if above.type == "while_statement" and above.child_by_field_name("condition") == below:
+            return True
+        if above.type == "list" and any(c.type == "&&" for c in above.children):
+            leaves = any(re.search(r"\b(break|return)\b", tree.text(c)) for c in above.named_children[1:])
+            if leaves and tree.looped(above):
+                return True
+        if above.type == "if_statement" and above.child_by_field_name("condition") == below and tree.looped(above):
+            if re.search(r"\b(break|return)\b", tree.text(above)):
+                return True
+        below = above
+    return False
+
+
+def _called_with_retry(tree: Tree, command: Command) -> bool:
+    name = tree.function_of(command.node)
+    calls = [c for c in tree.commands if c.name == name] if name else []
+    return bool(calls) and all(c.retried for c in calls)
+
+

@@ -1,0 +1,248 @@
+"""A shell script as a tree: its commands with their words evaluated as far as they are constant."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from steersman.automation.audit.endpoints import UNKNOWN, Hole, Text, joined, literal
+from steersman.automation.audit.source import Source
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
+LOOPS: Final = ("while_statement", "for_statement", "c_style_for_statement")
+# Words that run the command behind them; the options of each that take a value of their own.
+_WRAPPERS: Final = {
+    "sudo": ("-u", "-g"),
+    "env": ("-u",),
+    "nice": ("-n",),
+    "ionice": ("-c", "-n"),
+    "time": (),
+    "nohup": (),
+    "exec": (),
+    "command": (),
+    "stdbuf": ("-o", "-e", "-i"),
+    "setsid": (),
+    "timeout": ("-k", "-s", "--signal", "--kill-after"),
+    "xargs": ("-n", "-P", "-I", "-L", "-d"),
+}
+_RETRY: Final = re.compile(r"(?i)retr(y|ies)|backoff")
+_DEEPEST: Final = 10
+
+
+@cache
+def _parser() -> Parser:
+    from tree_sitter import Language, Parser  # only an audit that meets a shell script needs it
+    from tree_sitter_bash import language
+
+    return Parser(Language(language()))
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word: where it stands and what it is; holes for what only running would tell."""
+
+    node: Node
+    text: Text
+
+    @property
+    def fixed(self) -> str:
+        """Return the constant text, or an empty one."""
+        return literal(self.text) or ""
+
+    @property
+    def start(self) -> str:
+        """Return the constant text it begins with."""
+        return self.text[0] if self.text and isinstance(self.text[0], str) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A simple command behind its wrappers (`sudo`, `timeout 30`, `retry 3`).
+
+    Attributes:
+        words: arguments; `word` is the command's own name.
+        limited: a wrapper ends it in time; `retried`: a wrapper repeats it.
+        environment: variables set in front of it.
+    """
+
+    name: str
+    word: Node
+    words: tuple[Word, ...]
+    node: Node
+    limited: bool = False
+    retried: bool = False
+    environment: dict[str, Text] = field(default_factory=dict)
+
+
+class Tree:
+    """One parsed script."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.root = _parser().parse(source.data).root_node
+        self.values: dict[str, list[Node | None]] = defaultdict(list)
+        self.functions: dict[str, Node] = {}
+        self.nodes = list(_walk(self.root))
+        for node in self.nodes:
+            self._index(node)
+        self.commands = [c for n in self.nodes if n.type == "command" and (c := self._command(n)) is not None]
+
+    def _index(self, node: Node) -> None:
+        if node.type == "variable_assignment":
+            name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
+            if name is not None:
+                appended = any(c.type == "+=" for c in node.children)
+                temporary = node.parent is not None and node.parent.type == "command"
+                if not temporary:
+                    self.values[self.text(name)].append(None if appended else value)
+        elif node.type == "for_statement":
+            variable = node.child_by_field_name("variable")
+            if variable is not None:
+                self.values[self.text(variable)].append(None)
+        elif node.type == "function_definition":
+            name = node.child_by_field_name("name")
+            if name is not None:
+                self.functions[self.text(name)] = node
+        elif node.type == "command" and self.text(node).startswith("read "):
+            for word in self.text(node).split()[1:]:
+                self.values[word].append(None)
+
+    @property
+    def problem(self) -> int | None:
+        """Return the line where the script is no shell, None if it is."""
+        if not self.root.has_error:
+            return None
+        wrong = next((n for n in self.nodes if n.is_error or n.is_missing), self.root)
+        return wrong.start_point[0] + 1
+
+    def text(self, node: Node) -> str:
+        return self.source.text(node.start_byte, node.end_byte)
+
+    def ancestors(self, node: Node) -> Iterator[Node]:
+        above = node.parent
+        while above is not None:
+            yield above
+            above = above.parent
+
+    def function_of(self, node: Node) -> str:
+        """Return the name of the function that `node` stands in, empty outside."""
+        for above in self.ancestors(node):
+            if above.type == "function_definition":
+                name = above.child_by_field_name("name")
+                return self.text(name) if name is not None else ""
+        return ""
+
+    def looped(self, node: Node) -> bool:
+        return any(above.type in LOOPS for above in self.ancestors(node))
+
+    def evaluate(self, node: Node | None, arguments: tuple[Text, ...] = (), depth: int = 0) -> Text:
+        """Return the text of a word; `arguments` stand for `$1`, `$2` ... inside a function."""
+        if node is None:
+            return ()
+        if depth > _DEEPEST:
+            return UNKNOWN
+        match node.type:
+            case "word" | "string_content" | "number" | "variable_name" | "special_variable_name" | "heredoc_content":
+                return (self.text(node).replace("\\\n", "").replace("\\", ""),)
+            case "raw_string":
+                return (self.text(node)[1:-1],)
+            case "string":
+                return self._string(node, arguments, depth)
+            case "concatenation" | "command_name":
+                return joined(*(self.evaluate(c, arguments, depth + 1) for c in node.named_children))
+            case "simple_expansion" | "expansion":
+                return self._variable(node, arguments, depth)
+            case _:
+                return (Hole("value", self.text(node)),)
+
+    def _string(self, node: Node, arguments: tuple[Text, ...], depth: int) -> Text:
+        """Put a double-quoted string together; what stands between its children is text too."""
+        parts: list[Text] = []
+        at = node.start_byte + 1
+        for child in node.named_children:
+            parts.append((self.source.text(at, child.start_byte),))
+            parts.append(self.evaluate(child, arguments, depth + 1))
+            at = child.end_byte
+        parts.append((self.source.text(at, node.end_byte - 1),))
+        return joined(*parts)
+
+    def _variable(self, node: Node, arguments: tuple[Text, ...], depth: int) -> Text:
+        named = next((c for c in node.named_children if c.type in ("variable_name", "special_variable_name")), None)
+        name = self.text(named) if named is not None else "?"
+        if name.isdigit() and node.type == "simple_expansion":
+            place = int(name) - 1
+            return arguments[place] if 0 <= place < len(arguments) else (Hole(f"arg{name}", self.text(node), parameter=True),)
+        values = self.values.get(name, [])
+        if len(values) == 1 and values[0] is not None and not self._mentions(values[0], name):
+            return self.evaluate(values[0], arguments, depth + 1)
+        known = not values or (len(values) == 1 and values[0] is not None)
+        return (Hole(name, self.text(node), env=known and name.isidentifier()),)
+
+    def _mentions(self, node: Node, name: str) -> bool:
+        return any(n.type == "variable_name" and self.text(n) == name for n in _walk(node))
+
+    def _command(self, node: Node) -> Command | None:
+        environment: dict[str, Text] = {}
+        words: list[Word] = []
+        for child in node.children:
+            if child.type == "variable_assignment":
+                name, value = child.child_by_field_name("name"), child.child_by_field_name("value")
+                if name is not None:
+                    environment[self.text(name)] = self.evaluate(value)
+            elif child.is_named and not child.type.endswith("_redirect"):
+                words.append(Word(child, self.evaluate(child)))
+        limited = retried = False
+        while words:
+            name = words[0].fixed.rpartition("/")[2]
+            if name in _WRAPPERS:
+                limited |= name == "timeout"
+                words = _behind(words[1:], _WRAPPERS[name], environment, takes=1 if name == "timeout" else 0)
+            elif _RETRY.search(name):
+                retried = True
+                words = _behind(words[1:], ("-n", "-t", "-d", "--times"), environment, takes=0)
+                while words and re.fullmatch(r"[\d.]+[smh]?|--", words[0].fixed):
+                    words = words[1:]
+            else:
+                break
+        if not words:
+            return None
+        word = words[0].node
+        return Command(
+            name=words[0].fixed.rpartition("/")[2],
+            word=word,
+            words=tuple(words[1:]),
+            node=node,
+            limited=limited,
+            retried=retried,
+            environment=environment,
+        )
+
+
+def _behind(words: list[Word], valued: tuple[str, ...], environment: dict[str, Text], *, takes: int) -> list[Word]:
+    """Return the words after a wrapper's own options, assignments and `takes` arguments."""
+    while words:
+        fixed = words[0].fixed
+        if fixed.startswith("-") and fixed != "--":
+            words = words[2:] if fixed in valued else words[1:]
+        elif re.match(r"[A-Za-z_]\w*=", words[0].start):
+            name, _, value = words[0].start.partition("=")
+            environment[name] = (value,)
+            words = words[1:]
+        else:
+            break
+    return words[takes:]
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    """Return `node` and everything below it, in source order."""
+    waiting = [node]
+    while waiting:
+        here = waiting.pop()
+        yield here
+        waiting.extend(reversed(here.children))

@@ -1,0 +1,88 @@
+"""Polling in shell: loops that sleep until something has happened, and schedulers made by hand.
+
+Not polling: a pause between lines that are read, and a loop that counts its attempts at a request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from steersman.automation.audit.facts import Wait
+from steersman.automation.audit.shell_requests import http
+from steersman.automation.audit.shell_tree import LOOPS, Command, Tree
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_EVENT: Final = 'let the other side\'s run or event start this script: needs = [...] or on = "..." in steersman.toml'
+_SCHEDULE: Final = 'do the work once per run and give the automation schedule = "* * * * *" (or what the sleep stood for)'
+_ENDLESS: Final = ("true", ":", "1")
+
+
+def waits(tree: Tree) -> Iterator[Wait]:
+    """Return the polling loops of a script, in order."""
+    for loop in tree.nodes:
+        if loop.type in LOOPS and _sleeps(tree, loop):
+            what = _while(tree, loop) if loop.type == "while_statement" else _for(tree, loop)
+            if what:
+                step = _SCHEDULE if what.startswith("repeats") else _EVENT
+                yield Wait(place=tree.source.place(loop.start_byte), what=what, next_step=step)
+
+
+def _sleeps(tree: Tree, loop: Node) -> bool:
+    """Say whether `loop` itself sleeps, and not a loop inside it."""
+    for command in tree.commands:
+        if command.name == "sleep":
+            nearest = next((a for a in tree.ancestors(command.node) if a.type in LOOPS), None)
+            if nearest is not None and nearest == loop:
+                return True
+    return False
+
+
+def _leaves(tree: Tree, loop: Node) -> bool:
+    body = loop.child_by_field_name("body")
+    return body is not None and bool(re.search(r"\b(break|exit|return)\b", tree.text(body)))
+
+
+def _while(tree: Tree, loop: Node) -> str:
+    condition = loop.child_by_field_name("condition")
+    text = tree.text(condition).rstrip(" ;") if condition is not None else ""
+    if re.search(r"(^|[\s;|])read\b", text):
+        return ""
+    if text in _ENDLESS:
+        return "waits until a condition holds" if _leaves(tree, loop) else "repeats its work for ever, with a sleep"
+    if _counts(tree, loop, text):
+        return ""
+    short = " ".join(text.split())
+    return f"waits on `{short if len(short) <= 50 else short[:47] + '...'}`"
+
+
+def _counts(tree: Tree, loop: Node, condition: str) -> bool:
+    """Say whether the condition only counts attempts at a request: `while [ "$n" -lt 5 ]`."""
+    counted = re.search(r"\$\{?(\w+)\}?\"?\s*(-lt|-le|-ne|<|<=)|\(\(\s*(\w+)\s*<", condition)
+    return counted is not None and _requests(tree, loop)
+
+
+def _for(tree: Tree, loop: Node) -> str:
+    """A bounded wait: leaves as soon as a test holds, and makes no request of its own to repeat."""
+    variable = loop.child_by_field_name("variable")
+    body = loop.child_by_field_name("body")
+    if body is None or not _leaves(tree, loop) or _requests(tree, loop):
+        return ""
+    if variable is not None and re.search(rf"\$\{{?{re.escape(tree.text(variable))}\b", tree.text(body)):
+        return ""
+    if any(c.name in tree.functions or c.name.startswith("$") or not c.name for c in _inside(tree, loop)):
+        return ""
+    tests = [n for n in tree.nodes if n.type == "test_command" and loop in tree.ancestors(n)]
+    known = any(c.name in ("test", "pgrep", "kill", "systemctl", "ls", "pidof") for c in _inside(tree, loop))
+    return "waits, a number of times, until a condition holds" if tests or known else ""
+
+
+def _inside(tree: Tree, loop: Node) -> list[Command]:
+    return [c for c in tree.commands if any(a == loop for a in tree.ancestors(c.node))]
+
+
+def _requests(tree: Tree, loop: Node) -> bool:
+    return any(http(c) is not None for c in _inside(tree, loop))

@@ -1,0 +1,103 @@
+"""The labelled scripts of tests/corpus/scripts, written out with made-up secrets; and how well findings match labels."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from steersman.kernel.errors import Unavailable
+
+FOLDER: Final = Path(__file__).parents[3] / "tests" / "corpus" / "scripts"
+_PLANTED: Final = re.compile(r"@@([a-z0-9_]+):([a-z0-9-]+)@@")
+_LETTERS: Final = string.ascii_letters + string.digits
+_UPPER: Final = string.ascii_uppercase + string.digits
+# Kind of secret -> what it begins with, its alphabet, how many characters follow.
+_SHAPES: Final[dict[str, tuple[str, str, int]]] = {
+    "password": ("", _LETTERS + "-_", 16),
+    "hex32": ("", "0123456789abcdef", 32),
+    "hex40": ("", "0123456789abcdef", 40),
+    "base64_44": ("", _LETTERS + "+/", 44),
+    "aws_id": ("AKIA", _UPPER, 16),
+    "aws_secret": ("", _LETTERS + "+/", 40),
+    "slack": ("xoxb-", _LETTERS, 40),
+    "stripe": ("sk_live_", _LETTERS, 24),
+    "openai": ("sk-", _LETTERS, 48),
+}
+
+Mark = tuple[str, int, str]
+"""File (`desk/script`), line, code: a label or a finding."""
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """Findings against labels; ratios are None where there is nothing to divide by."""
+
+    right: int
+    wrong: int
+    missed: int
+
+    @property
+    def precision(self) -> float | None:
+        return self.right / (self.right + self.wrong) if self.right + self.wrong else None
+
+    @property
+    def recall(self) -> float | None:
+        return self.right / (self.right + self.missed) if self.right + self.missed else None
+
+
+def planted(kind: str, label: str) -> str:
+    """Return the made-up secret of a placeholder: of the shape `kind`, the same for the same label each time."""
+    start, alphabet, count = _SHAPES[kind]
+    digest = b"".join(hashlib.sha256(f"{kind}:{label}:{n}".encode()).digest() for n in range(1 + count // 32))
+    return start + "".join(alphabet[byte % len(alphabet)] for byte in digest[:count])
+
+
+def desks(*, held_out: bool | None = None) -> list[str]:
+    """Return the desks of the corpus: all, or those held out (sha256 of the name divisible by 3), or the others.
+
+    Raises:
+        Unavailable: no corpus here: it is part of the source, not of the installed package.
+    """
+    if not FOLDER.is_dir():
+        raise Unavailable("the labelled scripts are not here", fix="run it in a checkout of the source")
+    names = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+    return [name for name in names if held_out is None or is_held_out(name) == held_out]
+
+
+def is_held_out(desk: str) -> bool:
+    return int(hashlib.sha256(desk.encode()).hexdigest(), 16) % 3 == 0
+
+
+def write_out(desk: str, folder: Path) -> list[str]:
+    """Write the scripts of a desk into `folder`, secrets planted; return the secrets."""
+    secrets: list[str] = []
+
+    def plant(found: re.Match[str]) -> str:
+        secrets.append(planted(found.group(1), found.group(2)))
+        return secrets[-1]
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted((FOLDER / desk).glob("*.txt")) + sorted((FOLDER / desk).glob(".*.txt")):
+        text = _PLANTED.sub(plant, path.read_text(encoding="utf-8"))
+        (folder / path.name.removesuffix(".txt")).write_text(text, encoding="utf-8")
+    return secrets
+
+
+def labels(names: Iterable[str]) -> set[Mark]:
+    """Return the labels of the desks `names`."""
+    chosen = set(names)
+    rows = (FOLDER / "labels.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    parts = [row.split("\t") for row in rows]
+    return {(file, int(line), code) for file, line, code in parts if file.split("/")[0] in chosen}
+
+
+def score(found: set[Mark], wanted: set[Mark], code: str | None = None) -> Score:
+    """Compare findings with labels, of one code or of all."""
+    ours = {mark for mark in found if code is None or mark[2] == code}
+    theirs = {mark for mark in wanted if code is None or mark[2] == code}
+    return Score(right=len(ours & theirs), wrong=len(ours - theirs), missed=len(theirs - ours))
