@@ -249,7 +249,10 @@ def serve(requests: socket.socket) -> None:
                 os.read(reading, 4096)
             _look_after(keepers)
         if listening and requests.fileno() in ready:
-            packet, fds, _, _ = socket.recv_fds(requests, 16, 3, socket.MSG_CMSG_CLOEXEC)
+            packet, fds, _, _ = socket.recv_fds(requests, 16, 3)
+            for fd in fds:
+                # Not by a flag of the call: Python 3.11 ignores it.
+                os.set_inheritable(fd, False)  # noqa: FBT003 - takes no keywords
             listening = bool(packet)
             if not listening:
                 poll.unregister(requests)
