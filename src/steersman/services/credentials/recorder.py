@@ -65,18 +65,21 @@ class Recorder:
         return msgspec.json.decode(event.data, type=LeaseGranted)
 
     def _append(self, event: NewEvent) -> None:
-        for pause_s in _PAUSES_S:
+        for pause_s in (*_PAUSES_S, 0.0):
             try:
                 self._ledger.append([event])
-            except (Unavailable, Conflict):
-                # Conflict: another process without a core is the writer for a moment.
-                self._wait(pause_s)
+            except Conflict as exc:
+                if self._ledger.get(event.id) is not None:
+                    # Said before, perhaps by another process at another instant: the first telling stands.
+                    return
+                # Without a core, another process is the writer for a moment.
+                failed = Unavailable(f"the ledger takes no event: {exc.message}", fix=exc.fix)
+            except Unavailable as exc:
+                failed = exc
             else:
                 return
-        try:
-            self._ledger.append([event])
-        except Conflict as exc:
-            raise Unavailable(f"the ledger takes no event: {exc.message}", fix=exc.fix) from exc
+            self._wait(pause_s)
+        raise failed
 
 
 def _lease_event(lease_id: str) -> UUID:

@@ -43,7 +43,9 @@ def rotate(state: Path, keychain: Keychain, clock: Clock, *, to: PlaceKind | Non
         if target != here:
             places.forget(here)
         keychain.fresh()
-    return KeyRotated(from_key=old.current.id, to_key=new.id, resealed=resealed, at=clock.now_ns())
+    # An environment names the new key before the old one, so the one in front may be new already.
+    before = next((key.id for key in staged.keys if key.id != new.id), new.id)
+    return KeyRotated(from_key=before, to_key=new.id, resealed=resealed, at=clock.now_ns())
 
 
 def _stage(keychain: Keychain, here: Chosen, target: Chosen, staged: Ring) -> None:

@@ -109,7 +109,7 @@ class Slot:
         """Delete the login and tell the provider; whether the provider was told and agreed."""
         with self._lock():
             try:
-                revoked = self.provider.revoke(self._store.read())
+                revoked = self.provider.revoke(self._store.read_anew())
             except (NoAnswer, Corrupt, Misconfigured):
                 # Deleting here must not depend on anybody else.
                 revoked = False
@@ -163,7 +163,7 @@ class Slot:
     def _read_locked(self) -> Login:
         """Return the stored login; a damaged one is moved to quarantine first, recorded, and raised if it is missed."""
         try:
-            return self._store.read()
+            return self._store.read_anew()
         except Corrupt as exc:
             kept = self._store.set_aside()
             problem = f"{exc.message}; it was moved to {kept.parent.name}/{kept.name}"
@@ -182,7 +182,7 @@ class Slot:
 
     def _set_aside_unreadable(self) -> None:
         try:
-            self._store.read()
+            self._store.read_anew()
         except (Corrupt, Misconfigured):
             self._store.set_aside()
 

@@ -72,8 +72,19 @@ class Store:
         """What is locked while anything here changes."""
         return files.private_folder(self._folder) / f"{self._name}.lock"
 
+    def read_anew(self) -> Login:
+        """Return the login as it is on disk. Call with the lock held, before anything is decided that uses it up.
+
+        Raises:
+            As `read`.
+        """
+        with self._mutex:
+            # Marks of files are as coarse as the kernel's tick: two writes within one may look alike.
+            self._seen = None
+        return self.read()
+
     def read(self) -> Login:
-        """Return the login; an empty one if nothing is stored.
+        """Return the login, from memory if its file was not replaced since; an empty one if nothing is stored.
 
         Raises:
             Corrupt: the file is damaged.

@@ -24,8 +24,12 @@ _HOST: Final = "127.0.0.1"
 _LOOK_S: Final = 0.25
 _SILENT_S: Final = 5.0
 _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width"><title>Steersman</title><style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;
-padding:0 1rem;color:#1a1a1a;background:#fff}}@media(prefers-color-scheme:dark){{body{{color:#eee;background:#161616}}}}</style>
+<meta name="viewport" content="width=device-width"><title>Steersman</title>
+<style>
+body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;padding:0 1rem}}
+body{{color:#1a1a1a;background:#fff}}
+@media(prefers-color-scheme:dark){{body{{color:#eee;background:#161616}}}}
+</style>
 <h1>{title}</h1><p>{text}</p></html>
 """
 

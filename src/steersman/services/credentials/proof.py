@@ -1,0 +1,161 @@
+"""Proof under load: many processes share one login, each leasing as fast as it can; and what happens without a broker.
+
+The server is given by its settings; it must count for itself what it was asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import msgspec
+
+from steersman.kernel.clock import SystemClock
+from steersman.kernel.errors import Rejected, SteersmanError
+from steersman.ledger import Ledger
+from steersman.services.credentials.broker import create
+from steersman.services.credentials.oauth2 import OAuth2Settings, TokenEndpoint
+from steersman.services.credentials.provider import NoAnswer, ProviderSettings, Refused, Surroundings
+
+_JOIN_S = 60.0
+
+
+class Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process, or all together, did.
+
+    Attributes:
+        tokens: different tokens seen, as digests.
+        rejected, unavailable: leases that were refused, by what was said first; `stale` leases that had ended already.
+        cpu_s: CPU seconds of the leasing itself.
+    """
+
+    leases: int = 0
+    tokens: frozenset[str] = frozenset()
+    rejected: int = 0
+    unavailable: int = 0
+    stale: int = 0
+    said: str = ""
+    cpu_s: float = 0.0
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """What each process does: lease `provider` again and again for `seconds`, or `most` times."""
+
+    root: Path
+    state: Path
+    providers: dict[str, ProviderSettings]
+    provider: str
+    seconds: float
+    most: int
+    pause_s: float
+
+
+def share(
+    *,
+    root: Path,
+    state: Path,
+    providers: dict[str, ProviderSettings],
+    provider: str,
+    ledger: Callable[[], Ledger],
+    processes: int = 8,
+    seconds: float = 60.0,
+    most: int = 1_000_000,
+    pause_s: float = 0.0,
+) -> Shared:
+    """Return what `processes` processes did together, all begun at the same moment.
+
+    Args:
+        ledger: opens the ledger in each process; must be importable by name (a function of a module, or a partial).
+        pause_s: between two leases of one process.
+    """
+    context = multiprocessing.get_context("spawn")
+    task = Task(
+        root=root, state=state, providers=providers, provider=provider, seconds=seconds, most=most, pause_s=pause_s
+    )
+    start, queue = context.Barrier(processes), context.SimpleQueue()
+    running = [context.Process(target=_work, args=(task, ledger, start, queue)) for _ in range(processes)]
+    for process in running:
+        process.start()
+    found = [msgspec.json.decode(queue.get(), type=Shared) for _ in running]
+    for process in running:
+        process.join(_JOIN_S)
+    return _together(found)
+
+
+def _work(task: Task, ledger: Callable[[], Ledger], start: Barrier, queue: multiprocessing.SimpleQueue[bytes]) -> None:
+    """Lease until time is over; runs in a process of its own."""
+    opened, clock = ledger(), SystemClock()
+    broker = create(root=task.root, state=task.state, providers=task.providers, ledger=opened, clock=clock)
+    done, tokens, pause = Shared(), set[str](), threading.Event()
+    start.wait()
+    until, cpu = clock.elapsed_ns() + int(task.seconds * 1e9), time.process_time()
+    while clock.elapsed_ns() < until and done.leases < task.most:
+        try:
+            lease = broker.lease(task.provider, who="automation:proof")
+        except Rejected as exc:
+            done = msgspec.structs.replace(done, rejected=done.rejected + 1, said=done.said or exc.message)
+        except SteersmanError as exc:
+            done = msgspec.structs.replace(done, unavailable=done.unavailable + 1, said=done.said or exc.message)
+        else:
+            tokens.add(lease.secret)
+            stale = lease.expires_at <= clock.now_ns()
+            done = msgspec.structs.replace(done, leases=done.leases + 1, stale=done.stale + stale)
+        if task.pause_s:
+            pause.wait(task.pause_s)
+    cpu_s = time.process_time() - cpu
+    # Tokens never leave the process; a digest names them alike in all.
+    names = frozenset(hashlib.sha256(token.encode()).hexdigest()[:12] for token in tokens)
+    queue.put(msgspec.json.encode(msgspec.structs.replace(done, tokens=names, cpu_s=cpu_s)))
+    opened.close()
+
+
+def _together(found: list[Shared]) -> Shared:
+    return Shared(
+        leases=sum(each.leases for each in found),
+        tokens=frozenset().union(*(each.tokens for each in found)),
+        rejected=sum(each.rejected for each in found),
+        unavailable=sum(each.unavailable for each in found),
+        stale=sum(each.stale for each in found),
+        said=next((each.said for each in found if each.said), ""),
+        cpu_s=sum(each.cpu_s for each in found),
+    )
+
+
+class Naive(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened without a broker: refreshes that gave a token, and those that were refused."""
+
+    refreshed: int
+    refused: int
+    unanswered: int
+
+
+def share_naively(around: Surroundings, settings: OAuth2Settings, refresh_token: str, *, scripts: int = 8) -> Naive:
+    """Do what scripts do that share a file with a refresh token: all read it, all send it."""
+    endpoint, start = TokenEndpoint(around, settings), threading.Barrier(scripts)
+    outcomes: list[str] = []
+
+    def one() -> None:
+        start.wait()
+        try:
+            endpoint.ask({"grant_type": "refresh_token", "refresh_token": refresh_token})
+            outcomes.append("refreshed")
+        except Refused:
+            outcomes.append("refused")
+        except NoAnswer:
+            outcomes.append("unanswered")
+
+    threads = [threading.Thread(target=one) for _ in range(scripts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(_JOIN_S)
+    return Naive(
+        refreshed=outcomes.count("refreshed"),
+        refused=outcomes.count("refused"),
+        unanswered=outcomes.count("unanswered"),
+    )
