@@ -21,6 +21,9 @@ import msgspec
 from steersman.kernel.errors import Unavailable
 
 NAUTILUS: Final = "1.221.0"
+PREFECT: Final = "3.8.8"
+PREFECT_NEEDS: Final = ("fastapi>=0.139,<0.151", "sqlalchemy<2.1")
+"""With SQLAlchemy 2.1 its schedules silently never fire."""
 _SCRIPTS: Final = Path(__file__).parent / "peers"
 _TIMEOUT_S: Final = 600.0
 _STDERR: Final = 2  # the descriptor: pip's progress belongs there, whatever stands in for sys.stderr
@@ -64,19 +67,35 @@ def nautilus() -> Peer:
     return _peer("nautilus", "nautilus_trader", NAUTILUS)
 
 
+def prefect() -> Peer:
+    """Return Prefect, with what it is sensitive to pinned, installed if it is not yet.
+
+    Raises:
+        Unavailable: it cannot be installed here; says why.
+    """
+    return _peer("prefect", "prefect", PREFECT, *PREFECT_NEEDS)
+
+
 def cache_folder(environ: os._Environ[str] | dict[str, str] = os.environ) -> Path:
     """Return where the environments of peers lie."""
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "steersman" / "peers"
 
 
-def _peer(folder: str, package: str, version: str) -> Peer:
+def _peer(folder: str, package: str, version: str, *needs: str) -> Peer:
     name = f"{package}-{version}-py{sys.version_info.major}.{sys.version_info.minor}"
     home = cache_folder() / name
     home.parent.mkdir(parents=True, exist_ok=True)
+    requirements = [f"{package}=={version}", *needs]
     with _alone(home.with_name(f"{name}.lock")):
-        if not (home / "ready").is_file():
-            _make(home, f"{package}=={version}")
+        if not _holds(home, requirements):
+            _make(home, requirements)
     return Peer(name=package, version=version, python=home / "bin" / "python", scripts=_SCRIPTS / folder)
+
+
+def _holds(home: Path, requirements: list[str]) -> bool:
+    """Say whether the environment was made to its end, with these requirements."""
+    ready = home / "ready"
+    return ready.is_file() and ready.read_text(encoding="utf-8").split("\n")[:-1] == requirements
 
 
 @contextmanager
@@ -90,16 +109,24 @@ def _alone(lock: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _make(home: Path, requirement: str) -> None:
+def _make(home: Path, requirements: list[str]) -> None:
     """Make the environment; the mark that it is whole comes last, so one cut short is made again."""
-    sys.stderr.write(f"making {home} with {requirement}, once ...\n")
+    sys.stderr.write(f"making {home} with {' '.join(requirements)}, once ...\n")
     sys.stderr.flush()
     if home.exists():
         shutil.rmtree(home)
-    _step([sys.executable, "-m", "venv", str(home)], "install the venv module of this Python (Debian: python3-venv)")
-    pip = [str(home / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
-    _step([*pip, "--only-binary=:all:", requirement], f"see above; it needs a package index that has {requirement}")
-    (home / "ready").write_text(f"{requirement}\n", encoding="utf-8")
+    uv, python = shutil.which("uv"), str(home / "bin" / "python")
+    if uv is not None:
+        # Ten times as fast as pip, but never a Python from elsewhere.
+        make = [uv, "venv", "--no-python-downloads", "--python", sys.executable, str(home)]
+        install = [uv, "pip", "install", "--quiet", "--python", python, "--only-binary=:all:"]
+    else:
+        make = [sys.executable, "-m", "venv", str(home)]
+        pip = ["-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--only-binary=:all:"]
+        install = [python, *pip]
+    _step(make, "install the venv module of this Python (Debian: python3-venv)")
+    _step([*install, *requirements], f"see above; it needs a package index that has {' '.join(requirements)}")
+    (home / "ready").write_text("".join(f"{r}\n" for r in requirements), encoding="utf-8")
 
 
 def _step(command: list[str], fix: str) -> None:

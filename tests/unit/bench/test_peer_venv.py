@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from steersman.bench import peer_venv
-from steersman.bench.peer_venv import Peer, nautilus
+from steersman.bench.peer_venv import PREFECT, PREFECT_NEEDS, Peer, nautilus, prefect
 from steersman.kernel.errors import Unavailable
 
 BENCH = Path(peer_venv.__file__).parent
@@ -24,6 +24,7 @@ exit {pip}
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # the environment of these tests has uv
     return tmp_path / "log"
 
 
@@ -49,6 +50,32 @@ def test_one_that_cannot_be_installed_says_so_and_is_tried_again(log: Path, monk
         nautilus()
     python_is(monkeypatch, log)
     assert nautilus().python.is_file()
+    assert len(log.read_text().splitlines()) == 4
+
+
+# `uv venv ... DIR` makes DIR/bin/python; each call is noted in $LOG.
+UV = """#!/bin/sh
+echo "$@" >> "{log}"
+if [ "$1" = venv ]; then for last; do :; done; mkdir -p "$last/bin" && touch "$last/bin/python"; fi
+"""
+
+
+def test_uv_makes_it_where_there_is_one_and_fetches_no_python(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = log.with_name("tools")
+    tools.mkdir()
+    (tools / "uv").write_text(UV.format(log=log))
+    (tools / "uv").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    assert prefect() == prefect()
+    made, installed = log.read_text().splitlines()
+    assert made.startswith(f"venv --no-python-downloads --python {sys.executable} ")
+    assert installed.endswith(f"--only-binary=:all: prefect=={PREFECT} {' '.join(PREFECT_NEEDS)}")
+
+
+def test_an_environment_with_other_requirements_is_made_again(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python_is(monkeypatch, log)
+    nautilus().python.parents[1].joinpath("ready").write_text("nautilus_trader==1.0\n")
+    nautilus()
     assert len(log.read_text().splitlines()) == 4
 
 
