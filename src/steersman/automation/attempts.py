@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -150,8 +149,10 @@ class Attempts:
                 return self._end(turn, "cancelled", error=f"not tried again: {closed}")
         try:
             spec = self._spec(turn)
-        except (Misconfigured, OSError) as exc:
-            return self._end(turn, "failed", error=getattr(exc, "message", "") or _why_not_started(exc), log="")
+        except Misconfigured as exc:
+            return self._end(turn, "failed", error=exc.message, log="")
+        except OSError as exc:
+            return self._end(turn, "failed", error=f"could not be started: {exc.strerror or exc}", log="")
         with self._held(manifest, turn), self._slots:
             if self._closing.is_set:
                 raise Interrupted
@@ -178,6 +179,8 @@ class Attempts:
             stop_fd=self._closing.fd,
             cancel_file=self._folders.cancel_file(automation.name, request.run_id),
             grace_s=self._limits.grace_s,
+            artifacts=artifacts,
+            artifact_limit_bytes=automation.artifact_limit_bytes,
         )
 
     @contextmanager
@@ -220,7 +223,7 @@ class Attempts:
             result = run_process(spec, self._clock, on_started)
         except OSError as exc:
             self._inflight.done(marker)
-            return self._end(turn, "failed", error=_why_not_started(exc))
+            return self._end(turn, "failed", error=f"could not be started: {exc.strerror or exc}")
         end = self._judged(turn, result)
         self._inflight.done(marker)
         return end
@@ -256,7 +259,8 @@ class Attempts:
             turn,
             status,
             error="; ".join(part for part in (error, complaint, result.problem) if part),
-            will_retry=turn.may_retry and status in ("failed", "timed_out"),
+            # What filled the disk or forked without end would do so again.
+            will_retry=turn.may_retry and status in ("failed", "timed_out") and not result.reason,
             result=value,
             process=result,
         )
@@ -317,18 +321,14 @@ class Attempts:
         )
 
 
-def _why_not_started(exc: Exception) -> str:
-    if isinstance(exc, OSError) and exc.errno == errno.E2BIG:
-        return "could not be started: the command line and the environment together are too long for the system"
-    return f"could not be started: {getattr(exc, 'strerror', None) or exc}"
-
-
 def _verdict(automation: Automation, result: ProcessResult) -> tuple[Status, str]:
     """Return the status of an ended process and, unless it succeeded, why in words."""
     if result.ending == "timed_out":
         return "timed_out", f"ended after its timeout of {automation.timeout_s:g} s"
     if result.ending == "cancelled":
         return "cancelled", "cancelled"
+    if result.reason:
+        return "failed", result.reason
     if result.exit_code == 0:
         return "succeeded", ""
     if result.exit_code < 0:

@@ -21,16 +21,20 @@ if TYPE_CHECKING:
 def logs(
     what: Annotated[str, typer.Argument(metavar="NAME|RUN_ID", help="An automation (its latest run) or a run.")],
     attempt: Annotated[int | None, typer.Option("--attempt", help="Which attempt; the last if not given.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it is written, to the run's end.")] = False,
     directory: Dir = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Print the output of a run as it was captured."""
+    """Print the output of a run as it was captured, also while it runs."""
     from steersman.automation.queries import attempts  # `--help` needs no domain
 
     with opened(directory) as desk:
         found = _find(desk, what)
         chosen = _choose(attempts(desk.db, found.run_id), attempt)
         root = desk.workspace.root
+        if follow and not as_json:
+            _follow(desk, chosen)
+            return
     text = read_log(root / chosen.log)
 
     def render() -> None:
@@ -39,6 +43,22 @@ def logs(
         print(text, end="" if text.endswith("\n") or not text else "\n")
 
     emit(as_json, {"run": chosen, "text": text}, render)
+
+
+def _follow(desk: Desk, chosen: Attempt) -> None:
+    """Print the log of an attempt as it grows; returns when the attempt has ended."""
+    from steersman.automation.queries import attempts  # as above
+    from steersman.automation.runner.follow import follow
+
+    def ended() -> bool:
+        desk.refresh()
+        return attempts(desk.db, chosen.run_id)[chosen.attempt - 1].finished_at is not None
+
+    console(error=True).print(_heading(chosen))
+    for text in follow(desk.workspace.root / chosen.log, ended):
+        print(text, end="", flush=True)
+    last = attempts(desk.db, chosen.run_id)[chosen.attempt - 1]
+    console(error=True).print(_heading(last))
 
 
 def _find(desk: Desk, what: str) -> Run:

@@ -40,21 +40,18 @@ def span(seconds: float) -> str:
     return " ".join(shown) or "now"
 
 
-def shown(raw: bytes) -> str:
-    """Return a log as text that is safe to show; control characters of a script must not drive the terminal."""
-    text = raw.decode("utf-8", errors="replace")
-    return "".join(c if c in "\n\t" or c.isprintable() else "\ufffd" for c in text.replace("\r\n", "\n"))
-
-
 def read_log(path: Path) -> str:
     """Return the beginning of a log, as text that is safe to show.
 
     Raises:
         Misconfigured: it is gone.
     """
+    from steersman.automation.runner.follow import SafeText  # `--help` needs no domain
+
     try:
         with path.open("rb") as file:
-            return shown(file.read(MAX_SHOWN_BYTES))
+            safe = SafeText()
+            return safe.take(file.read(MAX_SHOWN_BYTES)) + safe.end()
     except FileNotFoundError as exc:
         raise Misconfigured(
             f"the log {path.name} is gone: older runs are cleared away", fix="raise keep_runs for this automation"
