@@ -257,12 +257,10 @@ class _Offer:
 
 
 def _check_zone(tz: str) -> None:
-    from zoneinfo import ZoneInfo  # as above
+    from steersman.automation.adopt.calendar import is_zone  # as above
 
-    try:
-        ZoneInfo(tz)
-    except (ValueError, OSError) as exc:
-        raise Misconfigured(f"--tz: no such time zone: {tz!r}", fix='write e.g. "America/New_York" or "UTC"') from exc
+    if not is_zone(tz):
+        raise Misconfigured(f"--tz: no such time zone: {tz!r}", fix='write e.g. "America/New_York" or "UTC"')
 
 
 def _entry(proposed: Proposed) -> dict[str, object]:

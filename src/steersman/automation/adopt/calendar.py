@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -101,14 +101,16 @@ def _joined(a: CronTime, b: CronTime) -> CronTime | None:
 
 
 def _take_zone(words: list[str]) -> str | None:
-    if len(words) < 2:
-        return None
+    return words.pop() if len(words) > 1 and is_zone(words[-1]) else None
+
+
+def is_zone(text: str) -> bool:
+    """Say whether `text` is an IANA time zone."""
     try:
-        zone = ZoneInfo(words[-1]).key
-    except (ValueError, OSError):
-        return None
-    words.pop()
-    return zone
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _parts(words: list[str], event: str) -> tuple[str, str, str]:

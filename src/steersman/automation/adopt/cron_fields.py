@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import msgspec
 
+_ONE_WITH_STEP: Final = re.compile(r"(?<![^,])(\w+)-\1/\d+(?![^,])")
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 NICKNAMES: Final = {
@@ -46,7 +48,7 @@ class CronFields(msgspec.Struct, frozen=True, kw_only=True):
     """Five fields, read. Numbers are sorted; Sunday is 0.
 
     Attributes:
-        text: what to write as `schedule`: the fields as they stood, one blank between.
+        text: what to write as `schedule`: the fields as they stood, in small letters, one blank between.
         day_and: day of month and day of week must both match, because one of the two begins with `*`; else either.
         wild_time: minute or hour begins with `*`, so that the job follows real time when the clock changes.
     """
@@ -81,7 +83,8 @@ def read_fields(text: str) -> CronFields:
         raise BadField(f"a line begins with five time fields, found {len(words)}")
     minutes, hours, days, months, weekdays = (_numbers(word, field) for word, field in zip(words, _FIELDS, strict=True))
     return CronFields(
-        text=" ".join(words),
+        # The scheduler counts on from `3-3/5` as it does from `3/5`; cron means 3.
+        text=" ".join(_ONE_WITH_STEP.sub(r"\1", word) for word in words),
         minutes=minutes,
         hours=hours,
         days=days,

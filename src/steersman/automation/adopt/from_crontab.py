@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
+from steersman.automation.adopt.calendar import is_zone
 from steersman.automation.adopt.candidate import Candidate, Problem, Reading, mark_of
 from steersman.automation.adopt.commands import Command, locks_of, read_command
 from steersman.automation.adopt.cron_fields import REBOOT
@@ -20,13 +20,14 @@ from steersman.automation.adopt.naming import name_from
 from steersman.automation.adopt.programs import CRON_PATH, label_of_text
 from steersman.automation.adopt.removal import Removal, guard_of
 from steersman.automation.adopt.secrets import Secret, hide, is_secret
-from steersman.automation.adopt.shell_text import join, parse
+from steersman.automation.adopt.shell_text import parse, quote
 from steersman.automation.adopt.started import Started, start
 from steersman.automation.model.schedule import check_cron
 
 DESK_STARTED: Final = "kernel.desk.started"
 _SCRIPTS: Final = re.compile(r"[\w./~-]+\.(?:py|sh)\b")
-_SYSTEM_PROGRAMS: Final = ("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/", "env -C ")
+_MODULE: Final = re.compile(r"python[\d.]* (-\w+ )*-[mc] ")
+_SYSTEM_PROGRAM: Final = re.compile(r"(env -C \S+ )?/(usr/)?s?bin/")
 _IGNORED: Final = {
     "RANDOM_DELAY": "starts are not delayed at random here",
     "START_HOURS_RANGE": "use window = ... on the automation",
@@ -179,8 +180,7 @@ class _EntryReader:
         prefix = name_from(label[1] if label else "").upper().replace("-", "_")
         text, found = hide(entry.command, prefix=prefix)
         if entry.stdin is not None:
-            lines = [line for line in entry.stdin.removesuffix("\n").split("\n")]
-            fed, more = hide(join(lines), prefix=prefix)
+            fed, more = hide(" ".join(_spoken(x) for x in entry.stdin.removesuffix("\n").split("\n")), prefix=prefix)
             found += more
             text = f'printf "%s\\n" {fed} | {_grouped(text)}'
         self.secrets = [Secret(file=entry.file, line=entry.line, variable=v, what=what) for v, what in found]
@@ -191,9 +191,7 @@ class _EntryReader:
         machine = self._zone or self._machine.zone
         if named is None:
             return machine or None, "" if machine else "the machine's time zone is not known: check tz"
-        try:
-            ZoneInfo(named)
-        except (ValueError, OSError):
+        if not is_zone(named):
             return machine or None, f"CRON_TZ={named} is no time zone; taken: {machine or 'the desk'}"
         return named, "Debian's cron ignores CRON_TZ; cronie does not: check the times"
 
@@ -227,11 +225,14 @@ class _EntryReader:
             return True
         scripts = [started.script] if started.script else _SCRIPTS.findall(self._entry.command)
         texts = [self._machine.text(self._home / s) for s in scripts]
-        return any(t is None or re.search(rf"\b{re.escape(name)}\b", t) for t in texts) or " -m " in started.run
+        return (
+            any(t is None or re.search(rf"\b{re.escape(name)}\b", t) for t in texts)
+            or _MODULE.search(started.run) is not None
+        )
 
     def _without_shorthands(self, started: Started) -> dict[str, str]:
         """Leave out variables that only shorten the command lines of this crontab, now that they are written out."""
-        own_program = started.script is not None or started.run.startswith(_SYSTEM_PROGRAMS)
+        own_program = started.script is not None or _SYSTEM_PROGRAM.match(started.run)
         return {
             name: value
             for name, value in started.env.items()
@@ -248,6 +249,11 @@ class _EntryReader:
 
     def _impossible(self) -> str:
         return "" if self._entry.when == REBOOT else check_cron(self._entry.when)
+
+
+def _spoken(line: str) -> str:
+    """Return a line as a word in double quotes where that is plain: the whole command is put in single ones."""
+    return quote(line) if re.search(r'[$`"\\!]', line) else f'"{line}"'
 
 
 def _grouped(text: str) -> str:
