@@ -1,4 +1,4 @@
-"""The labelled scripts of tests/corpus/scripts, written out with made-up secrets; and how well findings match labels."""
+"""The labelled scripts of tests/corpus/scripts, written out with made-up secrets; how well findings match labels."""
 
 from __future__ import annotations
 

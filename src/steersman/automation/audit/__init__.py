@@ -1,4 +1,4 @@
-"""Scripts read, not run: what they do twice or keep in plain sight, what limits they lack, and the edit that mends it."""
+"""Scripts read, not run: what they do twice or show, which limits they lack, and the edit that mends it."""
 
 from steersman.automation.audit.examine import Examined, examine
 from steersman.automation.audit.history import History, mean_bytes, recorded

@@ -11,6 +11,7 @@ from steersman.automation.audit.facts import Call, Change, Script, Secret, Share
 from steersman.automation.audit.history import History, Runs
 from steersman.automation.audit.model import Code, Cost, Place
 from steersman.automation.audit.secret_shapes import fingerprint
+from steersman.services.pulls.settings import check_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,22 +98,23 @@ class Audit:
             if len(users) < 2:
                 continue
             places = sorted(s.place for found in by_file.values() for _, s in found)
-            name = self._name(next(iter(by_file.values()))[0][1].stem)
+            like = next(iter(by_file.values()))[0][1]
+            name, refused = self._name(like.stem), _refused(like) if code == "PULL_REPEATED" else ""
             for found in by_file.values():
                 script, first = min(found, key=lambda pair: pair[1].place)
                 yield Draft(
                     code=code,
                     script=script,
                     place=first.place,
-                    what=_what(code, first, len(users)),
+                    what=_what(code, like, len(users)),
                     group=key,
-                    change=_together([shared.change(name) for _, shared in found]),
+                    change=Change(why_not=refused)
+                    if refused
+                    else _together([shared.change(name, like.holes) for _, shared in found]),
                     evidence=tuple(p for p in places if p.file != script.file),
                     next_step=_STEPS[code].format(name=name),
-                    declared=declared(name, first),
-                    cost=self._cost(
-                        script.file, len(found), looped=any(s.looped for _, s in found), url=first.url
-                    ),
+                    declared=declared(name, like),
+                    cost=self._cost(script.file, len(found), looped=any(s.looped for _, s in found), url=first.url),
                 )
 
     def _secrets(self) -> Iterator[Draft]:
@@ -131,7 +133,7 @@ class Audit:
                     place=secret.place,
                     what=f"a secret in plain sight ({secret.kind}; {fingerprint(value)})",
                     group=fingerprint(value),
-                    change=secret.change(name),
+                    change=secret.change(name, ()),
                     evidence=others,
                     next_step=f"revoke it, give the new one to provider {name}, lease it here",
                     declared=declare.secret_provider(name),
@@ -193,7 +195,13 @@ _STEPS = {
 
 def _what(code: Code, shared: Shared, users: int) -> str:
     doing = {"LOGIN_REPEATED": "", "PULL_REPEATED": "GET ", "CHECK_REPEATED": "the check "}[code]
-    return f"{doing}{shared.shown}, in {users} scripts"
+    return f"in {users} scripts: {doing}{shared.shown}"
+
+
+def _refused(shared: Shared) -> str:
+    """Say why no pull can be declared for an address; empty if one can."""
+    problem = check_address(shared.url)
+    return f"a pull cannot ask it: its address {problem}" if problem else ""
 
 
 def _checked(name: str, shared: Shared) -> str:

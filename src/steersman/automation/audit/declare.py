@@ -19,9 +19,14 @@ def named(stem: str, taken: Collection[str]) -> str:
 
 
 def provider(name: str, login: Shared) -> str:
+    if login.kind == "oauth2" and re.search(r"(?i)(log-?in|sign-?in|sessions?|authenticate)$", login.url):
+        return (
+            f'[provider.{name}]\nkind = "exec"   # this login is no OAuth 2.0: a command of yours makes it, once for all\n'
+            f'command = ["automations/{name}_login.py"]   # asks {login.url}, prints the token\n'
+        )
     if login.kind == "oauth2":
         return (
-            f'[provider.{name}]\nkind = "oauth2"   # client credentials, or what this login is\n'
+            f'[provider.{name}]\nkind = "oauth2_client"   # or what this login is: see `steersman auth`\n'
             f'token_url = {_quoted(login.url)}\nclient_id = "env:{_variable(name)}_CLIENT_ID"\n'
             f'client_secret = "env:{_variable(name)}_CLIENT_SECRET"\n'
         )
@@ -29,12 +34,18 @@ def provider(name: str, login: Shared) -> str:
 
 
 def secret_provider(name: str) -> str:
-    return f'[provider.{name}]\nkind = "api_key"\nsecret = "env:{_variable(name)}_SECRET"\n'
+    return f'[provider.{name}]\nkind = "api_key"\nkey = "env:{_variable(name)}_SECRET"\n'
 
 
 def pull(name: str, shared: Shared) -> str:
     ttl = "1m" if shared.kind else "15m"
-    return f'[pull.{name}]\nurl = {_quoted(shared.url)}\nttl = "{ttl}"   # how old it may be\n'
+    params = ", ".join(f'{hole} = {{ type = "text" }}' for hole in shared.holes)
+    return (
+        f'[pull.{name}]\nurl = {_quoted(shared.url)}\nformat = "bytes"   # as it comes\n'
+        f'ttl = "{ttl}"   # how old it may be\n'
+        + (f"params = {{ {params} }}\n" if params else "")
+        + '# provider = "..."   # where it needs a login; headers = { ... } where it needs others\n'
+    )
 
 
 def check(name: str) -> str:

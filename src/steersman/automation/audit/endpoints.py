@@ -100,8 +100,29 @@ class Endpoint:
 
     @property
     def holes(self) -> tuple[Hole, ...]:
-        parts = [*self.url, *(p for _, text in self.query for p in text)]
+        """Return what varies: first in the path, then in the query in alphabetical order."""
+        parts = [*self.url, *(p for _, text in sorted(self.query, key=lambda q: q[0]) for p in text)]
         return tuple(dict.fromkeys(p for p in parts if isinstance(p, Hole)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return a parameter's name for each hole, as a pull takes them: small letters, no two alike."""
+        found: list[str] = []
+        for number, hole in enumerate(self.holes, 1):
+            name = re.sub(r"[^a-z0-9_]+", "_", hole.name.lower()).strip("_")
+            found.append(name if name.isidentifier() and name not in found else f"part{number}")
+        return tuple(found)
+
+    @property
+    def template(self) -> str:
+        """Return the address as `[pull.NAME] url` takes it: `{name}` for what varies."""
+        names = {hole: "{" + name + "}" for hole, name in zip(self.holes, self.names, strict=True)}
+
+        def filled(text: Text) -> str:
+            return "".join(p if isinstance(p, str) else names[p] for p in text)
+
+        query = "&".join(f"{k}={filled(v)}" for k, v in self.query)
+        return filled(self.url) + (f"?{query}" if query else "")
 
     @property
     def comparable(self) -> bool:
@@ -169,7 +190,7 @@ def _query(text: Text) -> dict[str, Text]:
 
 def domain(host: str) -> str:
     """Return the word a host is known by: `api.meridianbroker.com` -> `meridianbroker`."""
-    labels = [label for label in host.split(":")[0].split(".") if label]
+    labels = [label for label in host.partition(":")[0].split(".") if label]
     if not labels or labels[-1].isdigit():
         return "local"
     return labels[-2] if len(labels) > 1 else labels[0]

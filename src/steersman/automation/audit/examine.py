@@ -207,7 +207,7 @@ def _summary(findings: Sequence[Finding], read: int, unread: int) -> Summary:
     )
 
 
-def _saved(findings: Sequence[Finding], codes: Collection[Code]) -> float | None:
+def _saved(findings: Sequence[Finding], codes: Collection[str]) -> float | None:
     """Return what is left out when only the busiest script of each group still asks; None without any history."""
     groups: dict[str, list[float]] = defaultdict(list)
     for finding in findings:

@@ -34,8 +34,8 @@ class Change:
     next_step: str = ""
 
 
-Renamed = Callable[[str], Change]
-"""Makes the change once the provider or pull has its name."""
+Renamed = Callable[[str, tuple[str, ...]], Change]
+"""Makes the change once the provider or pull has its name, and its parameters theirs (in the order of `holes`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

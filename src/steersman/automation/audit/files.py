@@ -14,7 +14,18 @@ from steersman.automation.audit.source import Source
 from steersman.kernel.errors import Misconfigured
 
 _SKIPPED: Final = frozenset(
-    (".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".steersman", "site-packages", ".tox", ".mypy_cache")
+    (
+        ".git",
+        ".hg",
+        ".venv",
+        "venv",
+        "node_modules",
+        "__pycache__",
+        ".steersman",
+        "site-packages",
+        ".tox",
+        ".mypy_cache",
+    )
 )
 _BY_SUFFIX: Final[dict[str, Language]] = {".py": "python", ".sh": "shell", ".bash": "shell"}
 _SHEBANG: Final = re.compile(rb"^#!\s*\S*?(?:/|\s)?(python[\d.]*|bash|sh|dash|[\w.+-]+)\s*(?:\s-.*)?$")
@@ -54,7 +65,7 @@ def _script(path: Path, file: str) -> tuple[Source, Language] | NotRead | None:
         with path.open("rb") as opened:
             head = opened.read(_HEAD_BYTES)
             language = _language(path, head)
-            if language is None or isinstance(language, str) and language.startswith("not "):
+            if language is None or (isinstance(language, str) and language.startswith("not ")):
                 return NotRead(file=file, line=1, reason=language) if language else None
             raw = head + opened.read(LARGEST_BYTES + 1 - len(head))
     except OSError as exc:

@@ -127,21 +127,21 @@ def _facts(
 def _pull(request: Request, asked: Endpoint, home: Module, call: ast.Call, frame: Frame | None) -> Shared:
     suffix, why_not = _suffix(request, home, call, frame)
 
-    def change(name: str) -> Change:
+    def change(name: str, holes: tuple[str, ...]) -> Change:
         if why_not:
             return Change(why_not=why_not)
         if request.library in ("pandas", "polars") and request.url is not None:
-            return argument_change(home, request.url, asked, name)
-        return pull_change(home, call, asked, name, suffix)
+            return argument_change(home, request.url, asked, name, holes)
+        return pull_change(home, call, asked, name, holes, suffix)
 
     return Shared(
         place=home.place(call),
         key=f"{asked.state} {asked.key}".strip() if asked.state else asked.key,
         shown=asked.shown,
         stem=asked.stem,
-        url=asked.shown,
+        url=asked.template,
         looped=home.looped(call),
-        holes=tuple(h.name for h in asked.holes),
+        holes=asked.names,
         change=change,
         kind=asked.state,
     )

@@ -13,6 +13,7 @@ from steersman.automation.audit.python_text import evaluate
 
 _DISK: Final = ("shutil.disk_usage", "psutil.disk_usage", "os.statvfs")
 _AGE: Final = ("os.path.getmtime", "os.path.getctime")
+_STEP: Final = 'move the check into one automation that fails when the answer is no, and give the others needs = ["{}"]'
 # Methods of trading SDKs that ask for a state.
 _METHODS: Final = {
     "get_clock": "market open",
@@ -68,9 +69,9 @@ def state(module: Module, call: ast.Call, key: str, what: str, kind: str) -> Sha
         shown=what,
         stem=kind.replace(" ", "_"),
         looped=module.looped(call),
-        change=lambda name: Change(
+        change=lambda name, _holes: Change(
             why_not=why,
-            next_step=f'move the check into one automation that fails when the answer is no, and give the others needs = ["{name}"]',
+            next_step=_STEP.format(name),
         ),
         kind=kind,
     )

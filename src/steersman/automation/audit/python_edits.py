@@ -127,18 +127,19 @@ def _sort(module: Module, attribute: ast.Attribute, found: Uses) -> None:
         if found.variable:
             found.checks.append(statement)
             return
-    if attribute.attr in ("json", "read") and called and not (isinstance(above, ast.Call) and above.args):
-        found.attributes.append(attribute)
-    elif attribute.attr in _BODY and not called:
+    plain = called and not (isinstance(above, ast.Call) and above.args)
+    if (attribute.attr in ("json", "read") and plain) or (attribute.attr in _BODY and not called):
         found.attributes.append(attribute)
     else:
         raise NoSafeEdit(f"`.{attribute.attr}` of the response is used in line {attribute.lineno}")
 
 
-def pull_change(module: Module, call: ast.Call, asked: Endpoint, name: str, suffix: str = "") -> Change:
+def pull_change(
+    module: Module, call: ast.Call, asked: Endpoint, name: str, holes: tuple[str, ...], suffix: str = ""
+) -> Change:
     """Return the change of `call` into `pull(name)`; `suffix` when the call stands for the body, not the response."""
     try:
-        arguments = _arguments(module, call, asked)
+        arguments = _arguments(module, call, asked, holes)
         used = Uses() if suffix else uses_of(module, call)
     except NoSafeEdit as exc:
         return Change(why_not=str(exc))
@@ -154,30 +155,28 @@ def pull_change(module: Module, call: ast.Call, asked: Endpoint, name: str, suff
     return Change(edits=tuple(edits), client=(imported,))
 
 
-def argument_change(module: Module, node: ast.expr, asked: Endpoint, name: str) -> Change:
+def argument_change(module: Module, node: ast.expr, asked: Endpoint, name: str, holes: tuple[str, ...]) -> Change:
     """Return the change of an address handed to a reader of files into the path of the pulled file."""
     try:
-        arguments = _arguments(module, node, asked)
+        arguments = _arguments(module, node, asked, holes)
     except NoSafeEdit as exc:
         return Change(why_not=str(exc))
     function, imported = client_name(module, "pull")
     return Change(edits=(replace(module, node, f'{function}("{name}"{arguments}).path'),), client=(imported,))
 
 
-def _arguments(module: Module, call: ast.expr, asked: Endpoint) -> str:
+def _arguments(module: Module, call: ast.expr, asked: Endpoint, holes: tuple[str, ...]) -> str:
     """Return the parameters of the pull, `, symbol=symbol`: what the script computes for each part that varies."""
-    names: dict[str, str] = {}
-    for hole in asked.holes:
+    given: dict[str, str] = {}
+    for hole, name in zip(asked.holes, holes, strict=True):
         if hole.env:
             raise NoSafeEdit(f"the address depends on the environment ({hole.name}): write it out in the declaration")
-        if not hole.name.isidentifier() or names.get(hole.name, hole.source) != hole.source:
-            raise NoSafeEdit(f"what stands for {hole.source or 'a part of the address'} has no name of its own")
         if not _visible(module, call, hole):
             raise NoSafeEdit(f"`{hole.source}` is not known where the request is made")
-        names[hole.name] = hole.source
+        given[name] = hole.source
     if not asked.complete:
         raise NoSafeEdit("it adds parameters that cannot be read here")
-    return "".join(f", {name}={source}" for name, source in names.items())
+    return "".join(f", {name}={source}" for name, source in given.items())
 
 
 def _visible(module: Module, call: ast.expr, hole: Hole) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from steersman.automation.audit.endpoints import Endpoint, domain, literal, masked
 from steersman.automation.audit.facts import Change, Renamed, Shared
 from steersman.automation.audit.python_edits import client_name, login_change, replace
-from steersman.automation.audit.python_module import Module, keyword
+from steersman.automation.audit.python_module import Module
 from steersman.automation.audit.python_requests import Request
 from steersman.automation.audit.python_text import evaluate
 
@@ -54,7 +54,7 @@ def request_login(request: Request, asked: Endpoint) -> Shared:
         stem=domain(asked.host),
         url=asked.shown.partition("?")[0],
         looped=module.looped(call),
-        change=lambda name: login_change(module, call, name),
+        change=lambda name, _holes: login_change(module, call, name),
         kind="oauth2",
     )
 
@@ -81,8 +81,10 @@ def sdk_logins(module: Module) -> Iterator[Shared]:
 
 def _stem(name: str) -> str:
     parts = name.replace("()", "").split(".")
-    return parts[-1].lower() if parts[0] == "ccxt" else {"psycopg": "postgres", "psycopg2": "postgres"}.get(
-        parts[0], parts[0]
+    return (
+        parts[-1].lower()
+        if parts[0] == "ccxt"
+        else {"psycopg": "postgres", "psycopg2": "postgres"}.get(parts[0], parts[0])
     )
 
 
@@ -91,18 +93,18 @@ def _credentials(module: Module, call: ast.Call, name: str) -> dict[str, ast.exp
     known = bool(_SDKS.match(name))
     given = {k.arg: k.value for k in call.keywords if k.arg and _CREDENTIAL.match(k.arg)}
     if not known:
-        package = name.split(".")[0]
-        last = name.rpartition(".")[2]
-        imported = package in {a.split(".")[0] for a in module.aliases.values()} and package not in module.folder.modules
+        package, last = name.partition(".")[0], name.rpartition(".")[2]
+        imported = {a.partition(".")[0] for a in module.aliases.values()} - set(module.folder.modules)
         generic = bool(_GENERIC & set(given)) and last[:1].isupper() and not _PART_OF_A_LOGIN.search(last)
-        return given if imported and generic and "()" not in name else None
+        return given if package in imported and generic and "()" not in name else None
     for pattern, names in _POSITIONS:
         if pattern.search(name):
             given |= dict(zip(names, call.args, strict=False))
             break
     if name.startswith("ccxt.") and call.args and isinstance(call.args[0], ast.Dict):
         entries = zip(call.args[0].keys, call.args[0].values, strict=True)
-        given |= {str(k.value): v for k, v in entries if isinstance(k, ast.Constant) and _CREDENTIAL.match(str(k.value))}
+        named = {str(k.value): v for k, v in entries if isinstance(k, ast.Constant)}
+        given |= {k: v for k, v in named.items() if _CREDENTIAL.match(k)}
     if name.startswith("boto3") and not any("key" in k for k in given):
         return None  # the ambient chain of AWS is shared already
     return given or None
@@ -110,7 +112,7 @@ def _credentials(module: Module, call: ast.Call, name: str) -> dict[str, ast.exp
 
 def _identity(module: Module, call: ast.Call, name: str, given: dict[str, ast.expr]) -> tuple[str, str]:
     """Return what equal logins have in common, and where they log in (empty if that is not seen)."""
-    library = name.split(".")[0]
+    library = name.partition(".")[0]
     if library in ("psycopg", "psycopg2", "asyncpg"):
         return _database(module, given)
     if name.endswith(".login"):
@@ -118,7 +120,7 @@ def _identity(module: Module, call: ast.Call, name: str, given: dict[str, ast.ex
         home = module.resolve(call.func).module
         host = literal(evaluate(home, made.args[0])) if made is not None and home is not None and made.args else None
         return f"{library} {host} {_print(module, given.get('user'))}", host or ""
-    owner = name.split("()")[0] if library != "alpaca" else library
+    owner = name.partition("()")[0] if library != "alpaca" else library
     prints = " ".join(f"{k}={_print(module, v)}" for k, v in sorted(given.items()))
     return f"{owner} {prints}", ""
 
@@ -168,7 +170,7 @@ def _change(module: Module, given: dict[str, ast.expr]) -> Renamed:
     """Return the change that leases the one secret among what is handed over."""
     secrets = [node for name, node in given.items() if _SECRET.match(name)]
 
-    def change(name: str) -> Change:
+    def change(name: str, _holes: tuple[str, ...]) -> Change:
         if len(secrets) != 1:
             why = "it takes several secrets" if secrets else "its secret is not handed over here"
             return Change(why_not=f"{why}: which of them the provider leases is for you to say")

@@ -1,4 +1,4 @@
-"""A Python script as a tree with names followed: imports, constants, objects, functions of it and of files beside it."""
+"""A Python script as a tree with names followed: imports, constants, objects, functions here and in files beside it."""
 
 from __future__ import annotations
 
@@ -75,14 +75,8 @@ class Module:
 
     def _index(self, node: ast.AST) -> None:
         match node:
-            case ast.Import():
-                for alias in node.names:
-                    self.aliases[alias.asname or alias.name.split(".")[0]] = (
-                        alias.name if alias.asname else alias.name.split(".")[0]
-                    )
-            case ast.ImportFrom():
-                for alias in node.names:
-                    self.aliases[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}".lstrip(".")
+            case ast.Import() | ast.ImportFrom():
+                self._import(node)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 self.definitions[self._qualified(node)] = node
             case ast.Assign():
@@ -100,6 +94,14 @@ class Module:
                 self.calls.append(node)
             case _:
                 pass
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        for alias in node.names:
+            first = alias.name.partition(".")[0]
+            if isinstance(node, ast.ImportFrom):
+                self.aliases[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}".lstrip(".")
+            else:
+                self.aliases[alias.asname or first] = alias.name if alias.asname else first
 
     def _bind(self, target: ast.AST, value: ast.expr | None) -> None:
         match target:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from steersman.automation.audit.endpoints import Endpoint, endpoint, literal
+from steersman.automation.audit.endpoints import Endpoint, endpoint, joined, literal
 from steersman.automation.audit.facts import Change
 from steersman.automation.audit.python_edits import add_keyword, replace
 from steersman.automation.audit.python_module import Function, Module, Ref, keyword
@@ -53,8 +53,7 @@ class Request:
                 end = root[-1] if root else ""
                 root = (*root[:-1], end.rstrip("/")) if isinstance(end, str) else root
                 url = (*root, "/", *path)
-        joined = tuple(p for p in _merge(url) if p != "")
-        return endpoint(joined, mapping(self.module, keyword(self.call, "params"), frame))
+        return endpoint(joined(url), mapping(self.module, keyword(self.call, "params"), frame))
 
     def method(self, frame: Frame | None) -> str:
         """Return the verb in small letters; empty when it is only known at run time."""
@@ -71,18 +70,6 @@ class Request:
             return "post"
         named = next((m for c in calls if (m := keyword(c, "method")) is not None), None)
         return (literal(evaluate(self.module, named)) or "").lower() if named is not None else "get"
-
-
-def _merge(url: tuple[object, ...]) -> Iterator[object]:
-    """Put neighbouring fixed parts together."""
-    text = ""
-    for part in url:
-        if isinstance(part, str):
-            text += part
-        else:
-            yield from (text, part)
-            text = ""
-    yield text
 
 
 def _calls_in(node: ast.expr | None, module: Module) -> list[ast.Call]:

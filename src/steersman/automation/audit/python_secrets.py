@@ -19,7 +19,7 @@ def secrets(module: Module) -> Iterator[Secret]:
     """Return every secret written into the file, in order."""
     constants = [n for n in ast.walk(module.tree) if isinstance(n, ast.Constant) and isinstance(n.value, str | bytes)]
     for node in sorted(constants, key=lambda n: (n.lineno, n.col_offset)):
-        value = node.value if isinstance(node.value, str) else bytes(node.value).decode("utf-8", errors="replace")
+        value = node.value.decode("utf-8", errors="replace") if isinstance(node.value, bytes) else str(node.value)
         name = _name(module, node)
         found = find_secret(value, name)
         if found is not None and found[1] not in (None, name):
@@ -86,7 +86,7 @@ def _change(module: Module, node: ast.Constant, value: str, secret: str) -> Rena
     """Return the change that leases the secret where it stood, its surroundings kept."""
     start, end = module.start(node), module.end(node)
 
-    def change(name: str) -> Change:
+    def change(name: str, _holes: tuple[str, ...]) -> Change:
         if isinstance(module.parents.get(node), ast.JoinedStr | ast.FormattedValue | ast.Expr):
             return Change(why_not="it is part of a longer text")
         if isinstance(node.value, bytes) or not _PLAIN.match(module.source.data[start:end]):

@@ -37,9 +37,7 @@ def evaluate(module: Module, node: ast.expr | None, frame: Frame | None = None, 
         case ast.FormattedValue():
             return evaluate(module, node.value, frame, depth + 1)
         case ast.BinOp(op=ast.Add()):
-            return joined(
-                evaluate(module, node.left, frame, depth + 1), evaluate(module, node.right, frame, depth + 1)
-            )
+            return joined(evaluate(module, node.left, frame, depth + 1), evaluate(module, node.right, frame, depth + 1))
         case ast.BinOp(op=ast.Div()):
             left, right = (evaluate(module, n, frame, depth + 1) for n in (node.left, node.right))
             return joined(left, ("/",), right)
@@ -63,11 +61,11 @@ def mapping(module: Module, node: ast.expr | None, frame: Frame | None = None) -
         return {}
     if isinstance(node, ast.Dict):
         found: dict[str, Text] = {}
-        for key, value in zip(node.keys, node.values, strict=True):
+        for key, entry in zip(node.keys, node.values, strict=True):
             name = literal(evaluate(module, key, frame)) if key is not None else None
             if name is None:
                 return None
-            found[name] = evaluate(module, value, frame)
+            found[name] = evaluate(module, entry, frame)
         return found
     if isinstance(node, ast.Call) and module.resolve(node.func).name == "dict" and not node.args:
         return {k.arg: evaluate(module, k.value, frame) for k in node.keywords if k.arg}
@@ -187,6 +185,7 @@ def _format(module: Module, node: ast.Call, func: ast.Attribute, frame: Frame | 
     if pattern is None:
         return UNKNOWN
     parts: list[Text] = []
+    value: ast.expr | None
     count = 0
     try:
         pieces = list(string.Formatter().parse(pattern))
@@ -231,8 +230,12 @@ def _name_of(node: ast.AST, module: Module) -> str:
     """Return a word for a part that varies: the last name or key in it."""
     if isinstance(node, ast.Subscript):
         key = node.slice
-        return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else _name_of(
-            node.value, module
+        return (
+            key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else _name_of(node.value, module)
         )
-    names = [n.attr if isinstance(n, ast.Attribute) else n.id for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)]
+    names = [
+        n.attr if isinstance(n, ast.Attribute) else n.id
+        for n in ast.walk(node)
+        if isinstance(n, ast.Name | ast.Attribute)
+    ]
     return names[0] if names else "value"

@@ -15,7 +15,9 @@ from steersman.automation.audit.python_module import Module
 _SLEEPS: Final = ("time.sleep", "asyncio.sleep", "trio.sleep", "anyio.sleep")
 _CONSUMES: Final = ("pop", "popleft", "popitem", "get", "get_nowait")
 _EVENT: Final = 'let the other side\'s run or event start this script: needs = [...] or on = "..." in steersman.toml'
-_SCHEDULE: Final = 'do the work once per run and give the automation schedule = "* * * * *" (or what the sleep stood for)'
+_SCHEDULE: Final = (
+    'do the work once per run and give the automation schedule = "* * * * *" (or what the sleep stood for)'
+)
 
 
 def waits(module: Module) -> Iterator[Wait]:
@@ -84,8 +86,15 @@ def _advances(module: Module, loop: ast.While) -> bool:
         if isinstance(node.func, ast.Attribute) and node.func.attr in _CONSUMES and _is_tested(loop, node.func.value):
             return True
         name = module.resolve(node.func).name
-        given = {n.id for a in (*node.args, *(k.value for k in node.keywords)) for n in ast.walk(a) if isinstance(n, ast.Name)}
-        if given & assigned and not name.startswith(("print", "len", "log", "time.", "min", "max", "int", "str", "float")):
+        given = {
+            n.id
+            for a in (*node.args, *(k.value for k in node.keywords))
+            for n in ast.walk(a)
+            if isinstance(n, ast.Name)
+        }
+        if given & assigned and not name.startswith(
+            ("print", "len", "log", "time.", "min", "max", "int", "str", "float")
+        ):
             moved = given & assigned
             if any(_asks_before_it_is_set(loop, name_, node) for name_ in moved):
                 return True

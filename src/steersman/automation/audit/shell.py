@@ -22,9 +22,48 @@ _READS: Final = ("get", "head", "options")
 _TOKEN: Final = re.compile(r"^\.(access_token|token|id_token|jwt)$")
 # Options that change nothing about what comes back; any other keeps a request from becoming a pull.
 _HARMLESS: Final = frozenset(
-    "-s -S -f -L -k -m -H -u -A -G -g -4 -6 -q --silent --show-error --fail --location --max-time --header --user "
-    "--connect-timeout --retry --retry-delay --compressed --user-agent --fail-with-body --timeout --quiet --tries "
-    "-o --output -O --no-verbose -t -T --retry-connrefused --url --http1.1 --ignore-stdin".split()
+    (
+        "-s",
+        "-S",
+        "-f",
+        "-L",
+        "-k",
+        "-m",
+        "-H",
+        "-u",
+        "-A",
+        "-G",
+        "-g",
+        "-4",
+        "-6",
+        "-q",
+        "--silent",
+        "--show-error",
+        "--fail",
+        "--location",
+        "--max-time",
+        "--header",
+        "--user",
+        "--connect-timeout",
+        "--retry",
+        "--retry-delay",
+        "--compressed",
+        "--user-agent",
+        "--fail-with-body",
+        "--timeout",
+        "--quiet",
+        "--tries",
+        "-o",
+        "--output",
+        "-O",
+        "--no-verbose",
+        "-t",
+        "-T",
+        "--retry-connrefused",
+        "--url",
+        "--http1.1",
+        "--ignore-stdin",
+    )
 )
 
 
@@ -82,22 +121,20 @@ def _facts(tree: Tree, request: Http) -> Iterator[tuple[str, Shared]]:
         if asked is None or not asked.comparable:
             continue
         reads = request.method in _READS
-        what = "login" if asked.is_login and not reads else "check" if reads and asked.state else "pull" if reads else ""
-        if what:
+        if reads or asked.is_login:
+            what = "login" if not reads else "check" if asked.state else "pull"
             yield what, _shared(tree, request, command, asked, what, by_function)
 
 
-def _shared(
-    tree: Tree, request: Http, command: Command, asked: Endpoint, what: str, by_function: bool
-) -> Shared:
+def _shared(tree: Tree, request: Http, command: Command, asked: Endpoint, what: str, by_function: bool) -> Shared:
     if what == "login":
         key, address = f"http {asked.key.partition('?')[0]}", asked.shown.partition("?")[0]
         text, stem, kind = f"the login at {address}", domain(asked.host), "oauth2"
     else:
-        key, address = f"{asked.state} {asked.key}".strip(), asked.shown
+        key, address = f"{asked.state} {asked.key}".strip(), asked.template
         text, stem, kind = asked.shown, asked.stem, asked.state
 
-    def change(name: str) -> Change:
+    def change(name: str, _holes: tuple[str, ...]) -> Change:
         if by_function:
             return Change(why_not=f"the request itself stands in the function {command.name}")
         return _login(tree, command, name) if what == "login" else _pull(tree, request, asked, name)
@@ -109,7 +146,7 @@ def _shared(
         stem=stem,
         url=address,
         looped=tree.looped(command.node),
-        holes=tuple(h.name for h in asked.holes),
+        holes=asked.names,
         change=change,
         kind=kind,
     )
@@ -189,11 +226,9 @@ def _state(tree: Tree, command: Command, kind: str, subject: Word) -> Shared:
         shown=f"{kind} of {shown(subject.text)}",
         stem=kind.replace(" ", "_"),
         looped=tree.looped(command.node),
-        change=lambda name: Change(
+        change=lambda name, _holes: Change(
             why_not="the result is used inside the script: what others need of it is a decision, not a value",
             next_step=step.format(name),
         ),
         kind=kind,
     )
-
-

@@ -7,18 +7,51 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from steersman.automation.audit.endpoints import Endpoint, Text, endpoint, joined, literal, shown
+from steersman.automation.audit.endpoints import Endpoint, Text, endpoint, joined, shown
 from steersman.automation.audit.facts import Change, Edit
 from steersman.automation.audit.shell_tree import Command, Tree, Word
 
 _CURL_VALUED: Final = frozenset("AbcCdDeEFhHKmoPQrTtuUwxXyYz")
 _CURL_LONG: Final = frozenset(
     (
-        "--header --data --data-raw --data-binary --data-urlencode --json --form --user --user-agent --output "
-        "--request --url --upload-file --max-time --connect-timeout --retry --retry-delay --retry-max-time --proxy "
-        "--cookie --cookie-jar --cacert --cert --key --range --referer --write-out --dump-header --resolve "
-        "--limit-rate --speed-limit --speed-time --oauth2-bearer --config --interface --get-url --variable"
-    ).split()
+        "--header",
+        "--data",
+        "--data-raw",
+        "--data-binary",
+        "--data-urlencode",
+        "--json",
+        "--form",
+        "--user",
+        "--user-agent",
+        "--output",
+        "--request",
+        "--url",
+        "--upload-file",
+        "--max-time",
+        "--connect-timeout",
+        "--retry",
+        "--retry-delay",
+        "--retry-max-time",
+        "--proxy",
+        "--cookie",
+        "--cookie-jar",
+        "--cacert",
+        "--cert",
+        "--key",
+        "--range",
+        "--referer",
+        "--write-out",
+        "--dump-header",
+        "--resolve",
+        "--limit-rate",
+        "--speed-limit",
+        "--speed-time",
+        "--oauth2-bearer",
+        "--config",
+        "--interface",
+        "--get-url",
+        "--variable",
+    )
 )
 _WGET_VALUED: Final = frozenset("OoaTtwPUeQ")
 _BODY: Final = ("-d", "-F", "--data", "--data-raw", "--data-binary", "--data-urlencode", "--json", "--form")
@@ -216,9 +249,9 @@ def _in_retry_loop(tree: Tree, command: Command) -> bool:
             leaves = any(re.search(r"\b(break|return)\b", tree.text(c)) for c in above.named_children[1:])
             if leaves and tree.looped(above):
                 return True
-        if above.type == "if_statement" and above.child_by_field_name("condition") == below and tree.looped(above):
-            if re.search(r"\b(break|return)\b", tree.text(above)):
-                return True
+        tested = above.type == "if_statement" and above.child_by_field_name("condition") == below
+        if tested and tree.looped(above) and re.search(r"\b(break|return)\b", tree.text(above)):
+            return True
         below = above
     return False
 
@@ -227,5 +260,3 @@ def _called_with_retry(tree: Tree, command: Command) -> bool:
     name = tree.function_of(command.node)
     calls = [c for c in tree.commands if c.name == name] if name else []
     return bool(calls) and all(c.retried for c in calls)
-
-

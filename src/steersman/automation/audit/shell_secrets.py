@@ -64,7 +64,7 @@ def _option(tree: Tree, node: Node, value: str) -> tuple[str, str] | None:
 
 
 def _change(tree: Tree, node: Node, at: int, secret: str) -> Renamed:
-    def change(name: str) -> Change:
+    def change(name: str, _holes: tuple[str, ...]) -> Change:
         lease = f"$(steersman token {name})"
         end = at + len(secret.encode())
         if node.type in ("comment", "heredoc_body"):
@@ -97,7 +97,7 @@ def env_secrets(source: Source) -> Iterator[Secret]:
                 kind=kind,
                 value=secret,
                 stem=name,
-                change=lambda _: Change(
+                change=lambda _name, _holes: Change(
                     why_not="every script that reads this file would have to ask for it instead",
                     next_step="move the value into the provider's secret, and lease it in the scripts that use it",
                 ),

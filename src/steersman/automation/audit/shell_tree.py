@@ -177,7 +177,11 @@ class Tree:
         name = self.text(named) if named is not None else "?"
         if name.isdigit() and node.type == "simple_expansion":
             place = int(name) - 1
-            return arguments[place] if 0 <= place < len(arguments) else (Hole(f"arg{name}", self.text(node), parameter=True),)
+            return (
+                arguments[place]
+                if 0 <= place < len(arguments)
+                else (Hole(f"arg{name}", self.text(node), parameter=True),)
+            )
         values = self.values.get(name, [])
         if len(values) == 1 and values[0] is not None and not self._mentions(values[0], name):
             return self.evaluate(values[0], arguments, depth + 1)
@@ -199,11 +203,11 @@ class Tree:
                 words.append(Word(child, self.evaluate(child)))
         limited = retried = False
         while words:
-            name = words[0].fixed.rpartition("/")[2]
-            if name in _WRAPPERS:
-                limited |= name == "timeout"
-                words = _behind(words[1:], _WRAPPERS[name], environment, takes=1 if name == "timeout" else 0)
-            elif _RETRY.search(name):
+            program = words[0].fixed.rpartition("/")[2]
+            if program in _WRAPPERS:
+                limited |= program == "timeout"
+                words = _behind(words[1:], _WRAPPERS[program], environment, takes=1 if program == "timeout" else 0)
+            elif _RETRY.search(program):
                 retried = True
                 words = _behind(words[1:], ("-n", "-t", "-d", "--times"), environment, takes=0)
                 while words and re.fullmatch(r"[\d.]+[smh]?|--", words[0].fixed):

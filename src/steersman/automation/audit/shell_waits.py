@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _EVENT: Final = 'let the other side\'s run or event start this script: needs = [...] or on = "..." in steersman.toml'
-_SCHEDULE: Final = 'do the work once per run and give the automation schedule = "* * * * *" (or what the sleep stood for)'
+_SCHEDULE: Final = (
+    'do the work once per run and give the automation schedule = "* * * * *" (or what the sleep stood for)'
+)
 _ENDLESS: Final = ("true", ":", "1")
 
 
