@@ -67,8 +67,14 @@ def toml(root: Path, server: OAuthServer, name: str, kind: str, **fields: Any) -
         "timeout": "5s",
         **fields,
     }
-    lines = [f"{key} = {msgspec.json.encode(value).decode()}" for key, value in values.items() if value is not None]
+    lines = [f"{key} = {_toml_value(value)}" for key, value in values.items() if value is not None]
     return "\n".join([f"[provider.{name}]", *lines, ""])
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {_toml_value(v)}" for k, v in value.items()) + " }"
+    return msgspec.json.encode(value).decode()
 
 
 def a_broker(

@@ -181,6 +181,7 @@ class _Challenge(CodeChallenge):  # type: ignore[misc]  # Authlib has no types
 
 class _DeviceStart(DeviceAuthorizationEndpoint):  # type: ignore[misc]  # Authlib has no types
     INTERVAL = 1
+    EXPIRES_IN = 200
 
     def get_verification_uri(self) -> str:
         return "http://127.0.0.1/activate"

@@ -16,6 +16,7 @@ from steersman.ledger import Ledger
 from steersman.ledger.adapters.socket import create as socket_ledger
 from steersman.ledger.adapters.socket import serve
 from steersman.ledger.adapters.sqlite import SqliteLedger
+from steersman.ledger.adapters.sqlite import create as sqlite_ledger
 from steersman.services.credentials import proof
 from steersman.services.credentials.oauth2 import OAuth2Settings
 from steersman.services.credentials.provider import Surroundings
@@ -27,7 +28,8 @@ PROCESSES = 8
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """The ledger of a core whose socket all processes append through."""
-    opened = SqliteLedger(tmp_path / "ledger.db", clock=SystemClock())
+    opened = sqlite_ledger(tmp_path / "ledger.db")
+    assert isinstance(opened, SqliteLedger)
     serving = serve(opened, tmp_path / "core.sock")
     yield opened
     serving.close()
