@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from steersman.services.pulls.upstream import Failed, Reply
 
 _GRACE_S = 2.0
+_BLOCK = 512  # what `ulimit -f` counts in, by POSIX
 
 
 def run(
@@ -41,42 +41,46 @@ def run(
     error = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         with into.open("wb") as output:
-            process = _started(words, root, environment, output.fileno(), error)
-        _ended(process, timeout_s, max_bytes, log)
+            process = _started(words, root, environment, (output.fileno(), error), max_bytes)
+        code = _ended(process, timeout_s)
         chosen = out if out.exists() and out.stat().st_size else into
-        return _reply(chosen, into, max_bytes)
+        if chosen.stat().st_size > max_bytes:
+            raise Failed(f"the command wrote more than {max_bytes:,} bytes (max_bytes)", again=False)
+        if code:
+            raise Failed(f"the command ended with {code}; what it said is in {log.name}", status=code, again=True)
+        return _reply(chosen, into)
     finally:
         os.close(error)
         out.unlink(missing_ok=True)
 
 
 def _started(
-    words: Sequence[str], root: Path, environment: dict[str, str], output: int, error: int
+    words: Sequence[str], root: Path, environment: dict[str, str], outputs: tuple[int, int], max_bytes: int
 ) -> subprocess.Popen[bytes]:
+    """Start the script below a limit on the size of files: the kernel stops one that writes without end, and all that
+    it starts; a look at the file now and then would come too late."""
+    limit = ["/bin/sh", "-c", f'ulimit -f {max_bytes // _BLOCK + 1}; exec "$@"', "sh"]
     script = (root / words[0]).resolve()
     python = [sys.executable] if script.suffix == ".py" else []
     shell = ["/bin/sh"] if script.suffix == ".sh" and not os.access(script, os.X_OK) else []
     try:
         return subprocess.Popen(
-            [*python, *shell, str(script), *words[1:]],
+            [*limit, *python, *shell, str(script), *words[1:]],
             cwd=root,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=error,
+            stdout=outputs[0],
+            stderr=outputs[1],
             start_new_session=True,
         )
     except OSError as exc:
         raise Failed(f"the command cannot be started: {exc.strerror}", again=False) from exc
 
 
-def _ended(process: subprocess.Popen[bytes], timeout_s: float, max_bytes: int, log: Path) -> None:
-    """Wait for the script; nothing of its group is left after."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        # The kernel stops a script that writes without end; a look at the file now and then would come too late.
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (max_bytes + 1, max_bytes + 1))
+def _ended(process: subprocess.Popen[bytes], timeout_s: float) -> int:
+    """Wait for the script and return its exit code; nothing of its group is left after."""
     try:
-        code = process.wait(timeout_s)
+        return process.wait(timeout_s)
     except subprocess.TimeoutExpired:
         _end(process, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -85,10 +89,6 @@ def _ended(process: subprocess.Popen[bytes], timeout_s: float, max_bytes: int, l
     finally:
         _end(process, signal.SIGKILL)
         process.wait()
-    if code == -signal.SIGXFSZ:
-        raise Failed(f"the command wrote more than {max_bytes:,} bytes (max_bytes)", again=False)
-    if code:
-        raise Failed(f"the command ended with {code}; what it said is in {log.name}", status=code, again=True)
 
 
 def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
@@ -96,10 +96,8 @@ def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
-def _reply(chosen: Path, into: Path, max_bytes: int) -> Reply:
+def _reply(chosen: Path, into: Path) -> Reply:
     size = chosen.stat().st_size
-    if size > max_bytes:
-        raise Failed(f"the command wrote more than {max_bytes:,} bytes (max_bytes)", again=False)
     if not size:
         raise Failed("the command wrote nothing, neither to $STEERSMAN_OUT nor to its output", again=True)
     if chosen != into:

@@ -1,4 +1,4 @@
-"""The read model of pulls: what each key cost and saved, and who was served; rebuildable from the ledger at any time."""
+"""The read model of pulls: what each key cost and saved, and who was served; rebuildable from the ledger."""
 
 from __future__ import annotations
 

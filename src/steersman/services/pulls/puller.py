@@ -153,7 +153,7 @@ class Puller:
         with held:
             record = self._records.load(seen.key) or seen
             # Who wants it new in any case is answered by a flight that began after the question, not by any that ended.
-            landed = record.flight_began_at >= ask.asked_at if ask.max_age_s == 0 else record.flight != seen.flight
+            landed = record.flight_began_at > ask.asked_at if ask.max_age_s == 0 else record.flight != seen.flight
             if landed and (record.path or record.trouble):
                 return self._answer(ask, record)
             record, unchanged = self._flights.fly(ask.asked, record, ask.terms(record), ask.reason(record))

@@ -139,7 +139,8 @@ class Upstream:
     ) -> Reply:
         digest, size, received = hashlib.sha256(), 0, 0
         with into.open("wb") as file:
-            for part in _decoded(response.iter_raw(_CHUNK), headers.get("content-encoding", "")):
+            # As it comes: with a size, pieces would be held back until they are full, and the clock not looked at.
+            for part in _decoded(response.iter_raw(), headers.get("content-encoding", "")):
                 size += len(part)
                 received = response.num_bytes_downloaded
                 # A timeout is for one wait; a body that drips would get a new one with every drop.
