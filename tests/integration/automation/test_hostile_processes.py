@@ -337,3 +337,26 @@ def test_nothing_outlives_an_engine_that_was_killed(tmp_path: Path) -> None:
         engine.kill()
     wait_for(lambda: gone(tmp_path / "daemon"))
     wait_for(lambda: not any(p.is_running() for p in keepers))
+
+
+def test_what_a_script_started_has_the_same_grace_to_end_in_as_the_script(tmp_path: Path, stop: tuple[int, int]) -> None:
+    body = """
+        import os, pathlib, signal, time
+        if os.fork() == 0:
+            def tidy(*_):
+                time.sleep(0.3)
+                pathlib.Path("tidied").touch()
+                os._exit(0)
+            signal.signal(signal.SIGTERM, tidy)
+            os.setsid()
+            pathlib.Path("ready").touch()
+            time.sleep(600)
+        while not os.path.exists("ready"):
+            time.sleep(0.01)
+        pathlib.Path("cancel").touch()
+        time.sleep(600)
+    """
+    result = run(tmp_path, stop, *script(tmp_path, body), grace_s=20.0)
+    assert (result.ending, result.exit_code) == ("cancelled", -signal.SIGTERM)
+    assert (tmp_path / "tidied").exists()
+    assert result.wall_s < 10

@@ -59,6 +59,8 @@ class Keeper:
         self._too_many = False
         self._abandoned_at: float | None = None
         self._terminated = False
+        self._killed = False
+        self._gone = False
         self._load = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
         self._tasks = self._all_tasks()
 
@@ -73,16 +75,37 @@ class Keeper:
             wait_s = max(0.0, min(next_sample - time.monotonic(), _LOOK_S))
             ready = {fd for fd, _ in poll.poll(wait_s * 1000)}
             if pidfd in ready:
-                break
+                if not self._still_ending():
+                    break
+                poll.unregister(pidfd)
             if self._control.fileno() in ready and not self._obey():
                 poll.unregister(self._control)
             self._enforce_abandonment()
             now = time.monotonic()
+            if self._gone and not self._still_ending():
+                break
             if now >= next_sample or self._suddenly_more():
                 self._sample()
                 pause = max(min(pause * 1.5, _SAMPLE_S), 20 * (time.monotonic() - now))
                 next_sample = now + pause
         return self._collect()
+
+    def _still_ending(self) -> bool:
+        """Say whether others of the run, asked to end like the script that now has, are still at it.
+
+        They have the same grace: what the script started may have more to put in order than the script itself.
+        """
+        self._gone = True
+        return self._terminated and not self._killed and any(c != self._pid for c in self._collected())
+
+    def _collected(self) -> list[int]:
+        """Return our children, after those that were handed to us and have ended were collected."""
+        for child in children(os.getpid()):
+            # Handed to us when its parent ended: nobody else will collect it.
+            if child != self._pid:
+                with suppress(ChildProcessError):
+                    os.waitpid(child, os.WNOHANG)
+        return children(os.getpid())
 
     def _obey(self) -> bool:
         """Do what the engine asks; False once it is gone."""
@@ -93,7 +116,7 @@ class Keeper:
         if order == TERMINATE:
             self._terminate()
         elif order == KILL:
-            Ending().run(keep_zombie=self._pid)
+            self._kill()
         else:
             self._abandoned_at = time.monotonic()
         return bool(order)
@@ -104,7 +127,7 @@ class Keeper:
             return
         alone_s = time.monotonic() - self._abandoned_at
         if alone_s >= self._outlive_s + self._grace_s:
-            Ending().run(keep_zombie=self._pid)
+            self._kill()
         elif alone_s >= self._outlive_s and not self._terminated:
             self._terminate()
 
@@ -117,6 +140,10 @@ class Keeper:
             with suppress(OSError):
                 if os.getpgid(pid) != self._pid:
                     os.kill(pid, signal.SIGTERM)
+
+    def _kill(self) -> None:
+        self._killed = True
+        Ending().run(keep_zombie=self._pid)
 
     def _all_tasks(self) -> int:
         try:
@@ -136,14 +163,10 @@ class Keeper:
             self._peak = max(self._peak, high_water_bytes(pid))
             if count > self._most_allowed:
                 self._too_many = True
-                Ending().run(keep_zombie=self._pid)
+                self._kill()
                 break
         self._most = max(self._most, count)
-        for child in children(os.getpid()):
-            # Handed to us when its parent ended: nobody else will collect it.
-            if child != self._pid:
-                with suppress(ChildProcessError):
-                    os.waitpid(child, os.WNOHANG)
+        self._collected()
 
     def _collect(self) -> dict[str, object]:
         os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
