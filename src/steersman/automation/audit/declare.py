@@ -21,7 +21,7 @@ def named(stem: str, taken: Collection[str]) -> str:
 def provider(name: str, login: Shared) -> str:
     if login.kind == "oauth2" and re.search(r"(?i)(log-?in|sign-?in|sessions?|authenticate)$", login.url):
         return (
-            f'[provider.{name}]\nkind = "exec"   # this login is no OAuth 2.0: a command of yours makes it, once for all\n'
+            f'[provider.{name}]\nkind = "exec"   # no OAuth 2.0: a command of yours logs in, once for all\n'
             f'command = ["automations/{name}_login.py"]   # asks {login.url}, prints the token\n'
         )
     if login.kind == "oauth2":
