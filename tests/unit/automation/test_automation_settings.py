@@ -58,6 +58,30 @@ def test_a_full_declaration_is_taken_over_with_spans_in_seconds(tmp_path: Path) 
         ('run = "true"\nneeds = ["joc"]', "needs 'joc', which is not declared", "did you mean 'job'?"),
         ('run = "true"\nneeds = ["job"]', "can never start: job -> job", "take one of these needs out"),
         ('run = "true"\non = ["automation.run.finished"]', "cannot start an automation", "needs"),
+        ('run = "true"\nwindow = "9-5"', "'9-5' is no window", "mon-fri 09:00-17:30"),
+        (
+            'run = "true"\nschedule = "0 3 * * *"\nwindow = "09:00-17:00"',
+            "no start of '0 3 * * *' falls into '09:00-17:00' (Europe/Zurich): it would never run",
+            'outside = "wait"',
+        ),
+        ('run = "true"\nblackout = ["24.12.2026"]', "'24.12.2026' is no blackout", "us-holidays"),
+        (
+            'run = "true"\nblackout = ["moon"]',
+            "there is no calendar 'moon'; declared: none; built in: us-",
+            "[calendar",
+        ),
+        (
+            'run = "true"\nresources = { broker = 1 }',
+            "there is no resource 'gpu'; declared: cpu",
+            "`gpu = 1` to [resources]",
+        ),
+        ('run = "true"\nresources = { cpu = 9999 }', "wants 9999 of cpu, allowed: 1 to", "take less"),
+        ('run = "true"\ncatchup = "some"', "invalid enum value 'some'", "change the value"),
+        ('run = "true"\napprove_within = "soon"', "'soon' is not a span", "5m"),
+        ('run = "true"\nparams = { Days = 1 }', "'Days' cannot be a parameter", "small letter"),
+        ('run = "true"\ncredentials = ["bank"]', "there is no [provider.bank]; declared: none", "add [provider.bank]"),
+        ('run = "true"\npulls = ["bars"]', "there is no [pull.bars]; declared: none", "add [pull.bars]"),
+        ('run = "true"\nartifact_limit_mb = 0', "found 0, allowed: 1 to", "artifact_limit_mb"),
         ('run = "true"\nenv = { STEERSMAN_RUN_ID = "x" }', "'STEERSMAN_RUN_ID' cannot be set", "set for you"),
     ],
 )
@@ -89,3 +113,42 @@ def test_an_unknown_field_is_refused_with_its_nearest_neighbour(tmp_path: Path) 
 def test_a_name_that_could_not_be_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="a name is a small letter"):
         load(tmp_path, '[automation."../x"]\nrun = "true"\n')
+
+
+@pytest.mark.parametrize(
+    ("schedule", "window"),
+    [
+        ("*/1 * * * *", "sun 03:00-03:05"),
+        ("0 3 1 * *", "mon 03:00-04:00"),
+        ("30 2 * * *", "02:30-02:31"),
+        ("0 0 29 2 *", "00:00-00:01"),
+    ],
+)
+def test_a_window_that_a_start_falls_into_now_and_then_is_taken(tmp_path: Path, schedule: str, window: str) -> None:
+    text = f'[automation.job]\nrun = "true"\nschedule = "{schedule}"\nwindow = "{window}"\n'
+    assert load(tmp_path, text)["job"].window is not None
+
+
+@pytest.mark.parametrize("amount", [0, -1, 10_001])
+def test_a_resource_has_at_least_one_token(tmp_path: Path, amount: int) -> None:
+    with pytest.raises(Misconfigured, match=rf"^steersman\.toml:2: resources\.api: found {amount}, allowed: 1 "):
+        load(tmp_path, f"[resources]\napi = {amount}\n")
+
+
+def test_resources_and_calendars_reach_the_manifest(tmp_path: Path) -> None:
+    manifest = load(
+        tmp_path,
+        """
+        [resources]
+        api = 2
+        [calendar.releases]
+        dates = ["2026-12-01"]
+        [automation.job]
+        run = "true"
+        resources = { api = 2, cpu = 1 }
+        blackout = ["releases", "2026-12-24..2026-12-26"]
+        """,
+    )
+    assert manifest.resources["api"] == 2
+    assert list(manifest.calendars) == ["releases"]
+    assert [b.text for b in manifest["job"].blackout] == ["releases", "2026-12-24..2026-12-26"]
