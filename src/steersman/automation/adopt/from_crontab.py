@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from steersman.automation.adopt.calendar import is_zone
 from steersman.automation.adopt.candidate import Candidate, Problem, Reading, mark_of
 from steersman.automation.adopt.commands import Command, locks_of, read_command
@@ -261,12 +259,3 @@ def _grouped(text: str) -> str:
     nodes = parse(text).named_children
     single = len(nodes) == 1 and nodes[0].type in ("command", "subshell")
     return text if single else f"{{ {text.rstrip('; ')}; }}"
-
-
-def shown_entry(entry: CronEntry) -> dict[str, object]:
-    """Return the entry for `--json`: all that was read, no secret."""
-    plain: dict[str, object] = msgspec.structs.asdict(entry)
-    plain["command"] = hide(entry.command, prefix="X")[0]
-    plain["stdin"] = None if entry.stdin is None else hide(entry.stdin, prefix="X")[0]
-    plain["env"] = {k: "(secret)" if is_secret(k, v) else v for k, v in entry.env.items()}
-    return plain

@@ -18,6 +18,7 @@ _READERS: Final = frozenset(
     {"cat", "head", "tail", "grep", "sort", "uniq", "wc", "awk", "sed", "jq", "cut", "diff", "less", "zcat", "gunzip"}
     | {"md5sum", "sha256sum", "split", "comm", "join", "paste"}
 )
+_PROGRAM_FIRST: Final = frozenset({"grep", "awk", "sed", "jq"})
 _COPIERS: Final = ("cp", "mv", "install", "rsync", "ln", "scp")
 _OUTPUT: Final = ("-o", "-O", "--output", "--out", "--outfile", "--output-document", "--output-file", "--dest")
 _FILE: Final = re.compile(r"[^\s=:]*[\w-]\.[A-Za-z][A-Za-z0-9]{0,9}|.*/[^\s=:]+")
@@ -109,6 +110,8 @@ class _Walk:
             for file in plain:
                 self._touch(node, "writes", file)
         elif name in _READERS:
+            if name in _PROGRAM_FIRST and not {"-e", "-f"} & set(rest):
+                plain = plain[1:]
             for file in (w for w in plain if _FILE.fullmatch(w)):
                 self._touch(node, "reads", file)
                 if name == "sed" and any(w.startswith("-i") for w in rest):
