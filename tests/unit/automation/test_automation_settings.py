@@ -72,8 +72,8 @@ def test_a_full_declaration_is_taken_over_with_spans_in_seconds(tmp_path: Path) 
         ),
         (
             'run = "true"\nresources = { broker = 1 }',
-            "there is no resource 'gpu'; declared: cpu",
-            "`gpu = 1` to [resources]",
+            "there is no resource 'broker'; declared: cpu",
+            "add `broker = 1`",
         ),
         ('run = "true"\nresources = { cpu = 9999 }', "wants 9999 of cpu, allowed: 1 to", "take less"),
         ('run = "true"\ncatchup = "some"', "invalid enum value 'some'", "change the value"),
