@@ -26,9 +26,10 @@ _TYPES: Final[dict[str, pl.DataType]] = {
 # 1.4826 times the median absolute deviation estimates the standard deviation of a normal distribution.
 # Source: Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993), the modified z-score.
 _MAD_TO_SIGMA: Final = 1.4826
+_ROUNDING: Final = 1e-9
 _BOOLS: Final = {"true": True, "false": False, "1": True, "0": False}
 _NS: Final = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1000, "ns": 1}
-_INT64: Final = 2**63
+_INT64: Final = 2**63 - 1
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +134,7 @@ def _zoned(series: pl.Series, format: str) -> pl.Series:
 def _instants(series: pl.Series, column: Column) -> pl.Series:
     scale, most = _NS[column.epoch], _INT64 // _NS[column.epoch]
     numbers = series.cast(pl.Float64 if column.epoch == "s" and series.dtype != pl.Int64 else pl.Int64, strict=False)
-    numbers = numbers.set((numbers.abs() >= most).fill_null(value=False), None)
+    numbers = numbers.set((numbers.abs() > most).fill_null(value=False), None)
     instants = (numbers * scale).cast(pl.Int64).cast(pl.Datetime("ns", "UTC"))
     return instants.dt.date() if column.type == "date" else instants
 
@@ -237,8 +238,9 @@ def _outliers(frame: pl.DataFrame, column: Column, group_by: tuple[str, ...]) ->
     )
     away = (pl.col("_judged") - pl.col("_middle")).abs()
     spread = _within(away.median(), group_by) * _MAD_TO_SIGMA
-    # A spread of 0 (more than half of the values alike) judges nothing: any other value would be infinitely far.
-    z = rows.select(pl.when(spread > 0).then(away / spread).alias("z"))["z"]
+    # A spread of nothing but rounding (more than half of the values alike) judges nothing: whatever is different would
+    # be infinitely far.
+    z = rows.select(pl.when(spread > pl.col("_middle").abs() * _ROUNDING).then(away / spread).alias("z"))["z"]
     count, row = _first((z > column.outlier) & z.is_finite())
     if count:
         what = "value" if column.outlier_of == "level" else "change"
