@@ -112,6 +112,7 @@ def _python(modules: Sequence[Module], folders: dict[str, Folder]) -> list[Scrip
     """Return the Python scripts, each with what its calls into the files beside it ask for."""
     by_http: dict[str, list[tuple[str, Shared]]] = defaultdict(list)
     for folder in folders.values():
+        folder.follow()
         for file, facts in python.shared(folder).items():
             by_http[file] += facts
     read = []

@@ -29,15 +29,22 @@ _METHODS: Final = {
 def checks(module: Module) -> Iterator[Shared]:
     """Return the state checks of a file that are no HTTP request of its own."""
     for call in module.calls:
-        name = module.resolve(call.func).name
-        if name in _DISK and call.args:
-            yield _check(module, call, "disk", call.args[0])
-        elif name in _AGE and call.args:
-            yield _check(module, call, "file age", call.args[0])
-        elif isinstance(call.func, ast.Attribute) and call.func.attr == "stat" and _asks_age(module, call):
-            yield _check(module, call, "file age", call.func.value)
-        elif isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
-            yield _method(module, call, call.func, name)
+        found = _of_call(module, call)
+        if found is not None:
+            yield found
+
+
+def _of_call(module: Module, call: ast.Call) -> Shared | None:
+    name = module.resolve(call.func).name
+    if name in _DISK and call.args:
+        return _check(module, call, "disk", call.args[0])
+    if name in _AGE and call.args:
+        return _check(module, call, "file age", call.args[0])
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "stat" and _asks_age(module, call):
+        return _check(module, call, "file age", call.func.value)
+    if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
+        return _method(module, call, call.func, name)
+    return None
 
 
 def _asks_age(module: Module, call: ast.Call) -> bool:
@@ -45,12 +52,11 @@ def _asks_age(module: Module, call: ast.Call) -> bool:
     return isinstance(above, ast.Attribute) and above.attr.startswith(("st_mtime", "st_ctime"))
 
 
-def _check(module: Module, call: ast.Call, kind: str, subject: ast.expr) -> Shared:
+def _check(module: Module, call: ast.Call, kind: str, subject: ast.expr) -> Shared | None:
     text = evaluate(module, subject)
-    # What varies from call to call is another thing each time: only this place is like it.
-    own = any(isinstance(p, Hole) and not p.env for p in text)
-    key = f"{kind} {masked(text)}" + (f" {module.source.file}:{call.lineno}" if own else "")
-    return state(module, call, key, f"{kind} of {shown(text)}", kind)
+    if any(isinstance(p, Hole) and not p.env for p in text):
+        return None  # what varies from call to call is another thing each time
+    return state(module, call, f"{kind} {masked(text)}", f"{kind} of {shown(text)}", kind)
 
 
 def _method(module: Module, call: ast.Call, func: ast.Attribute, name: str) -> Shared:

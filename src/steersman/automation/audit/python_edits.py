@@ -68,7 +68,7 @@ def client_name(module: Module, name: str) -> tuple[str, str]:
     if module.aliases.get(name) == f"steersman.client.{name}":
         return name, name
     taken = {n for _, n in module.bindings} | set(module.definitions) | set(module.aliases)
-    taken |= {p for d in ast.walk(module.tree) for p in parameters(d)}
+    taken |= {p for d in module.nodes for p in parameters(d)}
     return (f"steersman_{name}", f"{name} as steersman_{name}") if name in taken else (name, name)
 
 

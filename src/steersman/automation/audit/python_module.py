@@ -34,22 +34,25 @@ class Folder:
 
     modules: dict[str, Module] = field(default_factory=dict)
     _sites: dict[ast.AST, list[tuple[Module, ast.Call]]] | None = None
-    _building: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether every module is in and its calls are known: from then on nothing resolves differently."""
+        return self._sites is not None
 
     def sites(self, function: ast.AST) -> list[tuple[Module, ast.Call]]:
-        """Return every call of `function` in the folder, in order."""
-        if self._sites is None:
-            if self._building:
-                return []
-            self._building = True
-            found: dict[ast.AST, list[tuple[Module, ast.Call]]] = defaultdict(list)
-            for module in self.modules.values():
-                for call in module.calls:
-                    target = module.target(call)
-                    if target is not None:
-                        found[target].append((module, call))
-            self._sites = dict(found)
-        return self._sites.get(function, [])
+        """Return every call of `function` in the folder, in order; none before `follow`."""
+        return (self._sites or {}).get(function, [])
+
+    def follow(self) -> None:
+        """Find out which call runs which function, once all modules are in."""
+        found: dict[ast.AST, list[tuple[Module, ast.Call]]] = defaultdict(list)
+        for module in self.modules.values():
+            for call in module.calls:
+                target = module.target(call)
+                if target is not None:
+                    found[target].append((module, call))
+        self._sites = dict(found)
 
 
 class Module:
@@ -66,10 +69,12 @@ class Module:
         self.attributes: dict[tuple[ast.AST, str], list[ast.expr]] = defaultdict(list)
         self.definitions: dict[str, Function | ast.ClassDef] = {}
         self.calls: list[ast.Call] = []
-        for parent in ast.walk(tree):
+        self.nodes: list[ast.AST] = list(ast.walk(tree))
+        self._resolved: dict[ast.AST, Ref] = {}
+        for parent in self.nodes:
             for child in ast.iter_child_nodes(parent):
                 self.parents[child] = parent
-        for node in ast.walk(tree):
+        for node in self.nodes:
             self._index(node)
         self.calls.sort(key=lambda c: (c.lineno, c.col_offset))
 
@@ -197,6 +202,13 @@ class Module:
         """Return what `node` is, by its full name; `?` when that cannot be followed."""
         if depth > _DEEPEST:
             return UNKNOWN
+        if depth or not self.folder.complete:
+            return self._resolve(node, depth)
+        if node not in self._resolved:
+            self._resolved[node] = self._resolve(node, 0)
+        return self._resolved[node]
+
+    def _resolve(self, node: ast.expr, depth: int) -> Ref:
         match node:
             case ast.Name():
                 return self._resolve_name(node, depth)

@@ -179,7 +179,7 @@ def _session_limits(request: Request) -> bool:
         return False
     if request.library == "urllib3":
         return keyword(session.call, "timeout") is not None
-    for node in ast.walk(session.module.tree):
+    for node in session.module.nodes:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and keyword(node.value, "timeout"):
             for target in node.targets:
                 if isinstance(target, ast.Attribute) and session.module.resolve(target.value).call is session.call:

@@ -17,7 +17,7 @@ _PLAIN: Final = re.compile(rb"""^[rRuU]?(?:"[^"\\\n]*"|'[^'\\\n]*')$""")
 
 def secrets(module: Module) -> Iterator[Secret]:
     """Return every secret written into the file, in order."""
-    constants = [n for n in ast.walk(module.tree) if isinstance(n, ast.Constant) and isinstance(n.value, str | bytes)]
+    constants = [n for n in module.nodes if isinstance(n, ast.Constant) and isinstance(n.value, str | bytes)]
     for node in sorted(constants, key=lambda n: (n.lineno, n.col_offset)):
         value = node.value.decode("utf-8", errors="replace") if isinstance(node.value, bytes) else str(node.value)
         name = _name(module, node)

@@ -22,7 +22,7 @@ _SCHEDULE: Final = (
 
 def waits(module: Module) -> Iterator[Wait]:
     """Return the polling loops of a file, in order."""
-    loops = [n for n in ast.walk(module.tree) if isinstance(n, ast.While | ast.For)]
+    loops = [n for n in module.nodes if isinstance(n, ast.While | ast.For)]
     for loop in sorted(loops, key=lambda n: n.lineno):
         if not _sleeps(module, loop):
             continue

@@ -71,9 +71,11 @@ def find_secret(value: str, name: str = "") -> tuple[str, str] | None:
     for kind, pattern in _SHAPES:
         if (found := pattern.search(value)) and not _PLACEHOLDER.search(found.group()):
             return kind, found.group()
-    for kind, pattern in (("password in an address", _IN_ADDRESS), ("authorization", _AUTHORIZATION)):
-        if (found := pattern.search(value)) and is_random(found.group(1)):
-            return kind, found.group(1)
+    if (found := _IN_ADDRESS.search(value)) and is_random(found.group(1)):
+        return "password in an address", found.group(1)
+    # Prose says "basic authentication" too: what is sent has digits, and more than a word's letters.
+    if (found := _AUTHORIZATION.search(value)) and is_random(found.group(1)) and re.search(r"\d", found.group(1)):
+        return "authorization", found.group(1)
     head, colon, rest = value.partition(":")
     if colon and promises_secret(head.strip()) and is_random(rest.strip()):
         return "header", rest.strip()

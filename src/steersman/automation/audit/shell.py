@@ -212,17 +212,16 @@ def _checks(tree: Tree) -> Iterator[tuple[str, Shared]]:
             kind, subject = "service up", words[1]
         elif command.name in ("pgrep", "pidof") and words:
             kind, subject = "process", words[-1]
-        if kind and subject is not None:
+        if kind and subject is not None and not any(isinstance(p, Hole) and not p.env for p in subject.text):
             yield "check", _state(tree, command, kind, subject)
 
 
 def _state(tree: Tree, command: Command, kind: str, subject: Word) -> Shared:
     place = tree.source.place(command.word.start_byte)
-    own = any(isinstance(p, Hole) and not p.env for p in subject.text)
     step = 'move the check into one automation that fails when the answer is no, and give the others needs = ["{}"]'
     return Shared(
         place=place,
-        key=f"{kind} {masked(subject.text)}" + (f" {place.file}:{place.line}" if own else ""),
+        key=f"{kind} {masked(subject.text)}",
         shown=f"{kind} of {shown(subject.text)}",
         stem=kind.replace(" ", "_"),
         looped=tree.looped(command.node),
