@@ -118,6 +118,10 @@ class Code(dict[str, Any]):
         return str(self["scope"])
 
 
+class _ClientCredentials(grants.ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no types
+    TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post")
+
+
 class _Refresh(grants.RefreshTokenGrant):  # type: ignore[misc]  # Authlib has no types
     INCLUDE_NEW_REFRESH_TOKEN = True
     TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
@@ -239,7 +243,7 @@ class _Authority(AuthorizationServer):  # type: ignore[misc]  # Authlib has no t
         self.rotates = True
         self.reuses = self.revocations = 0
         self.register_token_generator("default", BearerTokenGenerator(self._secret, self._secret, self._life))
-        self.register_grant(grants.ClientCredentialsGrant)
+        self.register_grant(_ClientCredentials)
         self.register_grant(_Refresh)
         self.register_grant(_Code, [_Challenge(required=True)])
         self.register_grant(_Device)

@@ -18,8 +18,9 @@ from steersman.kernel.errors import Misconfigured, Rejected
 
 if TYPE_CHECKING:
     from steersman.bootstrap.desk import Desk
-    from steersman.services.credentials import Broker, KeyPlace
+    from steersman.services.credentials.broker import Broker
     from steersman.services.credentials.login.device import Prompt
+    from steersman.services.credentials.places import KeyPlace
     from steersman.services.credentials.queries import ProviderUse, ScriptUse
     from steersman.services.credentials.slot import Slot
     from steersman.services.ports import ProviderStatus
@@ -62,6 +63,8 @@ def login(
             _on_device(broker, slot)
         elif flow == "pkce":
             _in_browser(broker, slot, opens=not no_browser, timeout_s=timeout)
+        else:
+            slot.forgive()
         lease = broker.lease(name, who="person:cli")
         place = broker.key_place()
     done = {"provider": name, "flow": flow, "expires_at": iso(lease.expires_at), "sealed_with": place.place}
@@ -97,8 +100,8 @@ def logout(
             _confirm(f"Log out of {name}? Scripts that use it get no token until somebody logs in again.", name)
         had = slot.stored
         revoked = broker.logout(name)
-    told = "and the provider agreed" if revoked else "the provider was not told (no revoke_url), or did not agree"
-    text = f"{name}: logged out; {told}" if had else f"{name}: nothing was stored"
+    told = "and the provider agreed" if revoked else "but the provider was not told (no revoke_url), or did not agree"
+    text = f"{name}: logged out, {told}" if had else f"{name}: nothing was stored"
     emit(as_json, {"provider": name, "had_login": had, "revoked": revoked}, lambda: say(text))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +292,7 @@ def test_a_redirect_is_not_followed(server: OAuthServer, tmp_path: Path) -> None
         b'{"access_token": 5}',
         b'{"access_token": "a\\nb"}',
         b'{"access_token": "a", "token_type": "mac"}',
+        b'{"a":' * 12_000,
         b"\xff\xfe",
         b"",
     ],
@@ -352,3 +354,39 @@ def test_without_a_ledger_nothing_is_handed_out(server: OAuthServer, tmp_path: P
     with pytest.raises(Unavailable, match="core does not answer"):
         a_broker(tmp_path, a_client(tmp_path, server), ledger=ledger).lease("acme", who=WHO)
     ledger.close()
+
+
+def test_a_packed_answer_is_not_unpacked(server: OAuthServer, tmp_path: Path) -> None:
+    bomb = gzip.compress(b"a" * 5_000_000)
+    server.faults = [lambda: (200, bomb, {"Content-Encoding": "gzip"})]
+    with pytest.raises(Unavailable, match="packed, unasked"):
+        a_broker(tmp_path, a_client(tmp_path, server)).lease("acme", who=WHO)
+
+
+def test_a_person_may_say_that_a_refused_client_works_now(server: OAuthServer, tmp_path: Path) -> None:
+    ledger = memory_ledger()
+    broker = a_broker(tmp_path, a_client(tmp_path, server), ledger=ledger)
+    server.faults = [lambda: (400, b'{"error": "unauthorized_client"}', {})] * 2
+    for _ in range(2):
+        with pytest.raises(Rejected, match="unauthorized_client"):
+            broker.lease("acme", who=WHO)
+        broker.slot("acme").forgive()
+    assert broker.lease("acme", who=WHO).secret
+    assert len(events(ledger, "auth.reauth_required")) == 2
+
+
+def test_the_environments_proxy_is_not_asked(
+    server: OAuthServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert a_broker(tmp_path, a_client(tmp_path, server)).lease("acme", who=WHO).secret
+
+
+@pytest.mark.parametrize("style", ["basic", "post"])
+def test_a_client_says_who_it_is_as_declared(style: str, server: OAuthServer, tmp_path: Path) -> None:
+    declared = a_client(tmp_path, server, auth=style, params={"resource": "bars"}, audience="api")
+    assert a_broker(tmp_path, declared).lease("acme", who=WHO).secret
+    [sent] = server.token_calls
+    assert (sent["resource"], sent["audience"]) == ("bars", "api")
+    assert ("client_secret" in sent) == (style == "post")

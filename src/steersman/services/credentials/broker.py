@@ -180,13 +180,3 @@ def _lease(slot: Slot, token: Token, granted: LeaseGranted) -> Lease:
         fields=token.fields,
         expires_at=granted.expires_at,
     )
-
-
-def create(*, root: Path, state: Path, providers: dict[str, ProviderSettings], ledger: Ledger, clock: Clock) -> Broker:
-    """Return the broker of a workspace; any process may have one, and all share what is stored below `state`.
-
-    Args:
-        root: the workspace's folder, which references and commands are relative to.
-        state: folder of the shared services (`Workspace.services`); made with mode 0700.
-    """
-    return Broker(root=root, state=state, providers=providers, ledger=ledger, clock=clock)

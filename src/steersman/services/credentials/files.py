@@ -7,8 +7,11 @@ from pathlib import Path
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder for this user only, if it is not there."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make a folder for this user only, and those above it that are missing."""
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    for each in reversed(missing):
+        # One by one: `parents=True` would make those in between with the default mode.
+        each.mkdir(mode=0o700, exist_ok=True)
     return path
 
 

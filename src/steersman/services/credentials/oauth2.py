@@ -149,11 +149,7 @@ class TokenEndpoint:
 
     def error(self, answer: http.Answer) -> str:
         """Return the error code of an answer, empty if it has none; descriptions may echo secrets."""
-        try:
-            body = msgspec.json.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return ""
-        code = body.get("error") if isinstance(body, dict) else None
+        code = (json_object(answer.body) or {}).get("error")
         return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
     def _secret_params(self) -> dict[str, str]:
@@ -185,12 +181,8 @@ class TokenEndpoint:
 
     def _tokens(self, answer: http.Answer, *, spends: bool) -> Fetched:
         where = f"{self._around.name}: {place(self._settings.token_url)}"
-        try:
-            body = msgspec.json.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            body = None
-        if not isinstance(body, dict):
-            # Without the cause: it would quote the body.
+        body = json_object(answer.body)
+        if body is None:
             raise NoAnswer(f"{where} answered 200 with something else than JSON", status=200, spent=spends)
         if "access_token" not in body and (code := self.error(answer)):
             # Some answer 200 to say no.
@@ -213,6 +205,15 @@ class TokenEndpoint:
             skew_s=answer.skew_s,
             note=note,
         )
+
+
+def json_object(raw: bytes) -> dict[str, object] | None:
+    """Return the JSON object in `raw`, None for anything else; what it holds is in no error."""
+    try:
+        body = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def sendable(token: object) -> bool:

@@ -172,12 +172,16 @@ class Places:
         """Return where the keys are, or would be made; asks no keyring for anything secret."""
         found = self.chosen()
         chosen = found or self.choose()
-        details = {"environment": VARIABLE, "keyring": "the OS keyring", "file": f"{self.file.name} (mode 0600)"}
+        details = {
+            "environment": VARIABLE,
+            "keyring": "the OS keyring",
+            "file": f"the file {self.file.name} beside them",
+        }
         warning = ""
         if chosen.place == "file":
-            warning = f"whoever can read the workspace's files can read logins; a keyring or {VARIABLE} parts the two"
+            warning = "whoever can read that folder can read logins; see `steersman auth rotate --to`"
         if chosen.place != "environment" and self._environ.get(VARIABLE):
-            warning = f"{VARIABLE} is set but not used: `steersman auth rotate --to environment` moves there"
+            warning = f"{VARIABLE} is not used: see `steersman auth rotate --to environment`"
         return KeyPlace(place=chosen.place, detail=details[chosen.place], chosen=found is not None, warning=warning)
 
     def _asked(self) -> Backend:
@@ -221,12 +225,3 @@ def _answering() -> Iterator[None]:
         raise Unavailable(
             f"the OS keyring does not answer ({type(exc).__name__})", fix="unlock it and try again"
         ) from exc
-
-
-def key_place(state: Path, *, environ: Mapping[str, str] = os.environ) -> KeyPlace:
-    """Return where the keys that seal logins below `state` are, or would be made.
-
-    Raises:
-        Corrupt: what was written down about it is damaged.
-    """
-    return Places(state, environ=environ).describe()

@@ -18,7 +18,7 @@ import msgspec
 from steersman.kernel.clock import SystemClock
 from steersman.kernel.errors import Rejected, SteersmanError
 from steersman.ledger import Ledger
-from steersman.services.credentials.broker import create
+from steersman.services.credentials import create
 from steersman.services.credentials.oauth2 import OAuth2Settings, TokenEndpoint
 from steersman.services.credentials.provider import NoAnswer, ProviderSettings, Refused, Surroundings
 

@@ -71,7 +71,7 @@ class Refresher:
             fetched = self._provider.fetch(login)
         except Refused as exc:
             message = exc.message + ("; the answer to the refresh before this one was lost" if lost else "")
-            broken = Broken(error=exc.error, message=message, fix=exc.fix, fingerprint=fingerprint)
+            broken = self._refusal(exc, fingerprint, message)
             raise self._broken(login, health, broken) from None
         except NoAnswer as exc:
             raise self._failed(login, health, exc) from None
@@ -94,7 +94,7 @@ class Refresher:
             fetched = self._provider.fetch(login)
         except Refused as exc:
             self._refuse_known(health, fingerprint := self._fingerprint(login), "first")
-            broken = Broken(error=exc.error, message=exc.message, fix=exc.fix, fingerprint=fingerprint)
+            broken = self._refusal(exc, fingerprint, exc.message)
             raise self._broken(login, health, broken) from None
         token = self._token(fetched, began)
         if token.token_id == refused:
@@ -202,11 +202,15 @@ class Refresher:
         self._record(health, broken)
         return Rejected(broken.message, fix=broken.fix)
 
+    def _refusal(self, exc: Refused, fingerprint: str, message: str) -> Broken:
+        since = self._clock.now_ns()
+        return Broken(error=exc.error, message=message, fix=exc.fix, fingerprint=fingerprint, since=since)
+
     def _record(self, health: Health, broken: Broken) -> None:
         """Say once that a person must log in; whoever is killed here says it at the next lease, under the same id."""
-        data = ReauthRequired(provider=self._name, error=broken.error, fix=broken.fix, at=self._clock.now_ns())
+        data = ReauthRequired(provider=self._name, error=broken.error, fix=broken.fix, at=broken.since)
         self._recorder.say(
-            REAUTH_REQUIRED, self._name, data, id=stable_uuid("auth.reauth", self._name, broken.fingerprint)
+            REAUTH_REQUIRED, self._name, data, id=stable_uuid("auth.reauth", self._name, str(broken.since))
         )
         self._store.note(msgspec.structs.replace(health, broken=msgspec.structs.replace(broken, recorded=True)))
 

@@ -105,6 +105,11 @@ class Slot:
             self._refresher.keep(Login(logged_in_at=self._clock.now_ns()), fetched, asked)
             self._logged_in(flow, fetched.scopes)
 
+    def forgive(self) -> None:
+        """Forget refusals and pauses, so that the next lease asks the provider: a person says that it may work now."""
+        with self._lock():
+            self._store.note(msgspec.structs.replace(self._store.health(), broken=None, failures=0, refusals=0))
+
     def forget(self) -> bool:
         """Delete the login and tell the provider; whether the provider was told and agreed."""
         with self._lock():

@@ -43,7 +43,7 @@ def _problem(slot: Slot, health: Health, state: State) -> tuple[str, str]:
     if health.broken is not None:
         return health.broken.message, health.broken.fix
     if state == "login_required":
-        return "nobody has logged in yet", f"steersman auth login {slot.name}"
+        return "nobody is logged in", f"steersman auth login {slot.name}"
     if health.failures:
         return health.problem, "it is asked again by itself"
     return health.note, ""

@@ -18,13 +18,14 @@ from steersman.services.credentials.provider import Login
 class Broken(msgspec.Struct, frozen=True, kw_only=True):
     """A login that only a person can mend; holds until what it depends on has another `fingerprint`.
 
-    `recorded`: whether the ledger holds it.
+    `since` is ns since 1970 UTC; `recorded` says whether the ledger holds it.
     """
 
     error: str
     message: str
     fix: str
     fingerprint: str
+    since: int
     recorded: bool = False
 
 

@@ -40,7 +40,7 @@ def state(root: Path) -> Path:
 def test_without_anything_better_the_key_is_a_file_and_that_is_said(tmp_path: Path) -> None:
     assert not a_broker(tmp_path, {}).key_place().chosen
     place = pasted(tmp_path).key_place()
-    assert (place.place, place.detail, place.chosen) == ("file", "keys (mode 0600)", True)
+    assert (place.place, place.detail, place.chosen) == ("file", "the file keys beside them", True)
     assert "whoever can read" in place.warning
 
 
@@ -61,7 +61,7 @@ def test_the_place_stays_as_decided_and_says_when_the_environment_is_not_used(tm
     pasted(tmp_path)
     later = a_broker(tmp_path, providers(KEYED, tmp_path), environ={"STEERSMAN_KEY": a_key()}, backend=MemoryKeyring())
     assert later.lease("acme", who=WHO).secret == "the-key"
-    assert "STEERSMAN_KEY is set but not used" in later.key_place().warning
+    assert "STEERSMAN_KEY is not used" in later.key_place().warning
 
 
 def test_a_session_without_the_keyring_says_so_and_harms_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
 from steersman.services.credentials.instant import Instant, instant
-from steersman.services.credentials.oauth2 import TokenEndpoint, sendable
+from steersman.services.credentials.oauth2 import TokenEndpoint, json_object, sendable
 from steersman.services.credentials.provider import Fetched, NoAnswer, Refused, Surroundings
 from steersman.services.credentials.providers.oauth2_code import OAuth2CodeSettings
 
@@ -72,11 +72,8 @@ def _begin(
     code = endpoint.error(answer)
     if code:
         raise Rejected(f"{around.name} refused to begin: {code}", fix="check client_id, scopes and device_url")
-    try:
-        body = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        body = None
-    if answer.status != 200 or not isinstance(body, dict) or not sendable(body.get("device_code")):
+    body = json_object(answer.body)
+    if answer.status != 200 or body is None or not sendable(body.get("device_code")):
         raise Unavailable(f"{around.name} answered {answer.status} without a device code", fix="check device_url")
     address = body.get("verification_uri", body.get("verification_url"))
     if not _shown(address) or not _shown(body.get("user_code")):

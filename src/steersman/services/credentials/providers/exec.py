@@ -13,7 +13,7 @@ from steersman.kernel.clock import to_ns
 from steersman.kernel.durations import seconds
 from steersman.services.credentials import command
 from steersman.services.credentials.freshness import LONGEST_LIFE_S, life_s
-from steersman.services.credentials.oauth2 import bad_header, sendable
+from steersman.services.credentials.oauth2 import bad_header, json_object, sendable
 from steersman.services.credentials.provider import (
     Fetched,
     Kind,
@@ -98,10 +98,9 @@ def parse(printed: bytes, *, name: str, now_ns: int, assumed_s: float) -> Fetche
         if not sendable(text):
             raise NoAnswer(f"{name}: the command printed neither JSON nor one token")
         return Fetched(secret=text, life_s=assumed_s)
-    try:
-        body = msgspec.json.decode(text.encode())
-    except msgspec.DecodeError:
-        raise NoAnswer(f"{name}: the command printed broken JSON") from None
+    body = json_object(text.encode())
+    if body is None:
+        raise NoAnswer(f"{name}: the command printed broken JSON")
     return _aws(body, name, now_ns, assumed_s) if "AccessKeyId" in body else _token(body, name, now_ns, assumed_s)
 
 
