@@ -73,10 +73,13 @@ def unavailable(where: str, problem: Exception) -> Unavailable:
     # libpq: 'connection to server at "127.0.0.1", port 5432 failed: Connection refused' and advice on further lines.
     first = str(problem).strip().partition("\n")[0].rpartition("failed: ")[2]
     said = first or type(problem).__name__
-    return Unavailable(
-        f"the database of the dbos engine at {place(where)} does not answer: {said}",
-        fix="start PostgreSQL or correct [engine] database; runs go on where they are, nothing is lost",
-    )
+    return Unavailable(f"the database of the dbos engine at {place(where)} cannot be used: {said}", fix=_fix(problem))
+
+
+def _fix(problem: Exception) -> str:
+    if isinstance(problem, psycopg.errors.InsufficientPrivilege):
+        return "GRANT CREATE ON DATABASE to the account, or let it own the schema"
+    return "start PostgreSQL or correct [engine] database; runs go on where they are, nothing is lost"
 
 
 def lock_key(schema: str, app: str) -> int:

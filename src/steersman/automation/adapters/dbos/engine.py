@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from steersman.automation.adapters.dbos import database
 from steersman.automation.adapters.dbos.facts import facts
 from steersman.automation.adapters.dbos.follower import Follower
 from steersman.automation.adapters.dbos.leader import Lead
-from steersman.automation.adapters.dbos.queues import Order, Queues, carrier
+from steersman.automation.adapters.dbos.queues import Order, Queues, carrier, ready_name
 from steersman.automation.adapters.dbos.settings import DbosSettings
 from steersman.automation.adapters.dbos.starts import Start, Starts
+from steersman.automation.adapters.dbos.takeover import TakeOver
 from steersman.automation.adapters.embedded import process
 from steersman.automation.adapters.embedded.worker import Register, this_process
 from steersman.automation.conductor import Interrupted
@@ -29,6 +31,7 @@ from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, Unavailable
 from steersman.ledger import Ledger
 
+_log = logging.getLogger(__name__)
 _WATCH_S = 1.0
 _LOOK_AGAIN_S = 5.0
 _LOCK_POLL_S = 0.05
@@ -69,6 +72,7 @@ class DbosEngine(BaseEngine):
         self._lead: Lead | None = None
         self._watch: threading.Thread | None = None
         self._reload: Callable[[], Manifest] | None = None
+        self._executing: set[str] = set()
         self._count = itertools.count(1)
 
     # -- the port, and what a further worker process calls -------------------------------------------------------------
@@ -123,9 +127,18 @@ class DbosEngine(BaseEngine):
         self._put.open(
             processes=self._settings.max_processes, concurrency=self._dbos.concurrency, poll_s=self._dbos.poll_s
         )
-        self._put.take_over(self._dead())
+        takeover = TakeOver(
+            self._put,
+            register=self._register,
+            me=self._me,
+            alone=self._alone,
+            reconcile=self.conductor.reconcile,
+            executing=self._executing.copy,
+            clock=self._clock,
+        )
+        takeover.requeue()
         self._alone.release()
-        self._watch = threading.Thread(target=self._look_after, name="dbos-watch", daemon=True)
+        self._watch = threading.Thread(target=self._look_after, args=(takeover,), name="dbos-watch", daemon=True)
         self._watch.start()
 
     def _submit(self, request: RunRequest) -> None:
@@ -146,7 +159,8 @@ class DbosEngine(BaseEngine):
             return self.conductor.outcome(request.run_id) is not None
 
         while not self._follower.wait(told, for_s=_LOOK_AGAIN_S) and not self._stopping.is_set():
-            pass
+            if self.conductor.outcome(request.run_id) is not None:
+                break  # told or not: it has ended
         return self.conductor.outcome(request.run_id) or RunOutcome(
             run_id=request.run_id,
             automation=request.automation,
@@ -172,16 +186,17 @@ class DbosEngine(BaseEngine):
             self._queues = None
             carrier.run = carrier.ready = None
             process.let_go()
-        # Last: whoever is not in the register has its runs taken over.
-        self._register.leave(self._me)
+            # Last: whoever is not in the register has its runs taken over.
+            self._register.leave(self._me)
         self._alone.release()
 
     # -- what DBOS calls, in a thread per run --------------------------------------------------------------------------
 
     def _carry_out(self, order: Order) -> RunOutcome:
         """Carry out one run, and now and then forget old ones."""
-        self._keep_up(order)
-        outcome = self.execute(order.request)
+        with self._known(order.request.run_id):
+            self._keep_up(order)
+            outcome = self.execute(order.request)
         if next(self._count) % _PRUNE_EVERY == 0:
             with contextlib.suppress(Unavailable):
                 self._put.prune()
@@ -189,15 +204,28 @@ class DbosEngine(BaseEngine):
 
     def _make_ready(self, order: Order) -> None:
         """Queue a run once everything it needs has ended, or can no longer end."""
+        with self._known(ready_name(order)):
+            self._await_needs(order)
+            while not self._queued(order):
+                if self._stopping.wait(_WATCH_S):
+                    raise Interrupted
+
+    def _await_needs(self, order: Order) -> None:
         needs = list(order.request.needs.values())
         while not self._follower.wait(lambda: not self._open_needs(needs), for_s=_LOOK_AGAIN_S):
             if self._stopping.is_set() or self.conductor.closing.is_set:
                 raise Interrupted
             if self._lost(self._open_needs(needs)):
-                break
-        while not self._queued(order):
-            if self._stopping.wait(_WATCH_S):
-                raise Interrupted
+                return
+
+    @contextlib.contextmanager
+    def _known(self, name: str) -> Iterator[None]:
+        """Keep `name` among what this process has in hand."""
+        self._executing.add(name)
+        try:
+            yield
+        finally:
+            self._executing.discard(name)
 
     def _open_needs(self, needs: Iterable[str]) -> list[str]:
         return [run_id for run_id in needs if self.conductor.outcome(run_id) is None]
@@ -225,34 +253,25 @@ class DbosEngine(BaseEngine):
 
     # -- the watch -----------------------------------------------------------------------------------------------------
 
-    def _look_after(self) -> None:
+    def _look_after(self, takeover: TakeOver) -> None:
         """Queue the starts that are due if we lead, and take over from the dead, until the engine closes."""
         while not self._stopping.is_set():
-            with contextlib.suppress(Unavailable):
-                if self._lead is not None and self._lead.claim():
-                    self._starts.hand_to(self._begin)
-                self._take_over()
+            try:
+                self._look(takeover)
+            except Unavailable:
+                pass  # the status says so; what is due is kept, and queued when the server is back
+            except Exception:  # noqa: BLE001 - a worker's outermost loop: the schedules must outlive a bug
+                _log.exception("the watch of the dbos engine failed; it looks again")
             self._wake.wait(_WATCH_S)
             self._wake.clear()
 
+    def _look(self, takeover: TakeOver) -> None:
+        if self._lead is not None and self._lead.claim():
+            self._starts.hand_to(self._begin)
+        takeover.look()
+
     def _begin(self, start: Start) -> None:
         super().begin(start.cause, list(start.roots), start.at, start.key)
-
-    def _take_over(self) -> None:
-        """End what dead workers left running, record it, and queue their runs anew; one worker at a time."""
-        if not self._dead() or not self._alone.acquire(self._me.name):
-            return
-        try:
-            # Asked again: whoever had the lock before may have done it.
-            dead = self._dead()
-            if dead:
-                self.conductor.reconcile()
-                self._put.take_over(dead)
-        finally:
-            self._alone.release()
-
-    def _dead(self) -> set[str]:
-        return self._put.workers() - {worker.name for worker in self._register.living()}
 
     def _follow_up(self, progress: Progress) -> None:
         """Tell whoever listens what the ledger says of a run."""

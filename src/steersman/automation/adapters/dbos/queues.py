@@ -41,6 +41,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     waits: bool
 
 
+def ready_name(order: Order) -> str:
+    """Return what the wait for a run's needs is called in the queues; the run itself by its run id."""
+    return f"{order.request.run_id}.ready"
+
+
 class Carrier:
     """Who carries out what DBOS hands to this process; set while an engine serves."""
 
@@ -79,7 +84,11 @@ class Queues:
         self._client: DBOSClient | None = None
 
     def open(self, *, processes: int, concurrency: int | None, poll_s: float) -> None:
-        """Launch DBOS in this process as a worker: `processes` runs at once here, `concurrency` over all workers."""
+        """Launch DBOS in this process as a worker: `processes` runs at once here, `concurrency` over all workers.
+
+        Raises:
+            Unavailable: the server does not answer, or does not let us make our tables.
+        """
         config: DBOSConfig = {
             "name": self._app,
             "system_database_url": self._where,
@@ -93,16 +102,17 @@ class Queues:
             "enable_otlp": False,
             "log_level": "CRITICAL",
         }
-        DBOS(config=config)
-        DBOS.launch()
-        DBOS.register_queue(
-            self._runs,
-            worker_concurrency=processes if concurrency is None else min(processes, concurrency),
-            global_concurrency=concurrency,
-            polling_interval_sec=poll_s,
-            on_conflict="always_update",
-        )
-        DBOS.register_queue(self._waits, polling_interval_sec=poll_s, on_conflict="always_update")
+        with _Answered(self._where):
+            DBOS(config=config)
+            DBOS.launch()
+            DBOS.register_queue(
+                self._runs,
+                worker_concurrency=processes if concurrency is None else min(processes, concurrency),
+                global_concurrency=concurrency,
+                polling_interval_sec=poll_s,
+                on_conflict="always_update",
+            )
+            DBOS.register_queue(self._waits, polling_interval_sec=poll_s, on_conflict="always_update")
         self._client = DBOSClient(
             system_database_url=self._where,
             dbos_system_schema=self._schema,
@@ -119,7 +129,7 @@ class Queues:
             Unavailable: the server does not answer; nothing was queued.
         """
         if order.request.needs:
-            self._enqueue(READY, self._waits, f"{order.request.run_id}.ready", order)
+            self._enqueue(READY, self._waits, ready_name(order), order)
         else:
             self.put_ready(order)
 
@@ -142,15 +152,24 @@ class Queues:
             found = self._asked.list_workflows(workflow_ids=ids, load_input=False, load_output=False)
         return {w.workflow_id.removesuffix(".ready") for w in found if w.status not in FINISHED}
 
-    def workers(self) -> set[str]:
-        """Return the executor ids that have runs in hand, dead ones too.
+    def pending(self) -> dict[str, str]:
+        """Return what is in hand, by name (`run_id`, `run_id.ready`), and who has it: executor ids, dead ones too.
 
         Raises:
             Unavailable: the server does not answer.
         """
         with _Answered(self._where):
-            pending = self._asked.list_workflows(status="PENDING", load_input=False, load_output=False)
-        return {w.executor_id for w in pending if w.executor_id}
+            found = self._asked.list_workflows(status="PENDING", load_input=False, load_output=False)
+        return {w.workflow_id: w.executor_id for w in found if w.executor_id}
+
+    def again(self, name: str) -> None:
+        """Queue anew one that is in hand here, by its name, and does not run.
+
+        Raises:
+            Unavailable: the server does not answer.
+        """
+        with _Answered(self._where):
+            self._asked.resume_workflow(name, queue_name=self._waits)
 
     def take_over(self, workers: Iterable[str]) -> int:
         """Queue anew what dead workers had in hand, and return how many runs that were."""

@@ -14,7 +14,8 @@ def hold(engine: str) -> None:
         Conflict: another engine of this process holds it.
     """
     if _holder:
-        raise Conflict(f"this process already runs an {_holder[0]} engine", fix="close it first")
+        article = "an" if _holder[0][0] in "aeiou" else "a"
+        raise Conflict(f"this process already runs {article} {_holder[0]} engine", fix="close it first")
     _holder.append(engine)
 
 

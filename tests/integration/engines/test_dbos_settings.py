@@ -1,0 +1,143 @@
+"""`[engine]` of the dbos engine: what is refused, with its line and without its secret; names that tell who lives."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steersman.automation.adapters.dbos.database import address, application, lock_key
+from steersman.automation.adapters.dbos.settings import DbosSettings, place
+from steersman.automation.adapters.dbos.starts import Start, Starts
+from steersman.automation.adapters.embedded.worker import Register, Worker, named, this_process
+from steersman.bootstrap.workspace import engine_settings
+from steersman.kernel.errors import Misconfigured, Unavailable
+from steersman.kernel.toml_file import TomlFile
+
+
+def settings(*lines: str) -> DbosSettings:
+    text = "\n".join(["[engine]", 'kind = "dbos"', *lines])
+    found = engine_settings(TomlFile(text, name="steersman.toml"), Path())
+    assert isinstance(found, DbosSettings)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "engine.database: is missing"),
+        ('database = "postgresql://me:hunter2@db/x"', "steersman.toml:3: engine.database: carries a password in plain"),
+        ('database = "postgresql://db/x?password=hunter2"', "carries a password in plain text"),
+        ('database = "mysql://me:hunter2@db/x"', "is not a postgresql:// address"),
+        ('database = "postgresql://db"', "names no database"),
+        ('database = "postgresql://db:hunter2/x"', "is not an address"),
+        ('database = "env:"', "without the name of a variable"),
+        ('database = "env:X"\nschema = "Robert; DROP"', "engine.schema: found 'Robert; DROP'"),
+        ('database = "env:X"\nschema = "pg_mine"', "engine.schema"),
+        ('database = "env:X"\napplication = "A b"', "engine.application"),
+        ('database = "env:X"\nconcurrency = 0', "engine.concurrency: found 0, allowed: 1 to 10000"),
+        ('database = "env:X"\nworkers = 101', "engine.workers: found 101, allowed: 1 to 100"),
+        ('database = "env:X"\npoll = "1ms"', "engine.poll: found 1ms, allowed: 20ms to 10s"),
+        ('database = "env:X"\npoll = "soon"', "'soon' is not a span"),
+        ('database = "env:X"\nmax_processes = 0', "engine.max_processes"),
+        ('database = "env:X"\nworker = 2', "did you mean `workers`"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_its_line_and_without_the_secret(line: str, said: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        settings(line)
+    assert said in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_database_may_be_named_by_reference_or_without_a_password(tmp_path: Path) -> None:
+    assert settings('database = "postgresql://me@db:5433/x"').database == "postgresql://me@db:5433/x"
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://me:hunter2@db/x\n")
+    secret.chmod(0o600)
+    assert address(settings('database = "file:url"'), tmp_path) == "postgresql://me:hunter2@db/x"
+    secret.write_text("hunter2")
+    with pytest.raises(Misconfigured, match="what file:url holds is not a postgresql:// address") as refused:
+        address(settings('database = "file:url"'), tmp_path)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_place_shows_no_user_and_no_secret() -> None:
+    assert place("postgresql://me:hunter2@db.example:5433/x?sslmode=require") == "db.example:5433/x"
+    assert place("postgresql:///x?host=/run/postgresql") == "the local socket:5432/x"
+
+
+def test_workspaces_in_one_database_do_not_share_runs(tmp_path: Path) -> None:
+    same = settings('database = "env:X"')
+    first, second = application(same, tmp_path / "a"), application(same, tmp_path / "b")
+    assert first != second
+    assert application(same, tmp_path / "a") == first
+    assert application(settings('database = "env:X"', 'application = "mine"'), tmp_path) == "mine"
+    assert lock_key("steersman", first) != lock_key("steersman", second)
+
+
+def test_this_process_lives_and_a_later_one_with_its_pid_is_another() -> None:
+    me = this_process()
+    assert me.lives()
+    assert not Worker(pid=os.getpid(), ticks=me.ticks + 1, boot=me.boot).lives()
+    assert not Worker(pid=os.getpid(), ticks=me.ticks, boot="0" * 8).lives()
+
+
+@given(pid=st.integers(1, 1 << 22), ticks=st.integers(0, 1 << 40), boot=st.from_regex(r"[0-9a-f]{8}", fullmatch=True))
+def test_a_worker_is_found_again_by_its_name(pid: int, ticks: int, boot: str) -> None:
+    worker = Worker(pid=pid, ticks=ticks, boot=boot)
+    assert named(worker.name) == worker
+    assert named(worker.name + "x") is None
+    assert named("local") is None
+
+
+def test_the_register_forgets_workers_that_were_killed(tmp_path: Path) -> None:
+    register = Register(tmp_path / "dbos")
+    assert register.living() == []
+    me = this_process()
+    register.enter(me)
+    register.enter(Worker(pid=me.pid, ticks=me.ticks + 1, boot=me.boot))
+    assert register.living() == [me]
+    assert [p.name for p in (tmp_path / "dbos").iterdir()] == [me.name]
+    register.leave(me)
+    register.leave(me)
+    assert register.living() == []
+
+
+def a_start(at: int, *, key: str = "schedule", root: str = "job") -> Start:
+    return Start(cause="schedule", roots=(root,), at=at, key=key)
+
+
+def test_of_a_schedule_that_fires_again_the_latest_start_stays() -> None:
+    starts, begun = Starts(), list[Start]()
+    for start in (a_start(1), a_start(1, root="other"), a_start(2), a_start(1, key="event-7")):
+        starts.add(start)
+    starts.hand_to(begun.append)
+    assert begun == [a_start(1, root="other"), a_start(2), a_start(1, key="event-7")]
+    starts.hand_to(begun.append)
+    assert len(begun) == 3
+
+
+def test_a_start_that_could_not_be_queued_stays_with_those_after_it() -> None:
+    starts, begun = Starts(), list[Start]()
+    starts.add(a_start(1, root="a"))
+    starts.add(a_start(1, root="b"))
+
+    def away(start: Start) -> None:
+        raise Unavailable("away")
+
+    with pytest.raises(Unavailable):
+        starts.hand_to(away)
+    starts.hand_to(begun.append)
+    assert [start.roots for start in begun] == [("a",), ("b",)]
+
+
+def test_starts_that_nobody_takes_are_bounded() -> None:
+    starts, begun = Starts(), list[Start]()
+    for number in range(1500):
+        starts.add(a_start(number, key=f"event-{number}"))
+    starts.hand_to(begun.append)
+    assert [begun[0].at, begun[-1].at, len(begun)] == [500, 1499, 1000]
