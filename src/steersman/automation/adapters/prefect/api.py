@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import httpx2
@@ -11,15 +12,31 @@ from steersman.kernel.errors import Rejected, Unavailable
 
 API_VERSION: Final = "0.8.4"
 _PAGE: Final = 200
+_LATER: Final = frozenset({429, 502, 503, 504})
+_PAUSES_S: Final = (0.1, 0.3, 1.0, 2.0, 4.0)
 ENDED: Final = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 Json = dict[str, Any]
 
 
 class PrefectApi:
-    """One server. Every call raises Unavailable when it does not answer or refuses; nothing is tried twice."""
+    """One server. Every call raises Unavailable when it does not answer or refuses.
 
-    def __init__(self, url: str, *, key: str = "", timeout_s: float, through_proxy: bool = False) -> None:
+    An answer that says "later" is asked for again a few times: on SQLite the server has one whenever two writers meet.
+    Every request here may be repeated; asking for a flow run carries a key that makes it so.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str = "",
+        timeout_s: float,
+        through_proxy: bool = False,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        """Prepare; nothing is sent yet. `wait` sleeps that many seconds before a request is repeated."""
         self.url = url.rstrip("/")
+        self._wait = wait or threading.Event().wait
         headers = {"X-PREFECT-API-VERSION": API_VERSION, "User-Agent": "steersman"}
         if key:
             headers["Authorization"] = f"Bearer {key}"
@@ -138,13 +155,12 @@ class PrefectApi:
             Unavailable: no answer, one that is no JSON, or a refusal by the server's state (401, 403, 5xx and others).
             Rejected: the server found our request wrong (409, 422).
         """
-        try:
-            answer = self._client.request(method, path, json=body)
-        except httpx2.HTTPError as exc:
-            raise Unavailable(
-                f"the Prefect server at {self.url} does not answer ({type(exc).__name__})",
-                fix="start it (`prefect server start`), or correct url in [engine]",
-            ) from exc
+        answer = self._send(method, path, body)
+        for pause_s in _PAUSES_S:
+            if answer.status_code not in _LATER:
+                break
+            self._wait(pause_s)
+            answer = self._send(method, path, body)
         if answer.status_code in fine:
             return None
         if answer.is_error or answer.is_redirect:
@@ -155,6 +171,15 @@ class PrefectApi:
             raise Unavailable(
                 f"{self.url} answered {method} {path} with something that is not JSON",
                 fix="url in [engine] must be the API of a Prefect server: it ends in /api",
+            ) from exc
+
+    def _send(self, method: str, path: str, body: Mapping[str, object] | None) -> httpx2.Response:
+        try:
+            return self._client.request(method, path, json=body)
+        except httpx2.HTTPError as exc:
+            raise Unavailable(
+                f"the Prefect server at {self.url} does not answer ({type(exc).__name__})",
+                fix="start it (`prefect server start`), or correct url in [engine]",
             ) from exc
 
     def _refusal(self, answer: httpx2.Response, request: str) -> Unavailable | Rejected:

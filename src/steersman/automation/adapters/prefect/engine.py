@@ -141,6 +141,11 @@ class PrefectEngine:
         version = look.server or (look.versions or {}).get("prefect", "unknown")
         return EngineStatus(engine=self.name, version=version, deployed=look.deployed, facts=facts(look))
 
+    @property
+    def worker_pid(self) -> int | None:
+        """The process of our own worker; None while there is none."""
+        return self._worker.pid if self._worker is not None else None
+
     def close(self) -> None:
         """Stop following events and end what somebody waits for, and what our own worker carries out.
 

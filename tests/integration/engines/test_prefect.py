@@ -1,0 +1,278 @@
+"""The Prefect engine against a real server and real workers: what only they can show."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.builders_automation import wait_for
+from tests.contracts.engine_harness import Scripts, a_workspace
+from tests.prefect_server import IDLE, WORKED, PrefectServer, a_prefect_server, missing
+
+from steersman.automation import Manifest
+from steersman.automation.adapters.prefect import PrefectEngine, create
+from steersman.automation.adapters.prefect.api import PrefectApi
+from steersman.automation.adapters.prefect.orphans import read_markers
+from steersman.automation.adapters.prefect.plan import CANARY, Place, wanted
+from steersman.automation.ports import Fact
+from steersman.automation.runner.group import start_ticks
+from steersman.bootstrap.desk import Desk
+from steersman.bootstrap.engines import manifest_of
+from steersman.kernel.errors import Conflict, Unavailable
+from steersman.ledger import new_event
+
+WAIT = "touch started; while [ ! -e go ]; do sleep 0.05; done\n"
+ONE_THAT_WAITS = Scripts('[automation.job]\nrun = "automations/wait.sh"\n', {"wait.sh": WAIT})
+SCHEDULED = Scripts(
+    """
+    [automation.every_minute]
+    run = "true"
+    schedule = "* * * * *"
+    tz = "America/New_York"
+
+    [automation.also]
+    run = "true"
+    schedule = "* * * * *"
+    tz = "America/New_York"
+    needs = ["shared"]
+
+    [automation.shared]
+    run = "true"
+
+    [automation.follower]
+    run = "true"
+    needs = ["every_minute", "also"]
+
+    [automation.off]
+    run = "true"
+    schedule = "0 3 * * *"
+    enabled = false
+
+    [automation.on_halt]
+    run = "true"
+    on = ["policy.halt.set"]
+    """,
+    {},
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> PrefectServer:
+    if why := missing():
+        pytest.skip(why)
+    return a_prefect_server()
+
+
+@pytest.fixture(scope="module")
+def scheduled(server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, PrefectEngine]]:
+    """A workspace whose schedules are on the server from the first of these tests on; the last looks what came."""
+    with (
+        a_workspace(tmp_path_factory.mktemp("scheduled") / "desk", SCHEDULED) as desk,
+        engine_of(desk, server) as engine,
+    ):
+        engine.start(manifest_of(desk.workspace))
+        yield desk, engine
+
+
+@contextlib.contextmanager
+def engine_of(desk: Desk, server: PrefectServer, **fields: object) -> Iterator[PrefectEngine]:
+    engine = create(root=desk.workspace.root, ledger=desk.ledger, clock=desk.clock, settings=server.settings(**fields))
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@pytest.fixture
+def api(server: PrefectServer) -> Iterator[PrefectApi]:
+    api = PrefectApi(server.url, timeout_s=10)
+    yield api
+    api.close()
+
+
+def in_thread(engine: PrefectEngine, name: str) -> tuple[threading.Thread, dict[str, Any]]:
+    """Run `name` in a thread; its outcomes, or what it raised, come into the dictionary."""
+    found: dict[str, Any] = {}
+    thread = threading.Thread(target=lambda: found.update(engine.run_now(name)))
+    thread.start()
+    return thread, found
+
+
+def place_of(desk: Desk, server: PrefectServer, pool: str = WORKED) -> Place:
+    return Place(root=desk.workspace.root, pool=pool, python=server.python, processes=8)
+
+
+def test_a_manifest_is_deployed_once_and_only_what_is_ours_is_touched(
+    scheduled: tuple[Desk, PrefectEngine], server: PrefectServer, api: PrefectApi
+) -> None:
+    desk, engine = scheduled
+    manifest = manifest_of(desk.workspace)
+    names = {a.name for a in manifest}
+    place = place_of(desk, server)
+
+    again = engine.deploy(manifest)
+    assert (again.created, again.updated, again.removed) == ({}, {}, {})
+    assert names < set(again.unchanged)
+    assert engine.status().deployed == manifest.digest()
+
+    there = {d["name"]: d for d in api.deployments(place.tag)}
+    assert [len(there[n]["schedules"]) for n in ("every_minute", "also", "follower", "off")] == [1, 0, 0, 0]
+    assert there["off"]["paused"]
+    members = there["every_minute"]["schedules"][0]["parameters"]["members"]
+    assert [m["name"] for m in members] == ["every_minute", "shared", "also", "follower"]
+
+
+def test_a_deployment_changed_on_the_server_or_no_longer_declared_is_put_right(
+    server: PrefectServer, api: PrefectApi, tmp_path: Path
+) -> None:
+    with a_workspace(tmp_path, SCHEDULED) as desk, engine_of(desk, server, pool=IDLE) as engine:
+        manifest = manifest_of(desk.workspace)
+        planned = engine.deploy(manifest, dry_run=True)
+        place = place_of(desk, server, IDLE)
+        assert api.deployments(place.tag) == []
+        done = engine.deploy(manifest)
+        assert planned == done
+        assert done.created["every_minute"] == "schedule * * * * * UTC"
+
+        entrypoint = str(tmp_path / "theirs.py:flow")
+        theirs = {"name": "theirs", "flow_id": api.flow("theirs"), "entrypoint": entrypoint}
+        kept = api.set_deployment(theirs)
+        mine = next(b for b in wanted(place, manifest, desk.clock.now_ns()) if b["name"] == "every_minute")
+        api.set_deployment({**mine, "schedules": [], "flow_id": api.flow(place.flow), "description": "mine now"})
+        fewer = Manifest(a for a in manifest if a.name != "on_halt")
+
+        mended = engine.deploy(fewer)
+        assert mended.updated["every_minute"] == "schedule none -> * * * * * UTC, description"
+        assert mended.removed == {"on_halt": "no longer declared"}
+        assert CANARY in mended.updated
+        assert engine.deploy(fewer).updated == {}
+        assert api.deployment("theirs", "theirs") is not None
+        engine.deploy(Manifest())  # nothing of it stays behind to fire
+        api.delete_deployment(str(kept["id"]))
+
+
+def test_two_cannot_follow_the_same_schedules(scheduled: tuple[Desk, PrefectEngine], server: PrefectServer) -> None:
+    desk, _ = scheduled
+    with engine_of(desk, server) as second, pytest.raises(Conflict, match="another process runs the Prefect engine"):
+        second.start(manifest_of(desk.workspace))
+
+
+def test_an_event_starts_a_flow_run_once(scheduled: tuple[Desk, PrefectEngine]) -> None:
+    desk, engine = scheduled
+    halt: dict[str, object] = {"scope": "all"}
+    event = new_event("policy.halt.set", stream="halts", data=halt, actor="person:x", now_ns=1)
+    desk.ledger.append([event])
+    stored = desk.ledger.get(event.id)
+    assert stored is not None
+    engine.begin("event", ["on_halt"], stored.recorded_at, key=str(event.id))
+    wait_for(lambda: ends(desk, "on_halt"), timeout_s=60)
+    assert ends(desk, "on_halt") == ["succeeded"]
+
+
+def ends(desk: Desk, automation: str) -> list[str]:
+    return [str(e["status"]) for e in told(desk, "finished") if e["automation"] == automation]
+
+
+def told(desk: Desk, kind: str) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(e.data) for e in desk.ledger.read(types=(f"automation.run.{kind}",))]
+
+
+def test_what_no_worker_takes_is_given_up_and_not_done_later(server: PrefectServer, tmp_path: Path) -> None:
+    with a_workspace(tmp_path, ONE_THAT_WAITS) as desk:
+        with engine_of(desk, server, pool=IDLE, start_within="5s") as engine:
+            engine.start(manifest_of(desk.workspace), schedules=False)
+            outcome = engine.run_now("job")["job"]
+            workers = fact(engine, "workers")
+        assert outcome.status == "skipped"
+        assert outcome.reason.startswith("no worker took its Prefect flow run job, manual within 5 s")
+        assert (workers.level, workers.found) == ("fail", "none online")
+        assert [s["run_id"] for s in told(desk, "skipped")] == [outcome.run_id]
+
+
+def test_closing_the_engine_cancels_what_somebody_waits_for(server: PrefectServer, tmp_path: Path) -> None:
+    with a_workspace(tmp_path, ONE_THAT_WAITS) as desk:
+        with engine_of(desk, server) as engine:
+            engine.start(manifest_of(desk.workspace), schedules=False)
+            thread, found = in_thread(engine, "job")
+            wait_for((tmp_path / "started").exists, timeout_s=60)
+        thread.join()
+        assert (found["job"].status, ends(desk, "job")) == ("cancelled", ["cancelled"])
+
+
+def test_a_killed_worker_is_seen_its_runs_are_ended_and_it_is_started_again(
+    server: PrefectServer, api: PrefectApi, tmp_path: Path
+) -> None:
+    with a_workspace(tmp_path, ONE_THAT_WAITS) as desk:
+        runs = tmp_path / ".steersman" / "runs"
+        with engine_of(desk, server, pool="tests-killed", start_worker=True) as engine:
+            engine.start(manifest_of(desk.workspace), schedules=False)
+            thread, found = in_thread(engine, "job")
+            wait_for((tmp_path / "started").exists, timeout_s=60)
+            marker = next(iter(read_markers(runs).values()))
+            first = engine.worker_pid
+            assert first is not None
+            # As a machine that runs out of memory does it: the worker and the flow run's process, without a word.
+            os.kill(first, signal.SIGKILL)
+            os.kill(marker.pid, signal.SIGKILL)
+            thread.join()
+            assert found["job"].status in ("cancelled", "orphaned")
+            assert ends(desk, "job") == [found["job"].status]
+
+            orphans = fact(engine, "orphans")
+            assert orphans.level == "fail"
+            assert f"its process {marker.pid} is gone" in orphans.found
+            with engine_of(desk, server, pool="tests-killed") as after:
+                after.start(manifest_of(desk.workspace), schedules=False)
+                assert fact(after, "orphans").level == "ok"
+            assert (api.flow_run(marker.flow_run) or {})["state_name"] == "Crashed"
+            assert read_markers(runs) == {}
+            wait_for(lambda: engine.worker_pid not in (None, first))
+            last = engine.worker_pid
+        assert last is not None
+        assert start_ticks(last) is None
+
+
+def fact(engine: PrefectEngine, name: str) -> Fact:
+    return next(f for f in engine.status().facts if f.name == name)
+
+
+def test_schedules_fire_and_those_due_together_are_one_cycle(
+    scheduled: tuple[Desk, PrefectEngine], server: PrefectServer, api: PrefectApi
+) -> None:
+    desk, engine = scheduled
+
+    wait_for(lambda: "last fired" in fact(engine, "canary").found, timeout_s=75)
+    wait_for(lambda: ends(desk, "follower"), timeout_s=75)
+    starts = {s["automation"]: s for s in told(desk, "started")}
+    assert [starts[n]["cause"] for n in ("every_minute", "also", "shared", "follower")] == [
+        "schedule",
+        "schedule",
+        "needs",
+        "needs",
+    ]
+    due = starts["every_minute"]["scheduled_at"]
+    assert due % 60_000_000_000 == 0
+    assert starts["every_minute"]["run_id"][-22:-7] == starts["follower"]["run_id"][-22:-7]
+    assert engine.status().ok, engine.status()
+    engine.deploy(Manifest())  # nothing of it stays behind to fire
+    assert [d["name"] for d in api.deployments(place_of(desk, server).tag) if d["schedules"]] == [CANARY]
+
+
+def test_a_server_that_is_not_there_is_named_with_what_to_do(server: PrefectServer, tmp_path: Path) -> None:
+    with (
+        a_workspace(tmp_path, ONE_THAT_WAITS) as desk,
+        engine_of(desk, server, url="http://127.0.0.1:9/api") as engine,
+    ):
+        status = engine.status()
+        with pytest.raises(Unavailable, match="does not answer") as caught:
+            engine.start(manifest_of(desk.workspace))
+    assert not status.ok
+    assert status.facts[0].fix == caught.value.fix
+    assert "prefect server start" in caught.value.fix
