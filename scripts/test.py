@@ -6,19 +6,54 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# What tests need beside Python, and how to see that it is there; servers are started by the tests themselves.
+NEEDED: dict[str, Callable[[], bool]] = {
+    "chromium": lambda: shutil.which("chromium") is not None,
+    "postgresql": lambda: any(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+    "redis-server": lambda: shutil.which("redis-server") is not None,
+    "cron": lambda: any(Path(folder, "cron").exists() for folder in ("/usr/sbin", "/usr/bin")),
+}
 
 
-def install_chromium() -> None:
-    """Install Debian's Chromium when this is Debian, we are root, and none is there; the tests say so otherwise."""
-    if shutil.which("chromium") or os.geteuid() != 0 or not shutil.which("apt-get"):
+def install_needed() -> None:
+    """Install Debian's packages that are not there, when this is Debian and we are root; the tests say so otherwise."""
+    missing = [name for name, is_there in NEEDED.items() if not is_there()]
+    if not missing or os.geteuid() != 0 or not shutil.which("apt-get"):
         return
-    print("installing chromium for the browser tests (apt-get)", file=sys.stderr)
+    print(f"installing {', '.join(missing)} for the tests (apt-get)", file=sys.stderr)
+    with no_servers_started():
+        apt_get("update", "-qq")
+        # One by one: a package that cannot be had must not keep the others away.
+        for name in missing:
+            apt_get("install", "-y", "-qq", "--no-install-recommends", name)
+    for name in missing:
+        if not NEEDED[name]():
+            print(f"could not install {name}: the tests that need it are skipped", file=sys.stderr)
+
+
+def apt_get(*arguments: str) -> None:
+    """Run apt-get; its failure shows in what is there after."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (
-        ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"],
-    ):
-        subprocess.run(command, check=False, env=environment, stdout=subprocess.DEVNULL)
+    subprocess.run(["apt-get", *arguments], check=False, env=environment, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def no_servers_started() -> Iterator[None]:
+    """Keep packages from starting the servers they bring, while they are installed."""
+    policy = Path("/usr/sbin/policy-rc.d")
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()
 
 
 def run(*arguments: str) -> int:
@@ -29,7 +64,7 @@ def run(*arguments: str) -> int:
 
 def main() -> int:
     """Return pytest's verdict; with arguments, run just those."""
-    install_chromium()
+    install_needed()
     if len(sys.argv) > 1:
         return run(*sys.argv[1:])
     alone = run("-m", "serial")
