@@ -20,11 +20,16 @@ from steersman.automation.adopt.removal import Removal, guard_of
 from steersman.automation.adopt.secrets import Secret, hide, is_secret
 from steersman.automation.adopt.shell_text import parse, quote
 from steersman.automation.adopt.started import Started, start
+from steersman.automation.adopt.wrappers import programs_in
 from steersman.automation.model.schedule import check_cron
 
 DESK_STARTED: Final = "kernel.desk.started"
-_SCRIPTS: Final = re.compile(r"[\w./~-]+\.(?:py|sh)\b")
-_MODULE: Final = re.compile(r"python[\d.]* (-\w+ )*-[mc] ")
+_READ_NO_SECRETS: Final = re.compile(
+    r"test|cd|set|export|sleep|echo|printf|true|false|date|hostname|find|rm|cp|mv|ln|mkdir|touch|chmod|chown|cat|head"
+    r"|tail|grep|sed|awk|sort|uniq|wc|cut|tee|gzip|gunzip|xz|zstd|tar|du|df|mail|logger|curl|wget|ls|stat|exit|source|\."
+)
+_INTERPRETER: Final = re.compile(r"python[\d.]*|(ba|da)?sh")
+_DETACHES: Final = re.compile(r"\b(screen\s+-\w*[dD]\w*m|tmux\s+new\S*\s.*-d|daemonize|systemd-run|at\s+now)\b")
 _SYSTEM_PROGRAM: Final = re.compile(r"(env -C \S+ )?/(usr/)?s?bin/")
 _IGNORED: Final = {
     "RANDOM_DELAY": "starts are not delayed at random here",
@@ -201,6 +206,8 @@ class _EntryReader:
             notes.append("cron's input (after %) is printed into the command")
         if self._entry.when == REBOOT:
             notes.append("@reboot: starts whenever the desk starts, not only when the machine does")
+        if _DETACHES.search(self._entry.command):
+            notes.append("what it starts goes its own way: Steersman sees it end at once, and cannot stop it")
         if re.search(r"\|\|\s*(true|:)\s*$", command.text):
             notes.append("|| true makes every run a success; without it failures would show")
         return notes
@@ -218,15 +225,15 @@ class _EntryReader:
         return holds
 
     def _may_use(self, name: str, started: Started) -> bool:
-        """Say whether the entry may use variable `name`: its words, or a script that says it or cannot be read."""
+        """Say whether the entry may use a secret: its words, a script that says it or cannot be read, a program."""
         if re.search(rf"\b{re.escape(name)}\b", self._entry.command):
             return True
-        scripts = [started.script] if started.script else _SCRIPTS.findall(self._entry.command)
-        texts = [self._machine.text(self._home / s) for s in scripts]
-        return (
-            any(t is None or re.search(rf"\b{re.escape(name)}\b", t) for t in texts)
-            or _MODULE.search(started.run) is not None
-        )
+        if any(self._says(script, name) for script in started.scripts):
+            return True
+        scripts = {script.name for script in started.scripts}
+        programs = [p for p in programs_in(self._entry.command, self._entry.env) if p not in scripts]
+        interpreters = _INTERPRETER if scripts else _READ_NO_SECRETS
+        return any(not (_READ_NO_SECRETS.fullmatch(p) or interpreters.fullmatch(p)) for p in programs)
 
     def _without_shorthands(self, started: Started) -> dict[str, str]:
         """Leave out variables that only shorten the command lines of this crontab, now that they are written out."""
@@ -246,7 +253,7 @@ class _EntryReader:
         return text is None or re.search(rf"\b{re.escape(name)}\b", text) is not None
 
     def _impossible(self) -> str:
-        return "" if self._entry.when == REBOOT else check_cron(self._entry.when)
+        return "" if self._entry.when == REBOOT or not check_cron(self._entry.when) else "its date never comes"
 
 
 def _spoken(line: str) -> str:

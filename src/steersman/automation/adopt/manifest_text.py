@@ -96,6 +96,8 @@ def _fields(proposed: Proposed) -> list[str]:
         lines.append(f"on = [{', '.join(quoted(kind) for kind in c.on)}]")
     if c.timeout_s is not None:
         lines.append(f"timeout = {quoted(span(c.timeout_s))}")
+    elif c.on:
+        lines.append('timeout = "7d"  # the longest; what never ends is better left to systemd')
     else:
         lines.append(f"timeout = {quoted(_DEFAULT_TIMEOUT)}".ljust(24) + "  # no limit today; 7d at most")
     lines += [f"retries = {c.retries}"] if c.retries else []

@@ -16,10 +16,12 @@ import msgspec
 from steersman.automation.adopt.commands import Command
 from steersman.automation.adopt.machine import Machine
 from steersman.automation.adopt.shell_text import join
+from steersman.automation.adopt.wrappers import programs_in
 
 CRON_PATH: Final = "/usr/bin:/bin"
 _PYTHON: Final = re.compile(r"python[\d.]*|pypy[\d.]*|uv")
 _INTERPRETER: Final = re.compile(r"(python[\d.]*|pypy[\d.]*|sh|bash|dash|zsh|ksh|perl|ruby|node|Rscript|php)")
+_DULL: Final = re.compile(r"test|cd|printf|echo|sleep|set|true|date|hostname|export|exit|mkdir|\.|source|")
 _PYTHON_VALUE_OPTIONS: Final = ("-W", "-X", "--check-hash-based-pycs")
 
 
@@ -55,13 +57,18 @@ def resolve(command: Command, machine: Machine, *, path: str = CRON_PATH, start:
         shell = machine.which(command.shell, path) or command.shell
         return Program(words=(*command.prefix, shell, "-c", command.text), label=label_of_text(command.text))
     if command.venv is not None:
-        path = f"{folder / command.venv}/bin:{path}"
+        path = f"{venv_folder(command.venv, folder)}/bin:{path}"
     program, *rest = command.words
     file = _file(program, folder, machine, path)
     if file is None:
         return Program(words=command.words, label=_stem(program), missing=f"there is no {program} on this machine")
     found = _started(file, tuple(rest), folder, machine, path)
     return msgspec.structs.replace(found, words=(*command.prefix, *found.words))
+
+
+def venv_folder(venv: str, folder: Path) -> str:
+    """Return the folder of a virtual environment named from `folder`."""
+    return os.path.normpath(folder / venv)
 
 
 def run_line(program: Program, *, folder: Path | None) -> str:
@@ -140,13 +147,12 @@ def _language(shebang: tuple[str, ...], file: Path) -> str:
 
 
 def label_of_text(text: str) -> str:
-    """Return a name for shell text: its first script, else the program it begins with."""
+    """Return a name for shell text: its first script, else the first program that does more than prepare."""
     scripts = re.findall(r"[\w./-]+\.(?:py|sh|bash|pl|rb|js)\b", text)
     if scripts:
         return Path(scripts[0]).stem
-    words = [Path(word).name for word in re.findall(r"[\w./-]+", text)]
-    dull = {"test", "cd", "printf", "sleep", "if", "for", "set", "true", "s", "n", "-x", "command", "-v", "while"}
-    return next((w for w in words if w not in dull and not w.startswith(("-", "."))), "command")
+    names = [name for name in programs_in(text) if name]
+    return next((name for name in names if not _DULL.fullmatch(name)), names[0] if names else "command")
 
 
 def _stem(program: str) -> str:

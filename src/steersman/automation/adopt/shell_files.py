@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,9 +36,9 @@ def read_shell(text: str, script: Path, folder: Path, arguments: Sequence[str]) 
     return walk.seen()
 
 
-def read_text(text: str, where: str, folder: Path) -> Seen:
-    """Return what one command line does; `where` is its place, e.g. `crontab:12`."""
-    return _Walk(text, where, None, folder, {}, one_line=True).seen()
+def read_text(text: str, where: str, folder: Path, known: Mapping[str, str] | None = None) -> Seen:
+    """Return what one command line does; `where` is its place, e.g. `crontab:12`, `known` its variables."""
+    return _Walk(text, where, None, folder, dict(known or {}), one_line=True).seen()
 
 
 class _Walk:

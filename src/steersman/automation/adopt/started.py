@@ -10,7 +10,7 @@ import msgspec
 
 from steersman.automation.adopt.commands import Command
 from steersman.automation.adopt.machine import Machine
-from steersman.automation.adopt.programs import Program, resolve, run_line
+from steersman.automation.adopt.programs import Program, resolve, run_line, venv_folder
 from steersman.automation.adopt.python_files import read_python
 from steersman.automation.adopt.shell_files import argument_touches, read_shell, read_text
 from steersman.automation.adopt.touched import Reader, Seen, Touch, touches_of
@@ -20,13 +20,19 @@ _OWN_NAMES: Final = frozenset({"HOME", "LOGNAME", "USER", "SHELL", "PATH", "MAIL
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """How a command runs here: its `run` line, the environment it needs, and what it touches."""
+    """How a command runs here: its `run` line, the environment it needs, and what it touches.
+
+    Attributes:
+        script: the file with its code, None for programs of the system and shell text.
+        scripts: that file, or all that the shell text starts.
+    """
 
     run: str
     label: str
     env: dict[str, str]
     touches: tuple[Touch, ...]
     script: Path | None
+    scripts: tuple[Path, ...]
     missing: str
     notes: tuple[str, ...]
 
@@ -52,7 +58,7 @@ def start(
     """
     program = resolve(command, machine, path=path, start=home)
     folder = home / command.cwd if command.cwd else home
-    seen = _seen(program, command, folder, machine, where)
+    seen, scripts = _seen(program, command, folder, machine, where, variables)
     keep_folder = command.cwd is not None or seen is None or seen.relative
     shown_folder = folder if keep_folder and folder != machine.workspace else None
     env = {k: v for k, v in variables.items() if k not in _OWN_NAMES} | command.env
@@ -60,40 +66,45 @@ def start(
     if own_path or seen is None or seen.starts:
         env.setdefault("PATH", path)
     if command.venv is not None and not command.why_shell:
-        env["VIRTUAL_ENV"] = str(folder / command.venv)
-        env["PATH"] = f"{folder / command.venv}/bin:{path}"
+        env["VIRTUAL_ENV"] = venv_folder(command.venv, folder)
+        env["PATH"] = f"{env['VIRTUAL_ENV']}/bin:{path}"
     return Started(
         run=run_line(program, folder=shown_folder),
         label=program.label,
         env=env,
         touches=() if seen is None else seen.touches,
         script=program.script,
+        scripts=scripts,
         missing=program.missing,
         notes=program.notes,
     )
 
 
-def _seen(program: Program, command: Command, folder: Path, machine: Machine, where: str) -> Seen | None:
-    """Return what the command and its script show, None when the code cannot be read."""
+def _seen(
+    program: Program, command: Command, folder: Path, machine: Machine, where: str, known: Mapping[str, str]
+) -> tuple[Seen | None, tuple[Path, ...]]:
+    """Return what the command and its scripts show, None when the code cannot be read; and the scripts."""
     if command.why_shell:
-        line = read_text(command.text, where, folder)
-        return _with_calls(line, machine)
+        line = read_text(command.text, where, folder, {**known, **command.env})
+        return _with_calls(line, machine), tuple(script for _, script, _, _ in line.calls)
+    if program.script is None:
+        return None, ()
     arguments = program.arguments
     named = argument_touches(arguments, folder, where)
-    if program.script is None:
-        return None
     found = touches_of(program.language, program.script, folder, arguments, machine, READERS)
     if found is None:
-        return Seen(touches=tuple(named), relative=True, starts=True)
+        return Seen(touches=tuple(named), relative=True, starts=True), (program.script,)
     relative = found.relative or any(not a.startswith(("-", "/")) and ("/" in a or "." in a) for a in arguments)
-    return Seen(touches=tuple(dict.fromkeys((*found.touches, *named))), relative=relative, starts=found.starts)
+    touches = tuple(dict.fromkeys((*found.touches, *named)))
+    return Seen(touches=touches, relative=relative, starts=found.starts), (program.script,)
 
 
 def _with_calls(line: Seen, machine: Machine) -> Seen:
+    """Return what a line and the scripts it starts show; a line that shows nothing may do anything where it starts."""
     touches = list(line.touches)
-    relative = line.relative
+    relative = line.relative or not (line.touches or line.calls)
     for language, script, arguments, folder in line.calls:
         below = touches_of(language, script, folder, arguments, machine, READERS, depth=1)
         touches += below.touches if below else ()
-        relative = True
-    return Seen(touches=tuple(dict.fromkeys(touches)), relative=relative or not line.touches, starts=True)
+        relative = relative or below is None or below.relative
+    return Seen(touches=tuple(dict.fromkeys(touches)), relative=relative, starts=True)

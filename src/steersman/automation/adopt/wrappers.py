@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
+from steersman.automation.adopt.shell_text import literal, parse
 from steersman.automation.model.manifest import Overlap
 
 Words = tuple[str, ...]
@@ -183,3 +184,24 @@ _STEPS: Final[dict[str, Callable[[Stripped], Stripped | None]]] = {
     "command": _dropped(""),
     **dict.fromkeys(SHELLS, _shell),
 }
+
+
+def programs_in(text: str, known: Mapping[str, str] | None = None) -> list[str]:
+    """Return the programs that shell `text` starts, behind their wrappers, in the order they stand; "" for unknown.
+
+    Args:
+        known: values of variables.
+    """
+    found: list[tuple[int, str]] = []
+    waiting = [parse(text)]
+    while waiting:
+        node = waiting.pop()
+        waiting += node.named_children
+        if node.type == "command":
+            parts = [c for c in node.named_children if c.type not in ("variable_assignment", "file_redirect")]
+            stripped = strip(tuple(literal(part, known or {}) or "" for part in parts))
+            if stripped.script is not None:
+                found += [(node.start_byte, name) for name in programs_in(stripped.script, known)]
+            elif stripped.words:
+                found.append((node.start_byte, stripped.words[0].rpartition("/")[2]))
+    return [name for _, name in sorted(found)]
