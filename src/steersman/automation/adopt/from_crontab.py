@@ -29,7 +29,7 @@ _READ_NO_SECRETS: Final = re.compile(
     r"|tail|grep|sed|awk|sort|uniq|wc|cut|tee|gzip|gunzip|xz|zstd|tar|du|df|mail|logger|curl|wget|ls|stat|exit|source|\."
 )
 _INTERPRETER: Final = re.compile(r"python[\d.]*|(ba|da)?sh")
-_DETACHES: Final = re.compile(r"\b(screen\s+-\w*[dD]\w*m|tmux\s+new\S*\s.*-d|daemonize|systemd-run|at\s+now)\b")
+_DETACHES: Final = re.compile(r"\b(screen\s+-\w*[dD]\w*m\w*|tmux\s+new\S*\s.*-d|daemonize|systemd-run|at\s+now)\b")
 _SYSTEM_PROGRAM: Final = re.compile(r"(env -C \S+ )?/(usr/)?s?bin/")
 _IGNORED: Final = {
     "RANDOM_DELAY": "starts are not delayed at random here",

@@ -209,3 +209,39 @@ def test_a_lock_of_two_lines_stays_in_both(root: Path) -> None:
     one, two = read(root, *lines).candidates
     assert "flock -n /run/l" in one.run
     assert "flock -n /run/l" in two.run
+
+
+def test_a_program_that_may_read_a_secret_is_held_and_a_plain_one_is_not(root: Path) -> None:
+    a_file(root / "bin/pg_dump", "#!/bin/sh\n", executable=True)
+    lines = [
+        f"PGPASSWORD={PLANTED}",
+        f"PATH={root}/bin:/usr/bin:/bin",
+        "0 1 * * * pg_dump main | gzip > /srv/main.gz",
+        "0 2 * * * find /srv -delete",
+        "0 3 * * * ROOT/s/run.sh",
+        "0 4 * * * test -d /srv && cat /srv/x > /srv/y",
+    ]
+    held = {c.label: bool(c.holds) for c in read(root, *lines).candidates}
+    assert held == {"pg_dump": True, "find": False, "run": False, "cat": False}
+
+
+def test_a_start_with_the_desk_gets_the_longest_limit(root: Path) -> None:
+    lines = ["@reboot screen -dmS bot ROOT/s/run.sh", "@reboot ROOT/s/run.sh"]
+    reading = read(root, *lines)
+    assert any("goes its own way" in note for note in reading.candidates[0].notes)
+    table = tomllib.loads(appended("", list(offer(reading, root).new), title="x"))["automation"]
+    assert {a["timeout"] for a in table.values()} == {"7d"}
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("ROOT/s/run.sh", "run"),
+        ("/bin/sh -c 'test -d /x && cat /y > /z'", "cat"),
+        ('[ "$(date +\\%u)" = 7 ] && chronic find /x -delete', "find"),
+        ("cat%hello", "cat"),
+        ("/bin/true", "true"),
+    ],
+)
+def test_a_line_is_named_after_what_it_does(root: Path, line: str, name: str) -> None:
+    assert offer(read(root, f"0 6 * * * {line}"), root).new[0].name == name
