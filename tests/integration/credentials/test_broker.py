@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
+import socket
+import ssl
+import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tests.builders_credentials import (
     WHO,
     a_broker,
@@ -305,8 +314,6 @@ def test_answers_that_are_none_are_refused(body: bytes, server: OAuthServer, tmp
 
 
 def test_a_silent_provider_is_given_up_in_time(server: OAuthServer, tmp_path: Path) -> None:
-    import threading
-
     never = threading.Event()
     server.faults = [lambda: (never.wait(20) and None) or (200, b"{}", {})]
     with pytest.raises(Unavailable, match="ReadTimeout"):
@@ -390,3 +397,85 @@ def test_a_client_says_who_it_is_as_declared(style: str, server: OAuthServer, tm
     [sent] = server.token_calls
     assert (sent["resource"], sent["audience"]) == ("bars", "api")
     assert ("client_secret" in sent) == (style == "post")
+
+
+def test_a_reference_that_is_removed_leaves_the_login_it_began(
+    server: OAuthServer, clock: FakeClock, tmp_path: Path
+) -> None:
+    for rotates in (True, False):
+        server.authority.rotates = rotates
+        reference = private(tmp_path, "seed", server.new_login())
+        a_broker(tmp_path, a_refresh(tmp_path, server, refresh_token=reference), clock=clock).lease("acme", who=WHO)
+        for _ in range(3):
+            clock.advance(4000)
+            assert a_broker(tmp_path, a_refresh(tmp_path, server), clock=clock).lease("acme", who=WHO).secret
+    assert server.authority.reuses == 0
+
+
+def test_a_full_disk_is_noticed_before_a_refresh_token_is_spent(
+    server: OAuthServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared = a_refresh(tmp_path, server)
+    a_broker(tmp_path, declared).paste("acme", server.new_login())
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("steersman.services.credentials.files.os.fsync", full)
+        with pytest.raises(Unavailable, match="No space left on device"):
+            a_broker(tmp_path, declared).lease("acme", who=WHO)
+    assert server.token_calls == []
+    assert a_broker(tmp_path, declared).lease("acme", who=WHO).secret
+
+
+def test_what_a_killed_writer_left_is_cleared_away(server: OAuthServer, tmp_path: Path) -> None:
+    folder = tmp_path / ".steersman" / "services" / "logins"
+    broker = a_broker(tmp_path, a_client(tmp_path, server))
+    broker.lease("acme", who=WHO)
+    (folder / ".acme.sealed.1.new").write_bytes(b"half")
+    server.expire_all()
+    broker.lease("acme", who=WHO, refused=broker.lease("acme", who=WHO).lease_id)
+    assert [p.name for p in folder.glob(".*")] == []
+
+
+def test_a_certificate_nobody_vouches_for_is_not_believed(tmp_path: Path, server: OAuthServer) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=shake_hands, args=(listening, context))
+        thread.start()
+        declared = a_client(tmp_path, server, token_url=f"https://localhost:{listening.getsockname()[1]}/token")
+        with pytest.raises(Unavailable, match=r"cannot be reached \(ConnectError\)"):
+            a_broker(tmp_path, declared).lease("acme", who=WHO)
+        thread.join(10)
+
+
+def shake_hands(listening: socket.socket, context: ssl.SSLContext) -> None:
+    connection, _ = listening.accept()
+    with connection, contextlib.suppress(ssl.SSLError, OSError), context.wrap_socket(connection, server_side=True):
+        pass
+
+
+def self_signed(folder: Path) -> Path:
+    """Write a certificate for localhost that signs itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "self.pem"
+    pem = serialization.Encoding.PEM
+    path.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(pem)
+    )
+    return path

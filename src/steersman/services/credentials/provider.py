@@ -103,7 +103,8 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         life_s: seconds from the moment the provider was asked.
-        refresh_token: None: the old one stays; `seed_id` names the value of a reference it grew from.
+        refresh_token: a new one; None: the one that was `used`, if any, stays. `seed_id` names the value of a reference
+            that it grew from.
         skew_s: seconds by which the provider's clock is ahead of ours; None: it did not say.
         note: what was odd about the answer, in words.
     """
@@ -112,6 +113,7 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, str] = {}
     life_s: float
     refresh_token: str | None = None
+    used: str = ""
     seed_id: str = ""
     scopes: str = ""
     skew_s: float | None = None

@@ -114,10 +114,6 @@ class Refresher:
     def keep(self, login: Login, fetched: Fetched, asked: Instant) -> Token:
         """Store what a provider gave, durably, and return the token. `asked` is when it was asked."""
         token = self._token(fetched, asked)
-        rotated = {} if fetched.refresh_token is None else {"refresh_token": fetched.refresh_token}
-        if fetched.refresh_token is None and fetched.seed_id != login.seed_id:
-            # The first use of a reference whose provider does not rotate: from here on it is ours.
-            rotated = {"refresh_token": ""}
         self._store.write(
             msgspec.structs.replace(
                 login,
@@ -125,7 +121,7 @@ class Refresher:
                 pending_since=None,
                 scopes=fetched.scopes or login.scopes,
                 seed_id=fetched.seed_id or login.seed_id,
-                **rotated,
+                refresh_token=fetched.refresh_token or fetched.used or login.refresh_token,
             )
         )
         return token

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from steersman.services.credentials.oauth2 import OAuth2Settings, TokenEndpoint
 from steersman.services.credentials.provider import Fetched, Login, Refused, Surroundings
 
@@ -34,7 +36,8 @@ class Refreshing:
             error = "no_refresh_token" if login.logged_in_at else "not_logged_in"
             why = "gave no refresh token at the last login" if login.logged_in_at else "is not logged in"
             raise Refused(f"{self._name} {why}", error=error, fix=f"steersman auth login {self._name}")
-        return self.endpoint.ask({"grant_type": "refresh_token", "refresh_token": token}, spends=True)
+        fetched = self.endpoint.ask({"grant_type": "refresh_token", "refresh_token": token}, spends=True)
+        return msgspec.structs.replace(fetched, used=token)
 
     def pasted(self, secret: str) -> Login:
         return Login(refresh_token=secret)

@@ -34,7 +34,7 @@ class OAuth2Refresh(Refreshing):
         # A new value at the reference is a new login; the same value is the ancestor of what is stored.
         if seed and login.seed_id != seed_id(seed):
             return seed
-        return login.refresh_token or seed
+        return login.refresh_token
 
     def fetch(self, login: Login) -> Fetched:
         seed = self.seed()
