@@ -142,6 +142,7 @@ def show(found: dict[str, Any]) -> None:
     print(f"{'five scripts at 8:00':<30}{'before':>12}{'after':>12}{'saved':>12}")
     for label, key, digits in rows:
         print(f"{label:<30}{old[key]:>12,.{digits}f}{new[key]:>12,.{digits}f}{old[key] - new[key]:>12,.{digits}f}")
+    print(f"{'seconds until all have ended':<30}{old['took_s']:>12.2f}{new['took_s']:>12.2f}")
     print(
         f"\nthe data was handed out {new['served']:,} times; the same output: {'yes' if found['same_output'] else 'NO'}"
     )

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # Headlines about what we hold. Runs every hour.
-# ruff: noqa: PTH123, S101, S310 - the style of such scripts as they are found, not as they should be
+# ruff: noqa: PTH123, S310 - the style of such scripts as they are found, not as they should be
 import base64
 import json
 import os

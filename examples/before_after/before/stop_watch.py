@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # Which positions trade below their stop? Runs every five minutes.
-# ruff: noqa: PTH123, S101, S310 - the style of such scripts as they are found, not as they should be
+# ruff: noqa: S101, S310 - the style of such scripts as they are found, not as they should be
 import csv
 import json
 import os

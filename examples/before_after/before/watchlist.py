@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # Writes the most traded symbols to watchlist.csv. Runs every five minutes.
-# ruff: noqa: PTH123, S101, S310 - the style of such scripts as they are found, not as they should be
+# ruff: noqa: PTH123, S310 - the style of such scripts as they are found, not as they should be
 import base64
 import csv
 import io

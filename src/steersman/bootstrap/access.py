@@ -1,4 +1,4 @@
-"""A ledger for everybody but the core: reads the file, appends through the core, or becomes the writer if none runs."""
+"""A ledger for everybody but the core: reads the file, appends through the core, or for a moment itself."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 from steersman.bootstrap.plugins import factory
-from steersman.kernel.clock import Clock
+from steersman.kernel.clock import Clock, SystemClock
+from steersman.kernel.errors import Conflict, Misconfigured, SteersmanError, Unavailable
 from steersman.ledger import ANY, Appended, Event, Head, Ledger, NewEvent, Subscription, Verification
+
+PATIENCE_S: Final = 5.0
+_PAUSE_S: Final = 0.01
+_LONGEST_PAUSE_S: Final = 0.2
 
 
 def open_writer(path: Path, *, clock: Clock | None = None) -> Ledger:
@@ -33,42 +39,59 @@ def core_answers(socket: Path) -> bool:
 
 
 class SharedLedger:
-    """Reads directly; the way to append is found when it is first needed.
+    """Reads directly; appends through a running core, else as the writer for just as long as the append takes.
 
-    A running core is asked over its socket. Without one, this process takes the writer's lock for as long as it lives,
-    so that `steersman halt` works on a desk that is down, and two writers never meet.
+    So `steersman halt` works on a desk that is down, two writers never meet, and nobody is in the way: eight scripts
+    may ask for a login at once without a core, a run by hand does not lock out its own scripts, and a core can start
+    at any time in between.
     """
 
-    def __init__(self, path: Path, socket: Path, *, clock: Clock | None = None) -> None:
+    def __init__(self, path: Path, socket: Path, *, clock: Clock | None = None, patience_s: float = PATIENCE_S) -> None:
+        """Open for reading; `patience_s` is how long an append waits for other writers."""
         self._path = path
         self._socket = socket
-        self._clock = clock
-        self._writing: Ledger | None = None
-        self._choosing = threading.Lock()
+        self._clock = clock or SystemClock()
+        self._patience_ns = int(patience_s * 1e9)
+        self._lock = threading.Lock()
+        self._core: Ledger | None = None
         if not path.exists():
-            open_writer(path, clock=clock).close()
-        self._reading: Ledger = factory("ledgers", "sqlite")(path, clock=clock, read_only=True)
-
-    def _writer(self) -> Ledger:
-        # Two threads that append first at once would refuse each other the writer's lock.
-        with self._choosing:
-            if self._writing is None:
-                if core_answers(self._socket):
-                    self._writing = factory("ledgers", "socket")(self._socket, self._path)
-                else:
-                    self._writing = open_writer(self._path, clock=self._clock)
-            return self._writing
-
-    @property
-    def core_runs(self) -> bool:
-        """Whether a core process answers on its socket now."""
-        return core_answers(self._socket)
+            self._make()
+        self._reading = self._opened()
 
     def append(self, events: Sequence[NewEvent], *, expect: int = ANY) -> Appended:
-        return self._writer().append(events, expect=expect)
+        """As the port says.
+
+        Raises:
+            Unavailable: another process stayed the writer for all of `patience_s`; names its pid.
+        """
+        until = self._clock.elapsed_ns() + self._patience_ns
+        pause_s = _PAUSE_S
+        while True:
+            # One at a time: two threads would refuse each other the file's lock.
+            with self._lock:
+                writer, busy = self._writer()
+                if writer is not None:
+                    try:
+                        return writer.append(events, expect=expect)
+                    except Unavailable as exc:
+                        if writer is not self._core or self.core_runs:
+                            raise
+                        busy = exc  # the core ended: the same ids make it safe to append once more
+                    finally:
+                        self._let_go(writer, broken=busy is not None)
+            if self._clock.elapsed_ns() > until:
+                raise Unavailable(f"the ledger takes no event: {busy.message if busy else ''}", fix="steersman status")
+            threading.Event().wait(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     def append_soon(self, events: Sequence[NewEvent], *, expect: int = ANY) -> Future[Appended]:
-        return self._writer().append_soon(events, expect=expect)
+        """As the port says, though it waits: nobody commits for us later."""
+        future: Future[Appended] = Future()
+        try:
+            future.set_result(self.append(events, expect=expect))
+        except SteersmanError as exc:
+            future.set_exception(exc)
+        return future
 
     def read(
         self,
@@ -87,9 +110,15 @@ class SharedLedger:
     def stream_version(self, stream: str) -> int:
         return self._reading.stream_version(stream)
 
+    @property
+    def core_runs(self) -> bool:
+        """Whether a core process answers on its socket now."""
+        return core_answers(self._socket)
+
     def subscribe(self, *, after: int) -> Subscription:
-        source = self._writer() if self.core_runs else self._reading
-        return source.subscribe(after=after)
+        with self._lock:
+            source = self._core or self._connected()
+        return (source or self._reading).subscribe(after=after)
 
     def head(self) -> Head:
         return self._reading.head()
@@ -98,6 +127,54 @@ class SharedLedger:
         return self._reading.verify(after=after, until=until)
 
     def close(self) -> None:
-        if self._writing is not None:
-            self._writing.close()
+        with self._lock:
+            if self._core is not None:
+                self._core.close()
+                self._core = None
         self._reading.close()
+
+    def _writer(self) -> tuple[Ledger | None, SteersmanError | None]:
+        """Return who appends now, or why nobody can."""
+        core = self._core or self._connected()
+        if core is not None:
+            return core, None
+        try:
+            return open_writer(self._path, clock=self._clock), None
+        except Conflict as exc:
+            return None, exc
+
+    def _connected(self) -> Ledger | None:
+        """Return a connection to the core, None if none runs. Call with the lock held."""
+        if core_answers(self._socket):
+            self._core = factory("ledgers", "socket")(self._socket, self._path)
+        return self._core
+
+    def _let_go(self, writer: Ledger, *, broken: bool) -> None:
+        """Stop being the writer; a connection to a core is kept until it breaks."""
+        if writer is not self._core:
+            writer.close()
+        elif broken:
+            writer.close()
+            self._core = None
+
+    def _opened(self) -> Ledger:
+        try:
+            ledger: Ledger = factory("ledgers", "sqlite")(self._path, clock=self._clock, read_only=True)
+        except Misconfigured:
+            # Half made: who makes it holds the writer's lock. If it is no ledger at all, that is said now.
+            self._make()
+            ledger = factory("ledgers", "sqlite")(self._path, clock=self._clock, read_only=True)
+        return ledger
+
+    def _make(self) -> None:
+        """Make the file, or wait until whoever makes it at this moment has let go of it whole."""
+        until = self._clock.elapsed_ns() + self._patience_ns
+        while not core_answers(self._socket):
+            try:
+                open_writer(self._path, clock=self._clock).close()
+            except Conflict as exc:
+                if self._clock.elapsed_ns() > until:
+                    raise Unavailable(f"there is no ledger yet: {exc.message}", fix="steersman doctor") from exc
+                threading.Event().wait(_PAUSE_S)
+            else:
+                return

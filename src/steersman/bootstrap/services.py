@@ -7,17 +7,15 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from steersman.automation.runner.inflight import Marker
-from steersman.bootstrap.desk import Desk
-from steersman.bootstrap.passing import PassingLedger
-from steersman.bootstrap.workspace import Workspace, load_workspace
-from steersman.kernel.clock import Clock, SystemClock
+from steersman.bootstrap.desk import Desk, open_desk
+from steersman.bootstrap.workspace import Workspace
 from steersman.kernel.errors import Conflict
 from steersman.services import credentials, pulls
 from steersman.services.ports import Credentials, Pulls
@@ -127,7 +125,7 @@ def serving_unless_served(desk: Desk) -> Iterator[Server | None]:
 
 
 @contextmanager
-def asked_here(directory: Path, clock: Clock | None = None) -> Iterator[tuple[Handler, Caller]]:
+def asked_here(directory: Path) -> Iterator[tuple[Handler, Caller]]:
     """Answer questions in this process, without anybody who serves; yield what answers, and who we ask as.
 
     Locks on disk make that safe beside any number of others. Ends when refreshes begun here are over.
@@ -135,15 +133,8 @@ def asked_here(directory: Path, clock: Clock | None = None) -> Iterator[tuple[Ha
     Raises:
         Misconfigured: no workspace, or something in it is wrong.
     """
-    clock = clock or SystemClock()
-    workspace = load_workspace(directory)
-    ledger = PassingLedger(workspace.ledger, workspace.socket, clock=clock)
-    services = open_services(Desk(workspace, ledger, clock))
-    try:
-        yield services.handler(), identify(os.getpid(), os.getuid(), running_in(workspace))
-    finally:
-        services.close()
-        ledger.close()
+    with closing(open_desk(directory)) as desk, closing(open_services(desk)) as services:
+        yield services.handler(), identify(os.getpid(), os.getuid(), running_in(desk.workspace))
 
 
 def running_in(workspace: Workspace) -> Callable[[str], Running | None]:

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import threading
+from contextlib import closing
 
 from steersman.cli.context import HERE, AsJson, Dir, noun
 from steersman.kernel.errors import SteersmanError
@@ -16,26 +17,18 @@ app = noun("Serve logins and data to scripts, without the rest of the desk.")
 @app.command()
 def services(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """Answer scripts on the workspace's socket until Ctrl-C; `steersman up` does so by itself."""
-    from steersman.bootstrap.desk import Desk  # `--help` needs no workspace
-    from steersman.bootstrap.passing import PassingLedger
+    from steersman.bootstrap.desk import open_desk  # `--help` needs no workspace
     from steersman.bootstrap.services import serving
-    from steersman.bootstrap.workspace import load_workspace
-    from steersman.kernel.clock import SystemClock
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    workspace, clock = load_workspace(directory), SystemClock()
-    # Not the writer for as long as it lives: a core must be able to start meanwhile.
-    ledger = PassingLedger(workspace.ledger, workspace.socket, clock=clock)
-    try:
-        with serving(Desk(workspace, ledger, clock)):
-            served = {"providers": len(workspace.providers), "pulls": len(workspace.pulls.pulls)}
-            said = f"{workspace.desk.name}: {served['providers']} logins and {served['pulls']} pulls; Ctrl-C stops it"
-            print(json.dumps({"socket": str(workspace.services_socket), **served}) if as_json else said, flush=True)
-            stop.wait()
-    finally:
-        ledger.close()
+    with closing(open_desk(directory)) as desk, serving(desk):
+        workspace = desk.workspace
+        served = {"providers": len(workspace.providers), "pulls": len(workspace.pulls.pulls)}
+        said = f"{workspace.desk.name}: {served['providers']} logins and {served['pulls']} pulls; Ctrl-C stops it"
+        print(json.dumps({"socket": str(workspace.services_socket), **served}) if as_json else said, flush=True)
+        stop.wait()
 
 
 @app.command(hidden=True)
