@@ -39,7 +39,7 @@ class DbosSettings(EngineSettings, frozen=True, kw_only=True, forbid_unknown_fie
     application: str | None = None
     concurrency: int | None = None
     workers: int = 1
-    poll: str = "200ms"
+    poll: str = "500ms"
 
     @property
     def poll_s(self) -> float:
@@ -63,7 +63,7 @@ class DbosSettings(EngineSettings, frozen=True, kw_only=True, forbid_unknown_fie
             if number is not None and not 1 <= number <= high:
                 raise file.error((*path, field), f"found {number}, allowed: 1 to {high}", fix=f"change {field}")
         if wrong := _poll_problem(self.poll):
-            raise file.error((*path, "poll"), wrong, fix='write poll = "200ms"')
+            raise file.error((*path, "poll"), wrong, fix='write poll = "500ms"')
         return self
 
 

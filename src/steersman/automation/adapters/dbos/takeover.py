@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from steersman.automation.adapters.dbos.queues import Queues
 from steersman.automation.adapters.embedded.worker import Register, Worker
@@ -48,31 +48,32 @@ class TakeOver:
         Raises:
             Unavailable: the database or the ledger does not answer; look again later.
         """
-        if self.dead() and self._alone.acquire(self._me.name):
+        pending = self._queues.pending()
+        if self._dead(pending) and self._alone.acquire(self._me.name):
             try:
                 # Asked again: whoever had the lock before may have done it.
-                if self.dead():
+                if self._dead(self._queues.pending()):
                     self._reconcile()
                     self.requeue()
             finally:
                 self._alone.release()
-        self._find_lost()
-
-    def dead(self) -> set[str]:
-        """Return the executor ids that have runs in hand and live no more."""
-        return set(self._queues.pending().values()) - {worker.name for worker in self._register.living()}
+        self._find_lost(pending)
 
     def requeue(self) -> None:
         """Queue anew what dead workers had in hand. Their orphans must have been ended."""
-        self._queues.take_over(self.dead())
+        self._queues.take_over(self._dead(self._queues.pending()))
 
-    def _find_lost(self) -> None:
+    def _dead(self, pending: Mapping[str, str]) -> set[str]:
+        """Return the executor ids that have runs in hand and live no more."""
+        return set(pending.values()) - {worker.name for worker in self._register.living()}
+
+    def _find_lost(self, pending: Mapping[str, str]) -> None:
         """Queue anew what the database says we have in hand and we do not know of.
 
         DBOS claims a run and then reads it: a server that goes away in between leaves it claimed for ever. Only after
         `STUCK_S`, for the thread of a claimed run may just be starting.
         """
-        mine = {name for name, worker in self._queues.pending().items() if worker == self._me.name}
+        mine = {name for name, worker in pending.items() if worker == self._me.name}
         executing = set(self._executing())
         now = self._clock.elapsed_ns()
         self._missing_since = {name: self._missing_since.get(name, now) for name in mine - executing}
