@@ -85,6 +85,7 @@ def a_broker(
     clock: Clock | None = None,
     environ: Mapping[str, str] | None = None,
     backend: Backend | None = None,
+    wait: Callable[[float], object] = lambda _: None,
 ) -> Broker:
     state = root / ".steersman" / "services"
     places = FilePlaces(state, environ=environ or {}, backend=backend)
@@ -95,7 +96,7 @@ def a_broker(
         ledger=ledger or memory_ledger(),
         clock=clock or SystemClock(),
         places=places,
-        wait=lambda _: None,
+        wait=wait,
     )
 
 

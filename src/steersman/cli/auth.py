@@ -262,31 +262,7 @@ def _report(desk: Desk, broker: Broker) -> Report:
 
 
 def _show(report: Report, *, scripts: bool) -> None:
-    saved = {use.provider: use.logins_saved for use in report.usage}
-    list_rows(
-        [
-            ("login", "left"),
-            ("kind", "left"),
-            ("", "left"),
-            ("until (UTC)", "left"),
-            ("leases", "right"),
-            ("fetched", "right"),
-            ("saved", "right"),
-        ],
-        [
-            [
-                row.provider,
-                row.kind,
-                _WORDS[row.state],
-                "-" if row.expires_at is None else iso(row.expires_at)[:16],
-                row.leases,
-                row.refreshes,
-                saved.get(row.provider, 0),
-            ]
-            for row in report.providers
-        ],
-        empty="no logins are declared: add [provider.NAME] with kind = ... to steersman.toml",
-    )
+    _show_logins(report)
     for row in report.providers:
         if row.problem:
             say(f"{row.provider}: {row.problem}", f"\n  fix: {row.fix}" if row.fix else "")
@@ -301,3 +277,24 @@ def _show(report: Report, *, scripts: bool) -> None:
         say(f"sealed with a key in {report.key.detail}" + ("" if report.key.chosen else " (made at the first login)"))
         if report.key.warning:
             say(f"  {report.key.warning}")
+
+
+def _show_logins(report: Report) -> None:
+    saved = {use.provider: use.logins_saved for use in report.usage}
+    numbers = [(heading, "right") for heading in ("leases", "fetched", "saved")]
+    list_rows(
+        [("login", "left"), ("kind", "left"), ("", "left"), ("until (UTC)", "left"), *numbers],
+        [
+            [
+                row.provider,
+                row.kind,
+                _WORDS[row.state],
+                "-" if row.expires_at is None else iso(row.expires_at)[:16],
+                row.leases,
+                row.refreshes,
+                saved.get(row.provider, 0),
+            ]
+            for row in report.providers
+        ],
+        empty="no logins are declared: add [provider.NAME] with kind = ... to steersman.toml",
+    )

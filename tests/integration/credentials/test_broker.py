@@ -33,6 +33,10 @@ from tests.oauth_server import CLIENT_SECRET, Answer, OAuthServer
 from steersman.kernel.clock import FakeClock
 from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
 from steersman.ledger.adapters.memory import create as memory_ledger
+from steersman.ledger.adapters.socket import create as socket_ledger
+from steersman.ledger.adapters.socket import serve
+from steersman.ledger.adapters.sqlite import SqliteLedger
+from steersman.ledger.adapters.sqlite import create as sqlite_ledger
 
 __all__ = ["clock", "server"]
 
@@ -355,12 +359,29 @@ def test_logging_out_works_while_the_provider_is_down(server: OAuthServer, tmp_p
 
 
 def test_without_a_ledger_nothing_is_handed_out(server: OAuthServer, tmp_path: Path) -> None:
-    from steersman.ledger.adapters.socket import create
-
-    ledger = create(tmp_path / "no.sock", tmp_path / "ledger.db")
+    ledger = socket_ledger(tmp_path / "no.sock", tmp_path / "ledger.db")
+    waited: list[float] = []
     with pytest.raises(Unavailable, match="core does not answer"):
-        a_broker(tmp_path, a_client(tmp_path, server), ledger=ledger).lease("acme", who=WHO)
+        a_broker(tmp_path, a_client(tmp_path, server), ledger=ledger, wait=waited.append).lease("acme", who=WHO)
+    assert 4 < sum(waited) < 8
     ledger.close()
+
+
+def test_a_lease_waits_for_a_core_that_restarts(server: OAuthServer, tmp_path: Path) -> None:
+    written = sqlite_ledger(tmp_path / "ledger.db")
+    assert isinstance(written, SqliteLedger)
+    ledger = socket_ledger(tmp_path / "core.sock", tmp_path / "ledger.db")
+    serving: list[Any] = []
+
+    def wait(seconds: float) -> None:
+        serving.append(serve(written, tmp_path / "core.sock"))
+
+    lease = a_broker(tmp_path, a_client(tmp_path, server), ledger=ledger, wait=wait).lease("acme", who=WHO)
+    assert len(serving) == 1
+    assert events(written, "services.lease.granted")[0][1]["lease_id"] == lease.lease_id
+    ledger.close()
+    serving[0].close()
+    written.close()
 
 
 def test_a_packed_answer_is_not_unpacked(server: OAuthServer, tmp_path: Path) -> None:

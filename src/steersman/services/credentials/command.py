@@ -30,22 +30,7 @@ def run(command: Sequence[str], *, name: str, root: Path, timeout_s: float, cloc
         Misconfigured: it cannot be started.
         NoAnswer: it failed, took longer than `timeout_s`, or printed more than 64 KB.
     """
-    environment = {k: v for k, v in os.environ.items() if k not in _HIDDEN}
-    try:
-        process = subprocess.Popen(
-            list(command),
-            cwd=root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            # What it complains about may quote the secret: not shown, not kept.
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except OSError as exc:
-        raise Misconfigured(
-            f"{name}: {command[0]} cannot be started: {exc.strerror}", fix=f"install {command[0]}, or correct command"
-        ) from exc
+    process = _started(command, name, root)
     until = clock.elapsed_ns() + int(timeout_s * 1e9)
     try:
         if process.stdout is None:
@@ -59,6 +44,25 @@ def run(command: Sequence[str], *, name: str, root: Path, timeout_s: float, cloc
     if code:
         raise NoAnswer(f"{name}: {command[0]} ended with exit code {code}", fix=f"run it by hand: {command[0]} ...")
     return printed
+
+
+def _started(command: Sequence[str], name: str, root: Path) -> subprocess.Popen[bytes]:
+    environment = {k: v for k, v in os.environ.items() if k not in _HIDDEN}
+    try:
+        return subprocess.Popen(
+            list(command),
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            # What it complains about may quote the secret: not shown, not kept.
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as exc:
+        raise Misconfigured(
+            f"{name}: {command[0]} cannot be started: {exc.strerror}", fix=f"install {command[0]}, or correct command"
+        ) from exc
 
 
 def _read(pipe: IO[bytes], name: str, until: int, timeout_s: float, clock: Clock) -> bytes:

@@ -95,13 +95,13 @@ class Store:
         with self._mutex:
             try:
                 found = self.path.stat()
+                mark = (found.st_ino, found.st_mtime_ns, found.st_size)
+                if mark != self._seen:
+                    self._login = self._open()
+                    self._seen = mark
             except FileNotFoundError:
+                # Never there, or just logged out.
                 self._seen, self._login = None, Login()
-                return self._login
-            mark = (found.st_ino, found.st_mtime_ns, found.st_size)
-            if mark != self._seen:
-                self._login = self._open()
-                self._seen = mark
             return self._login
 
     def write(self, login: Login) -> None:

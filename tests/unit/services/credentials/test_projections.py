@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steersman.ledger import Ledger, new_event
@@ -55,10 +56,9 @@ def test_everything_said_about_a_login_is_counted(tmp_path: Path) -> None:
     assert logins_saved(db) == 4
 
 
+@settings(max_examples=15)
 @given(runs=st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", "r1", "r2"])), max_size=20))
 def test_starts_are_runs_and_leases_without_one(runs: list[tuple[str, str]]) -> None:
-    import tempfile
-
     ledger = memory_ledger()
     for at, (who, run_id) in enumerate(runs):
         say(ledger, e.LEASE_GRANTED, a_lease(who, run_id, at=at))
