@@ -103,6 +103,7 @@ class Sharing:
         """Return the data of the events of these types, with their actor."""
         desk = open_desk(self.root)
         try:
-            return [json.loads(e.data) | {"_actor": e.actor, "_type": e.type} for e in desk.ledger.read(types=types)]
+            found = desk.ledger.read(types=types or None)
+            return [json.loads(e.data) | {"_actor": e.actor, "_type": e.type} for e in found]
         finally:
             desk.close()

@@ -11,6 +11,7 @@ TYPE_CHECKING = False  # checkers take it for true; typing itself would cost hal
 if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
+    from types import ModuleType
     from typing import Any, NoReturn
 
     import polars as pl
@@ -113,11 +114,15 @@ class Data:
         return memoryview(mmap.mmap(self._fd, 0, access=mmap.ACCESS_READ))
 
     def polars(self) -> pl.DataFrame:
-        """Return the table.
+        """Return the whole table, copied into this process; `lazy` reads less where less is needed.
 
         Raises:
             Problem: it is no table, or polars is not installed where this script runs.
         """
+        whole: pl.DataFrame = self._with_polars().read_ipc(f"/proc/self/fd/{self._fd}")
+        return whole
+
+    def _with_polars(self) -> ModuleType:
         self._must_be("arrow", "text(), bytes() or json()")
         try:
             import polars as pl  # optional here: a script may run in an environment of its own
@@ -125,7 +130,19 @@ class Data:
             raise Problem(
                 "polars is not installed where this script runs", fix="pip install polars", kind="Misconfigured"
             ) from None
-        return pl.read_ipc(f"/proc/self/fd/{self._fd}")
+        return pl
+
+    def lazy(self) -> pl.LazyFrame:
+        """Return the table to ask questions of: only the columns a question touches are read.
+
+        Raises:
+            Problem: as `polars`.
+        """
+        polars = self._with_polars()
+        # polars takes a descriptor of its own, so the frame may outlive this object.
+        with open(self._fd, "rb", buffering=0, closefd=False) as file:
+            table: pl.LazyFrame = polars.scan_ipc(file)
+        return table
 
     def arrow(self) -> Any:
         """Return the table as a pyarrow.Table over the mapped file: no copy.

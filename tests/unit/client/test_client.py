@@ -234,6 +234,14 @@ def test_data_stays_readable_when_the_cache_lets_go_of_it(services: Services) ->
     assert pl.read_ipc(got.path).height == 1
 
 
+def test_a_lazy_table_outlives_the_data_and_the_file(services: Services) -> None:
+    services.frame = "arrow"
+    pl.DataFrame({"a": [1, 2], "b": [3, 4]}).write_ipc(services.folder / "frame", compression="uncompressed")
+    table = client.pull("bars").lazy()
+    (services.folder / "frame").unlink()
+    assert table.select(pl.col("b").sum()).collect().item() == 7
+
+
 def test_an_empty_body_is_empty(services: Services) -> None:
     (services.folder / "frame").touch()
     assert client.pull("status").bytes() == b""
