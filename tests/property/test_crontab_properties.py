@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import tomllib
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import takewhile
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
@@ -12,6 +15,10 @@ from hypothesis import strategies as st
 
 from steersman.automation.adopt.cron_fields import CronFields, read_fields
 from steersman.automation.adopt.crontab import CronEntry, print_entry, read_crontab
+from steersman.automation.adopt.from_crontab import read_entries
+from steersman.automation.adopt.machine import Machine
+from steersman.automation.adopt.manifest_text import appended
+from steersman.automation.adopt.proposal import propose
 from steersman.automation.model.schedule import starts
 from steersman.kernel.clock import to_ns
 
@@ -83,6 +90,27 @@ def test_no_line_is_lost_whatever_the_text(text: str) -> None:
     ]
     placed = [e.line for e in found.entries] + [v.line for v in found.variables] + [u.line for u in found.unread]
     assert sorted(placed) == lines
+
+
+SHELL = (
+    "cd /x| && |; ||'|\"|$X|$(a|`b`|flock -n /l |timeout 5m |sh -c |> |2>&1|%|\\%|\\|&|(|)|{|}|a.py|env A=b "
+    "|--token=zz|<<E|*|é|#|nice -n 5 |. |export |for i in|; do|done|$((|~/x|!|[["
+)
+PIECES = st.sampled_from(SHELL.split("|"))
+
+
+@settings(deadline=None)
+@given(line=st.lists(PIECES, min_size=1, max_size=12).map("".join))
+def test_whatever_a_line_holds_the_proposal_is_a_manifest_that_loads(line: str) -> None:
+    here = Path(__file__).parent
+    machine = Machine(user="ana", home=here, zone="UTC", workspace=here)
+    reading = read_entries([read_crontab(f"@daily {line}\n")], machine)
+    found = propose(reading.candidates, "", {}, now_ns=10**18, desk_tz="UTC", root=here)
+    assert len(found.new) + len(reading.problems) >= 1
+    tables = tomllib.loads(appended("", list(found.new), title="x")).get("automation", {})
+    ready = [p.candidate for p in found.new if not p.candidate.left]
+    assert [table["run"] for table in tables.values()] == [c.run for c in ready]
+    assert all(shlex.split(c.run) for c in ready)
 
 
 ZONES = {

@@ -254,6 +254,9 @@ class _Offer:
             for line in lines:
                 # Not wrapped: it is there to be copied.
                 print(line)
+        held = [p.name for p in self._proposal.new if p.candidate.holds and not p.candidate.left]
+        if held:
+            say(f"\nFirst do what the comments say for {', '.join(held)}; until then they stay where they run today.")
 
 
 def _check_zone(tz: str) -> None:

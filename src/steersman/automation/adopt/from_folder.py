@@ -18,6 +18,7 @@ from steersman.automation.model.schedule import check_cron
 
 _SKIPPED: Final = frozenset({"__pycache__", "node_modules", "venv", "env", "site-packages", "tests", "test"})
 _NO_SCRIPT: Final = re.compile(r"(__\w+__|conftest|setup|test_.*|.*_test)\.py")
+_OWN_FOLDER: Final = "it starts in its own folder: change env -C if that is not where you start it"
 _LIMIT: Final = 500
 _HEAD_LINES: Final = 25
 _TIME_LINE: Final = re.compile(r"(?i)^\W*(?:cron|crontab|schedule)\s*[:=]\s*(?P<rest>[\d*@].*)$")
@@ -65,11 +66,13 @@ def _is_script(file: Path, machine: Machine) -> bool:
 
 def _candidate(file: Path, folder: Path, text: str, machine: Machine, tz: str) -> Candidate:
     where = str(file.relative_to(folder))
+    inside = file.is_relative_to(machine.workspace)
     started = start(
         read_command(quote(str(file))),
         machine,
         where=where,
-        home=file.parent,
+        # Where a person starts it is not known; what belongs to the workspace starts there, like all else.
+        home=machine.workspace if inside else file.parent,
         variables={},
         path=os.environ.get("PATH", os.defpath),
         own_path=False,
@@ -88,8 +91,11 @@ def _candidate(file: Path, folder: Path, text: str, machine: Machine, tz: str) -
         tz=zone,
         # Scripts by hand run with the caller's PATH, and so they do here.
         env={k: v for k, v in started.env.items() if k != "PATH"},
-        notes=tuple(n for n in started.notes if "x bit" not in n)
-        + ((f"its own line {line} says these times",) if schedule else ()),
+        notes=(
+            *(n for n in started.notes if "x bit" not in n),
+            *([_OWN_FOLDER] if "env -C" in started.run else []),
+            *([f"its own line {line} says these times"] if schedule else []),
+        ),
         left=started.missing,
         script=started.script,
         touches=started.touches,

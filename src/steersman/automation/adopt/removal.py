@@ -30,7 +30,7 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True):
     def sed(self) -> str:
         """Return what sed does to the line, and does not do to any other that moved there."""
         guard = re.sub(r"([./*\[\]^$\\])", r"\\\1", self.guard)
-        return f"{self.line}{{/{guard}/s/^/# steersman: /}}" if guard else f"{self.line}s/^/# steersman: /"
+        return f"{self.line}{{/{guard}/s/^/# steersman: /;}}" if guard else f"{self.line}s/^/# steersman: /"
 
 
 def guard_of(shown: str, raw: str) -> str:

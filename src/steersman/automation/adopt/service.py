@@ -23,7 +23,7 @@ _SPANS: Final = {
     "weeks": 604_800.0,
 }  # fmt: skip
 _NOT_CARRIED: Final = re.compile(
-    r"(Memory|CPU|IO|Tasks|Limit|Protect|Private|Restrict|NoNewPrivileges|ReadWritePaths|ReadOnlyPaths|Capability"
+    r"(Memory|CPU|IO(?!Scheduling)|Tasks|Limit|Protect|Private|Restrict|NoNewPrivileges|ReadWritePaths|ReadOnlyPaths|Capability"
     r"|AmbientCapabilities|SystemCall|DynamicUser|StateDirectory|RuntimeDirectory|Slice|SupplementaryGroups|Group|UMask"
     r"|LoadCredential|SetCredential|StandardInput|KillSignal|KillMode|TimeoutStopSec|BindPaths|Delegate)"
 )
