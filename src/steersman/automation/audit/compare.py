@@ -168,7 +168,7 @@ class Audit:
             change=_together([call.retry for call in reads]),
             evidence=tuple(call.place for call in reads[1:]),
             next_step=_retry_step(script, reads),
-            declared="" if script.sends else declare.retries(names, script.file),
+            declared="" if script.sends else declare.retries(names, self.history.prefix + script.file),
             cost=self._cost(script.file, len(reads), looped=False),
         )
 

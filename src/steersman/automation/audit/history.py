@@ -28,10 +28,14 @@ class Runs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs by file (relative to the audited folder) and mean bytes from upstream by address; empty without a desk."""
+    """Runs by file (relative to the audited folder) and mean bytes from upstream by address; empty without a desk.
+
+    `prefix` leads from the workspace to the audited folder: `automations/`.
+    """
 
     runs: dict[str, Runs] = {}
     upstream_bytes: dict[str, float] = {}
+    prefix: str = ""
 
 
 def recorded(
@@ -64,7 +68,9 @@ def recorded(
         )
         for file in {*counts, *declared}
     }
-    return History(runs=runs, upstream_bytes=dict(upstream))
+    inside = folder.resolve().is_relative_to(root.resolve()) and folder.resolve() != root.resolve()
+    prefix = f"{folder.resolve().relative_to(root.resolve()).as_posix()}/" if inside else ""
+    return History(runs=runs, upstream_bytes=dict(upstream), prefix=prefix)
 
 
 def mean_bytes(pulled: Iterable[tuple[str, int, int]]) -> dict[str, float]:

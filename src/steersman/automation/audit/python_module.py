@@ -34,6 +34,7 @@ class Folder:
 
     modules: dict[str, Module] = field(default_factory=dict)
     _sites: dict[ast.AST, list[tuple[Module, ast.Call]]] | None = None
+    _given: dict[tuple[ast.AST, str], Ref] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -44,6 +45,17 @@ class Folder:
         """Return every call of `function` in the folder, in order; none before `follow`."""
         return (self._sites or {}).get(function, [])
 
+    def given(self, function: Function, name: str, depth: int) -> Ref:
+        """Return what callers give for a parameter: the first that can be followed. Each is followed once."""
+        if (function, name) not in self._given:
+            self._given[function, name] = UNKNOWN  # a function that calls itself tells nothing new
+            for module, call in self.sites(function):
+                value = argument(function, call, name)
+                if value is not None and (found := module.resolve(value, depth + 1)).name != "?":
+                    self._given[function, name] = found
+                    break
+        return self._given[function, name]
+
     def follow(self) -> None:
         """Find out which call runs which function, once all modules are in."""
         found: dict[ast.AST, list[tuple[Module, ast.Call]]] = defaultdict(list)
@@ -53,6 +65,7 @@ class Folder:
                 if target is not None:
                     found[target].append((module, call))
         self._sites = dict(found)
+        self._given.clear()
 
 
 class Module:
@@ -231,11 +244,7 @@ class Module:
             return self.resolve(value, depth + 1)
         function = self.parameter(node)
         if function is not None:
-            for module, call in self.folder.sites(function):
-                given = argument(function, call, node.id)
-                if given is not None and (found := module.resolve(given, depth + 1)).name != "?":
-                    return found
-            return UNKNOWN
+            return self.folder.given(function, node.id, depth)
         if node.id in self.aliases:
             return Ref(self.aliases[node.id])
         if node.id in self.definitions:

@@ -24,6 +24,7 @@ _FRAMES: Final = re.compile(r"^(pandas|polars)\.(read_(csv|json|html|excel|parqu
 _READS: Final = ("get", "head", "options")
 _RETRIES: Final = re.compile(r"(?i)retr(y|ies)|backoff|stamina|tenacity|on_exception")
 _DEEPEST: Final = 3
+_MOST_CALLERS: Final = 100
 LIMIT_S: Final = 30
 
 
@@ -220,7 +221,7 @@ def _sites(
     if function is None or depth >= _DEEPEST:
         return []
     found: list[tuple[Module, ast.Call, Frame | None]] = []
-    for home, site in module.folder.sites(function):
+    for home, site in module.folder.sites(function)[:_MOST_CALLERS]:
         outer = _chain(request, frame, function, site, home)
         asked = request.asked(outer)
         if asked is None or asked.key == key:
@@ -253,7 +254,7 @@ def retried(module: Module, call: ast.Call, session: Ref | None, depth: int = 0)
         if _RETRIES.search(module.resolve(c.func).name)
         for a in c.args
     )
-    sites = module.folder.sites(function)
+    sites = module.folder.sites(function)[:_MOST_CALLERS]
     return handed or (bool(sites) and all(retried(m, c, None, depth + 1) for m, c in sites))
 
 

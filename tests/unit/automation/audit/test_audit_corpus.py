@@ -55,7 +55,7 @@ def test_git_and_patch_apply_the_whole_patch_alike(desk: tuple[str, Path, list[s
 
 
 def test_every_edit_leaves_a_valid_script_and_takes_its_finding_away(desk: tuple[str, Path, list[str]]) -> None:
-    name, folder, secrets = desk
+    name, folder, _ = desk
     for finding in examine(folder).report.findings:
         if not finding.diff or any(part in finding.diff for part in ("characters, sha256", "[part of it]")):
             continue  # what is shown with a veil over it is no patch: the patch file is tested above
@@ -84,9 +84,7 @@ def test_no_report_shows_a_secret(desk: tuple[str, Path, list[str]]) -> None:
     assert not [s for s in secrets if s in shown or json.dumps(s)[1:-1] in shown]
 
 
-def test_what_must_be_declared_is_what_the_workspace_takes(
-    desk: tuple[str, Path, list[str]], tmp_path: Path
-) -> None:
+def test_what_must_be_declared_is_what_the_workspace_takes(desk: tuple[str, Path, list[str]], tmp_path: Path) -> None:
     _, folder, _ = desk
     file = TomlFile(examine(folder).declarations, name="audit.toml")
     providers = credentials.read(file, tmp_path)

@@ -65,13 +65,19 @@ def test_a_file_without_a_last_line_end_can_be_patched(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        "import functools, requests\nget = functools.partial(requests.get, timeout=5)\nfor _ in range(3):\n"
-        "    try:\n        get(u)\n        break\n    except OSError:\n        pass\n",
+        (
+            "import functools, requests\nget = functools.partial(requests.get, timeout=5)\nfor _ in range(3):\n"
+            "    try:\n        get(u)\n        break\n    except OSError:\n        pass\n"
+        ),
         "import requests\ndef f(**kw):\n    return requests.post(u, **kw)\nf(timeout=3)\n",
-        "import requests\nclass S(requests.Session):\n    def request(self, *a, **k):\n"
-        "        k.setdefault('timeout', 5)\n        return super().request(*a, **k)\nS().post(u)\n",
-        "import requests, functools\ns = requests.Session()\ns.request = functools.partial(s.request, timeout=5)\n"
-        "s.post(u)\n",
+        (
+            "import requests\nclass S(requests.Session):\n    def request(self, *a, **k):\n"
+            "        k.setdefault('timeout', 5)\n        return super().request(*a, **k)\nS().post(u)\n"
+        ),
+        (
+            "import requests, functools\ns = requests.Session()\ns.request = functools.partial(s.request, timeout=5)\n"
+            "s.post(u)\n"
+        ),
         "from urllib.request import urlopen\nurlopen(u, b'x', 10)\n",
         "import subprocess\nlimits = {'timeout': 3}\nsubprocess.run(['x'], **limits)\n",
     ],
@@ -92,7 +98,7 @@ def test_a_wrapper_whose_callers_give_no_timeout_is_found(tmp_path: Path) -> Non
         ('requests.get("https://H.io/a")', 'httpx.get("http" + "s://h.io/a")'),
         ('requests.get("https://h.io/%s" % day)', 'requests.get("https://h.io/{}".format(other))'),
         ('requests.get("https://h.io/a?key=1")', 'requests.get("https://h.io/a", params={"key": k})'),
-        ('requests.get(os.environ["B"] + "/a")', 'requests.get(f"{os.getenv(\'B\')}/a")'),
+        ('requests.get(os.environ["B"] + "/a")', "requests.get(f\"{os.getenv('B')}/a\")"),
     ],
 )
 def test_the_same_request_is_known_however_it_is_written(tmp_path: Path, one: str, other: str) -> None:
@@ -151,8 +157,7 @@ def test_a_response_is_followed_to_its_text_and_bytes(tmp_path: Path) -> None:
     script = f"import requests\nr = {GET}\nr.raise_for_status()\nprint(r.text, r.content, r.json())\n"
     audit(tmp_path, a=script, b=script)
     assert fixed(tmp_path, "a") == (
-        "import requests\nfrom steersman.client import pull\n"
-        'r = pull("x")\nprint(r.text(), r.bytes(), r.json())\n'
+        'import requests\nfrom steersman.client import pull\nr = pull("x")\nprint(r.text(), r.bytes(), r.json())\n'
     )
 
 
@@ -172,7 +177,9 @@ def test_the_import_stands_below_docstring_and_future(tmp_path: Path) -> None:
 
 
 def test_a_module_that_scripts_share_counts_for_each_of_them(tmp_path: Path) -> None:
-    login = 'import requests\ndef login():\n    return requests.post("https://h.io/oauth/token").json()["access_token"]\n'
+    login = (
+        'import requests\ndef login():\n    return requests.post("https://h.io/oauth/token").json()["access_token"]\n'
+    )
     one = audit(tmp_path, shared=login, a="import shared\nshared.login()\n")
     assert "LOGIN_REPEATED" not in {f.code for f in one}
     two = audit(tmp_path, b="from shared import login\nlogin()\n")

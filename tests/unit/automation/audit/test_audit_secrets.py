@@ -45,7 +45,9 @@ def test_placeholders_words_paths_and_other_names_are_none(name: str, value: str
     assert find_secret(value, name) is None
 
 
-@pytest.mark.parametrize("name", ["password", "DB_PASSWD", "api_key", "X-Key", "access_token", "client_secret", "PGPASSWORD"])
+@pytest.mark.parametrize(
+    "name", ["password", "DB_PASSWD", "api_key", "X-Key", "access_token", "client_secret", "PGPASSWORD"]
+)
 def test_random_values_under_promising_names_are_secrets(name: str) -> None:
     assert find_secret("Zx81kQpL0v7Rt2Ws", name) is not None
 

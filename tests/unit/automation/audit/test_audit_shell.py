@@ -130,7 +130,7 @@ def test_a_loop_that_sleeps_until_something_is_polling(tmp_path: Path, loop: str
         "while read -r x; do work $x; sleep 1; done < list",
         "for x in a b c; do work $x; sleep 1; done",
         "n=0\nwhile [ $n -lt 5 ]; do curl -m 5 https://h.io/a && break; n=$((n+1)); sleep 1; done",
-        "while [ -n \"$x\" ]; do x=${x%?}; done",
+        'while [ -n "$x" ]; do x=${x%?}; done',
     ],
 )
 def test_a_pause_between_different_things_is_no_polling(tmp_path: Path, loop: str) -> None:
