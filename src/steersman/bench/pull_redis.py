@@ -1,0 +1,96 @@
+"""A real redis-server on loopback for bench `pull`, without persistence, gone after; and redis-py to read from it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from steersman.bench.peer_venv import Peer
+from steersman.bench.peer_venv import _peer as peer_of  # the way every peer is made; it names no package of its own
+from steersman.kernel.clock import SystemClock
+from steersman.kernel.errors import Unavailable
+
+CLIENT: Final = "6.4.0"
+_START_S: Final = 10.0
+_INSTALL: Final = "install it: apt-get install redis-server"
+
+
+@contextlib.contextmanager
+def redis_holding(file: Path) -> Iterator[str]:
+    """Yield `host:port` of a Redis that holds the bytes of `file` under the key `frame`.
+
+    Raises:
+        Unavailable: there is no redis-server on this machine, or it does not start.
+    """
+    binary = shutil.which("redis-server") or shutil.which("valkey-server")
+    if binary is None:
+        raise Unavailable("there is no redis-server on this machine", fix=_INSTALL)
+    port = _free_port()
+    options = [
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--dir",
+        str(file.parent),
+    ]
+    process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        with _connected(port, process) as link:
+            body = file.read_bytes()
+            link.sendall(b"*3\r\n$3\r\nSET\r\n$5\r\nframe\r\n$%d\r\n" % len(body))
+            link.sendall(body + b"\r\n")
+            if link.recv(64) != b"+OK\r\n":
+                raise Unavailable("redis-server does not take the frame", fix="see its limits of memory")
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def redis_py() -> Peer:
+    """Return redis-py, the usual client, in an environment of its own, installed if it is not yet.
+
+    Raises:
+        Unavailable: it cannot be installed here; says why.
+    """
+    return msgspec.structs.replace(peer_of("redis", "redis", CLIENT), scripts=Path(__file__).parent)
+
+
+def get_cpu_ms(client: Peer, place: str, processes: int) -> float:
+    """Return the mean CPU of one GET by redis-py, in that many processes at once; nothing is done with the bytes."""
+    with ThreadPoolExecutor(processes) as together:
+        port = place.rpartition(":")[2]
+        found = list(
+            together.map(lambda _: float(client.run("pull_redis_client.py", port)["cpu_ms"]), range(processes))
+        )
+    return sum(found) / processes
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _connected(port: int, process: subprocess.Popen[bytes]) -> socket.socket:
+    clock = SystemClock()
+    until = clock.elapsed_ns() + int(_START_S * 1e9)
+    while clock.elapsed_ns() < until and process.poll() is None:
+        with contextlib.suppress(ConnectionRefusedError):
+            return socket.create_connection(("127.0.0.1", port))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+    raise Unavailable("redis-server did not start", fix="run it by hand to see why")
