@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from steersman.bootstrap.plugins import factory
@@ -15,6 +15,7 @@ from steersman.kernel.errors import Conflict, Misconfigured, SteersmanError, Una
 from steersman.ledger import ANY, Appended, Event, Head, Ledger, NewEvent, Subscription, Verification
 
 PATIENCE_S: Final = 5.0
+TAKE_OVER_S: Final = 1.0
 _PAUSE_S: Final = 0.01
 _LONGEST_PAUSE_S: Final = 0.2
 
@@ -29,6 +30,23 @@ def open_writer(path: Path, *, clock: Clock | None = None) -> Ledger:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     ledger: Ledger = factory("ledgers", "sqlite")(path, clock=clock)
     return ledger
+
+
+def patiently(opening: Callable[[], Any], *, patience_s: float = TAKE_OVER_S) -> Any:
+    """Return what `opening` opens for writing, waiting a little for one who writes just a single event.
+
+    Raises:
+        Conflict: somebody stays the writer; names his pid.
+    """
+    clock = SystemClock()
+    until = clock.elapsed_ns() + int(patience_s * 1e9)
+    while True:
+        try:
+            return opening()
+        except Conflict:
+            if clock.elapsed_ns() > until:
+                raise
+        threading.Event().wait(_PAUSE_S)
 
 
 def core_answers(socket: Path) -> bool:

@@ -11,9 +11,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from steersman import __version__
+from steersman.bootstrap.access import patiently
 from steersman.bootstrap.events import (
     CLOCK_JUMPED,
     CORE_STARTED,
@@ -59,7 +61,10 @@ class Core:
         self.workspace = workspace
         self.clock = clock or SystemClock()
         workspace.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.ledger = factory("ledgers", "sqlite")(workspace.ledger, clock=self.clock, ballast_bytes=BALLAST_BYTES)
+        # A command may be writing an event at this moment, for want of a core.
+        self.ledger = patiently(
+            partial(factory("ledgers", "sqlite"), workspace.ledger, clock=self.clock, ballast_bytes=BALLAST_BYTES)
+        )
         try:
             activate(
                 self.ledger,

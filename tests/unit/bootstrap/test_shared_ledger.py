@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from steersman.bootstrap.access import SharedLedger, open_writer
+from steersman.bootstrap.access import SharedLedger, open_writer, patiently
 from steersman.bootstrap.served import served
-from steersman.kernel.errors import Unavailable
+from steersman.kernel.errors import Conflict, Unavailable
 from steersman.ledger import NewEvent, new_event
 
 
@@ -93,3 +93,11 @@ def test_an_append_for_later_is_made_at_once_and_its_failure_is_in_the_future(
     other = open_writer(place[0])
     assert isinstance(ledger.append_soon([an_event(1)]).exception(), Unavailable)
     other.close()
+
+
+def test_who_takes_over_waits_for_one_event_and_not_for_a_writer_that_stays(place: tuple[Path, Path]) -> None:
+    other = open_writer(place[0])
+    with pytest.raises(Conflict, match="writes this ledger already"):
+        patiently(lambda: open_writer(place[0]), patience_s=0.05)
+    threading.Timer(0.05, other.close).start()
+    patiently(lambda: open_writer(place[0]), patience_s=10).close()
