@@ -168,17 +168,17 @@ def test_a_worker_that_is_asked_to_end_leaves_what_waits_to_the_others(desk: Des
 
 def test_runs_go_on_over_a_restart_of_the_server(desk: Desk, server: Postgres) -> None:
     root, clock = desk.workspace.root, SystemClock()
-    with an_engine(desk) as engine:
+    with an_engine(desk, schedules=True) as engine:
         engine.begin("schedule", ["gate"], 1_000_000_000)
         wait_for((root / "waiting").exists)
         # Queued behind the only process there may be; `behind` waits for the gate itself.
         engine.begin("schedule", ["quick"], 2_000_000_000)
+        wait_for(lambda: "1 queued" in str(engine.status()))
         server.stop()
         try:
+            engine.begin("schedule", ["quick"], 3_000_000_000)
             began = clock.elapsed_ns()
-            with pytest.raises(
-                Unavailable, match=r"database of the dbos engine at 127\.0\.0\.1:\d+/.* cannot be used"
-            ):
+            with pytest.raises(Unavailable, match=r"database of the dbos engine at 127\.0\.0\.1:\d+/.* cannot be used"):
                 engine.run_now("quick")
             assert (clock.elapsed_ns() - began) / 1e9 < 10
             (root / "go").touch()
@@ -186,12 +186,12 @@ def test_runs_go_on_over_a_restart_of_the_server(desk: Desk, server: Postgres) -
             assert not engine.status().ok
         finally:
             server.start()
-        wait_for(lambda: len([k for k, _ in events(desk.ledger) if k == "finished"]) == 3, timeout_s=60)
+        wait_for(lambda: len([k for k, _ in events(desk.ledger) if k == "finished"]) == 4, timeout_s=60)
         assert engine.run_now("quick")["quick"].ok
         assert engine.status().ok
     recorded = events(desk.ledger)
     starts = [d["run_id"] for k, d in recorded if k == "started"]
-    assert len(starts) == len(set(starts)) == 4
+    assert len(starts) == len(set(starts)) == 5
     assert {d["status"] for k, d in recorded if k == "finished"} == {"succeeded"}
 
 

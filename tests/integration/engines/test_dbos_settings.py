@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.builders_automation import an_automation
 
+from steersman.automation import Manifest
 from steersman.automation.adapters.dbos.database import address, application, lock_key
 from steersman.automation.adapters.dbos.settings import DbosSettings, place
-from steersman.automation.adapters.dbos.starts import Start, Starts
+from steersman.automation.adapters.dbos.starts import Start, Starts, still_wanted
 from steersman.automation.adapters.embedded.worker import Register, Worker, named, this_process
 from steersman.bootstrap.workspace import engine_settings
 from steersman.kernel.errors import Misconfigured, Unavailable
@@ -107,37 +110,65 @@ def test_the_register_forgets_workers_that_were_killed(tmp_path: Path) -> None:
     assert register.living() == []
 
 
-def a_start(at: int, *, key: str = "schedule", root: str = "job") -> Start:
-    return Start(cause="schedule", roots=(root,), at=at, key=key)
+HOUR = 3_600_000_000_000
 
 
-def test_of_a_schedule_that_fires_again_the_latest_start_stays() -> None:
-    starts, begun = Starts(), list[Start]()
-    for start in (a_start(1), a_start(1, root="other"), a_start(2), a_start(1, key="event-7")):
-        starts.add(start)
-    starts.hand_to(begun.append)
-    assert begun == [a_start(1, root="other"), a_start(2), a_start(1, key="event-7")]
-    starts.hand_to(begun.append)
-    assert len(begun) == 3
+def a_start(at: int, *roots: str, **fields: object) -> Start:
+    return msgspec.convert(
+        {"cause": "schedule", "roots": roots or ("job",), "at": at, "key": "schedule", **fields}, Start
+    )
 
 
-def test_a_start_that_could_not_be_queued_stays_with_those_after_it() -> None:
-    starts, begun = Starts(), list[Start]()
-    starts.add(a_start(1, root="a"))
-    starts.add(a_start(1, root="b"))
+def a_manifest() -> Manifest:
+    return Manifest([an_automation("job"), an_automation("every", catchup="all"), an_automation("now", catchup="none")])
+
+
+def test_starts_that_had_to_wait_are_made_up_for_as_catchup_says() -> None:
+    kept = [a_start(at * HOUR, "job", "every", "now") for at in (1, 2, 3)]
+    kept += [a_start(HOUR, "now", cause="event", key="e-1"), a_start(HOUR, "gone")]
+    assert [(s.at // HOUR, s.roots) for s in still_wanted(kept, a_manifest(), 3 * HOUR + 1)] == [
+        (1, ("every",)),
+        (2, ("every",)),
+        (3, ("job", "every", "now")),
+        (1, ("now",)),
+    ]
+    late = still_wanted(kept[:3], a_manifest(), 4 * HOUR)
+    assert [s.roots for s in late] == [("every",), ("every",), ("job", "every")]
+
+
+def test_a_start_that_could_not_be_queued_stays_and_outlives_the_process(tmp_path: Path) -> None:
+    starts, begun = Starts(tmp_path / "dbos" / "starts.json"), list[Start]()
+    starts.add(a_start(1, "job"))
+    starts.add(a_start(1, "every"))
 
     def away(start: Start) -> None:
         raise Unavailable("away")
 
     with pytest.raises(Unavailable):
-        starts.hand_to(away)
-    starts.hand_to(begun.append)
-    assert [start.roots for start in begun] == [("a",), ("b",)]
+        starts.hand_to(away, a_manifest(), 1)
+    after = Starts(tmp_path / "dbos" / "starts.json")
+    after.load()
+    after.hand_to(begun.append, a_manifest(), 1)
+    assert [start.roots for start in begun] == [("job",), ("every",)]
+    after.hand_to(begun.append, a_manifest(), 1)
+    again = Starts(tmp_path / "dbos" / "starts.json")
+    again.load()
+    again.hand_to(begun.append, a_manifest(), 1)
+    assert len(begun) == 2
 
 
-def test_starts_that_nobody_takes_are_bounded() -> None:
-    starts, begun = Starts(), list[Start]()
-    for number in range(1500):
-        starts.add(a_start(number, key=f"event-{number}"))
-    starts.hand_to(begun.append)
-    assert [begun[0].at, begun[-1].at, len(begun)] == [500, 1499, 1000]
+def test_starts_that_nobody_takes_are_bounded(tmp_path: Path) -> None:
+    starts, begun = Starts(tmp_path / "starts.json"), list[Start]()
+    for number in range(1200):
+        starts.add(a_start(number, "every"))
+    starts.hand_to(begun.append, a_manifest(), 1)
+    assert [begun[0].at, begun[-1].at, len(begun)] == [200, 1199, 1000]
+
+
+def test_a_file_of_starts_that_is_damaged_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "starts.json").write_bytes(b'[{"cause": "sch')
+    begun = list[Start]()
+    starts = Starts(tmp_path / "starts.json")
+    starts.load()
+    starts.hand_to(begun.append, a_manifest(), 1)
+    assert begun == []

@@ -65,7 +65,7 @@ class DbosEngine(BaseEngine):
         self._register = Register(self._state / "dbos")
         self._alone = FileLock(self._state / "dbos" / "reconcile.lock")
         self._follower = Follower(ledger, self._follow_up)
-        self._starts = Starts()
+        self._starts = Starts(self._state / "dbos" / "starts.json")
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._queues: Queues | None = None
@@ -80,6 +80,7 @@ class DbosEngine(BaseEngine):
     def start(self, manifest: Manifest, *, schedules: bool = True) -> None:
         if schedules:
             where = database.address(self._dbos, self._root)
+            self._starts.load()
             self._lead = Lead(where, schema=self._dbos.schema, app=self._app, name=self._me.name)
         super().start(manifest, schedules=schedules)
 
@@ -267,7 +268,7 @@ class DbosEngine(BaseEngine):
 
     def _look(self, takeover: TakeOver) -> None:
         if self._lead is not None and self._lead.claim():
-            self._starts.hand_to(self._begin)
+            self._starts.hand_to(self._begin, self.conductor.manifest, self._clock.now_ns())
         takeover.look()
 
     def _begin(self, start: Start) -> None:

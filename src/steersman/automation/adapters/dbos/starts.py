@@ -1,16 +1,22 @@
-"""Starts that are due, kept until they are queued: while somebody else leads, and while the database is away."""
+"""Starts that are due, kept on disk until they are queued: while somebody else leads, and while the server is away."""
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import msgspec
 
+from steersman.automation.model.manifest import Manifest
 from steersman.automation.model.outcome import Cause
 
+_log = logging.getLogger(__name__)
 _KEPT = 1000
+# As late as a busy machine may make a start that nobody missed.
+_PUNCTUAL_NS = 120_000_000_000
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,34 +28,77 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     key: str
 
 
-class Starts:
-    """Starts in the order they came. Of a schedule that fires again only the latest stays, as after a sleep.
+def still_wanted(kept: Sequence[Start], manifest: Manifest, now: int) -> list[Start]:
+    """Return what becomes of starts that had to wait, in order: of each schedule what its `catchup` says.
 
-    A desk that does not lead keeps them too: when it comes to lead, the last start of each schedule is queued once
-    more. Where the leader before has queued it that changes nothing; where it died before it could, nothing is lost.
+    `all` keeps every start, `latest` the last one, `none` the last one if it is at most two minutes late. Starts by an
+    event all stay. A start of several automations goes on with those that want it.
+    """
+    last = {name: start.at for start in sorted(kept, key=lambda s: s.at) for name in start.roots if scheduled(start)}
+
+    def wants(name: str, start: Start) -> bool:
+        automation = manifest.get(name)
+        if automation is None or not scheduled(start) or automation.catchup == "all":
+            return automation is not None
+        punctual = now - start.at <= _PUNCTUAL_NS
+        return start.at == last[name] and (automation.catchup == "latest" or punctual)
+
+    reduced = [msgspec.structs.replace(s, roots=tuple(n for n in s.roots if wants(n, s))) for s in kept]
+    return [start for start in reduced if start.roots]
+
+
+def scheduled(start: Start) -> bool:
+    return start.cause == "schedule"
+
+
+class Starts:
+    """Starts in the order they came, at most 1000; the oldest go first. May be called from any thread.
+
+    A desk that does not lead keeps them too: when it comes to lead it queues them once more. Where the leader before
+    has queued them that changes nothing (a start has one id); where it died before it could, nothing is lost.
     """
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[Cause, tuple[str, ...], str], Start] = OrderedDict()
+    def __init__(self, path: Path) -> None:
+        """Keep them in the file at `path`, and begin with what is there."""
+        self._path = path
         self._lock = threading.Lock()
+        self._kept: dict[Start, None] = {}
+
+    def load(self) -> None:
+        """Take in what the process before could not queue."""
+        try:
+            found = msgspec.json.decode(self._path.read_bytes(), type=list[Start])
+        except (FileNotFoundError, msgspec.DecodeError):
+            return  # written whole or not at all; without it nothing had to wait
+        with self._lock:
+            self._kept = dict.fromkeys([*found, *self._kept])
 
     def add(self, start: Start) -> None:
-        """Keep a start; of more than 1000 the oldest goes."""
+        """Keep a start; it is on disk when this returns, unless the disk refuses, which is logged."""
         with self._lock:
-            name = (start.cause, start.roots, start.key)
-            self._kept[name] = start
-            self._kept.move_to_end(name)
+            self._kept[start] = None
             while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+                del self._kept[next(iter(self._kept))]
+            self._save()
 
-    def hand_to(self, begin: Callable[[Start], None]) -> None:
-        """Call `begin` with each, oldest first; one for which it raises stays, as do those after it."""
-        while True:
-            with self._lock:
-                name, start = next(iter(self._kept.items()), (None, None))
-            if name is None or start is None:
-                return
+    def hand_to(self, begin: Callable[[Start], None], manifest: Manifest, now: int) -> None:
+        """Call `begin` with each that is still wanted and forget them all; if it raises, all of them stay."""
+        with self._lock:
+            kept = list(self._kept)
+        for start in still_wanted(kept, manifest, now):
             begin(start)
+        if kept:
             with self._lock:
-                if self._kept.get(name) is start:
-                    del self._kept[name]
+                for start in kept:
+                    self._kept.pop(start, None)
+                self._save()
+
+    def _save(self) -> None:
+        # By pid: two desks of a workspace keep the same starts in the same file.
+        fresh = self._path.with_suffix(f".{os.getpid()}.new")
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fresh.write_bytes(msgspec.json.encode(list(self._kept)))
+            fresh.replace(self._path)
+        except OSError as exc:
+            _log.warning("starts are kept in memory only: %s: %s", self._path, exc.strerror)
