@@ -500,3 +500,24 @@ def self_signed(folder: Path) -> Path:
         + certificate.public_bytes(pem)
     )
     return path
+
+
+def test_a_login_revoked_while_its_token_lives_is_said_at_once_and_used_to_its_end(
+    server: OAuthServer, clock: FakeClock, tmp_path: Path
+) -> None:
+    ledger = memory_ledger()
+    broker = a_broker(tmp_path, a_refresh(tmp_path, server), ledger=ledger, clock=clock)
+    broker.paste("acme", server.new_login())
+    first = broker.lease("acme", who=WHO)
+    for issued in (*server.authority.by_refresh.values(),):
+        issued.revoked = True
+    clock.advance(3000)
+    assert broker.lease("acme", who=WHO).secret == first.secret
+    assert broker.status()[0].state == "login_required"
+    assert len(events(ledger, "auth.reauth_required")) == 1
+    with pytest.raises(Rejected, match="invalid_grant"):
+        broker.lease("acme", who=WHO, refused=first.lease_id)
+    clock.advance(600)
+    with pytest.raises(Rejected, match="invalid_grant"):
+        broker.lease("acme", who=WHO)
+    assert server.invalid_grants == 1

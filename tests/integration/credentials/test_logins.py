@@ -85,6 +85,7 @@ def test_a_login_in_the_browser_brings_a_token_that_refreshes_itself(
     broker.logged_in("acme", fetched, asked, flow="pkce")
     assert person.saw[0] == 200
     assert "Logged in" in person.saw[1]
+    assert broker.status()[0].state == "ready"
     for _ in range(3):
         lease = broker.lease("acme", who=WHO)
         assert server.route("GET", "/api", {}, {"Authorization": lease.header_value})[0] == 200

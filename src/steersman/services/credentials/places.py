@@ -175,7 +175,7 @@ class Places:
         details = {
             "environment": VARIABLE,
             "keyring": "the OS keyring",
-            "file": f"the file {self.file.name} beside them",
+            "file": f"the file {Path(*self.file.parts[-3:])}",
         }
         warning = ""
         if chosen.place == "file":

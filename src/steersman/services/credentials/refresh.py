@@ -237,32 +237,31 @@ class Refresher:
         self._recorder.say(TOKEN_FAILED, self._name, failed)
         return Unavailable(exc.message, fix=exc.fix)
 
+    def health_of(self, token: Token, fetched: Fetched, *, refusals: int = 0) -> Health:
+        """Return how a login does whose token just came."""
+        return Health(
+            refusals=refusals,
+            token_id=token.token_id,
+            expires_at=token.obtained_at + int(token.life_s * 1e9),
+            refreshed_at=self._clock.now_ns(),
+            note=_odd(fetched),
+        )
+
     def _say_refreshed(self, token: Token, fetched: Fetched, began: Instant, why: str) -> None:
+        refusals = self._store.health().refusals + 1 if why == "refused" else 0
+        health = self.health_of(token, fetched, refusals=refusals)
+        self._store.note(health)
         now = instant(self._clock)
-        before = self._store.health()
-        expires_at = began.now_ns + int(token.life_s * 1e9)
-        self._store.note(
-            Health(
-                refusals=before.refusals + 1 if why == "refused" else 0,
-                token_id=token.token_id,
-                expires_at=expires_at,
-                refreshed_at=now.now_ns,
-                note=_odd(fetched),
-            )
+        told = TokenRefreshed(
+            provider=self._name,
+            token_id=token.token_id,
+            why=why,
+            expires_at=health.expires_at,
+            rotated=fetched.refresh_token is not None,
+            took_ms=(now.elapsed_ns - began.elapsed_ns) / 1e6,
+            at=now.now_ns,
         )
-        self._recorder.say(
-            TOKEN_REFRESHED,
-            self._name,
-            TokenRefreshed(
-                provider=self._name,
-                token_id=token.token_id,
-                why=why,
-                expires_at=expires_at,
-                rotated=fetched.refresh_token is not None,
-                took_ms=(now.elapsed_ns - began.elapsed_ns) / 1e6,
-                at=now.now_ns,
-            ),
-        )
+        self._recorder.say(TOKEN_REFRESHED, self._name, told)
 
 
 def _odd(fetched: Fetched) -> str:

@@ -96,14 +96,14 @@ class Slot:
         with self._lock():
             self._set_aside_unreadable()
             self._store.write(msgspec.structs.replace(login, logged_in_at=self._clock.now_ns()))
-            self._logged_in("paste", "")
+            self._logged_in("paste", "", Health())
 
     def logged_in(self, fetched: Fetched, asked: Instant, *, flow: str) -> None:
         """Store what a person's login brought; `asked` is when the provider was asked for the tokens."""
         with self._lock():
             self._set_aside_unreadable()
-            self._refresher.keep(Login(logged_in_at=self._clock.now_ns()), fetched, asked)
-            self._logged_in(flow, fetched.scopes)
+            token = self._refresher.keep(Login(logged_in_at=self._clock.now_ns()), fetched, asked)
+            self._logged_in(flow, fetched.scopes, self._refresher.health_of(token, fetched))
 
     def forgive(self) -> None:
         """Forget refusals and pauses, so that the next lease asks the provider: a person says that it may work now."""
@@ -191,8 +191,7 @@ class Slot:
         except (Corrupt, Misconfigured):
             self._store.set_aside()
 
-    def _logged_in(self, flow: str, scopes: str) -> None:
-        now_ns = self._clock.now_ns()
-        self._store.note(Health())
-        data = LoggedIn(provider=self.name, flow=flow, scopes=scopes, at=now_ns)
+    def _logged_in(self, flow: str, scopes: str, health: Health) -> None:
+        self._store.note(health)
+        data = LoggedIn(provider=self.name, flow=flow, scopes=scopes, at=self._clock.now_ns())
         self._recorder.say(LOGGED_IN, self.name, data, actor="person:cli")

@@ -40,7 +40,7 @@ def state(root: Path) -> Path:
 def test_without_anything_better_the_key_is_a_file_and_that_is_said(tmp_path: Path) -> None:
     assert not a_broker(tmp_path, {}).key_place().chosen
     place = pasted(tmp_path).key_place()
-    assert (place.place, place.detail, place.chosen) == ("file", "the file keys beside them", True)
+    assert (place.place, place.detail, place.chosen) == ("file", "the file .steersman/services/keys", True)
     assert "whoever can read" in place.warning
 
 
