@@ -7,7 +7,7 @@ import re
 import string
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -30,6 +30,7 @@ _SHAPES: Final[dict[str, tuple[str, str, int]]] = {
     "openai": ("sk-", _LETTERS, 48),
 }
 
+Set = Literal["dev", "held out", "hard"]
 Mark = tuple[str, int, str]
 """File (`desk/script`), line, code: a label or a finding."""
 
@@ -57,8 +58,8 @@ def planted(kind: str, label: str) -> str:
     return start + "".join(alphabet[byte % len(alphabet)] for byte in digest[:count])
 
 
-def desks(*, held_out: bool | None = None) -> list[str]:
-    """Return the desks of the corpus: all, or those held out (sha256 of the name divisible by 3), or the others.
+def desks(which: Set | None = None) -> list[str]:
+    """Return the desks of the corpus: of one set, or all.
 
     Raises:
         Unavailable: no corpus here: it is part of the source, not of the installed package.
@@ -66,11 +67,14 @@ def desks(*, held_out: bool | None = None) -> list[str]:
     if not FOLDER.is_dir():
         raise Unavailable("the labelled scripts are not here", fix="run it in a checkout of the source")
     names = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
-    return [name for name in names if held_out is None or is_held_out(name) == held_out]
+    return [name for name in names if which is None or set_of(name) == which]
 
 
-def is_held_out(desk: str) -> bool:
-    return int(hashlib.sha256(desk.encode()).hexdigest(), 16) % 3 == 0
+def set_of(desk: str) -> Set:
+    """Return the set of a desk: held out if sha256 of its name is divisible by 3; `hard` was written to be missed."""
+    if desk == "hard":
+        return "hard"
+    return "held out" if int(hashlib.sha256(desk.encode()).hexdigest(), 16) % 3 == 0 else "dev"
 
 
 def write_out(desk: str, folder: Path) -> list[str]:

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from steersman.automation.audit.facts import Change, Edit, Language, Secret
-from steersman.automation.audit.secret_shapes import fingerprint
+from steersman.automation.audit.secret_shapes import entropy, fingerprint, is_random
 from steersman.automation.audit.shell_tree import Tree
 from steersman.automation.audit.source import Source
 
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
+_LONG: Final = re.compile(r"[A-Za-z0-9+=_-]{16,}")
+_RANDOM: Final = 3.2
 NOT_VALID: Final = "the edit would not leave a valid script"
 
 
@@ -96,4 +98,10 @@ def veiled(text: str, secrets: Iterable[Secret]) -> str:
         for part in value.splitlines():
             if len(part) >= 16:
                 text = text.replace(part, "[part of it]")
-    return text
+    return _LONG.sub(_veil_if_random, text)
+
+
+def _veil_if_random(found: re.Match[str]) -> str:
+    """Hide what looks random although no rule calls it a secret: lines around an edit may hold one that was missed."""
+    word = found.group()
+    return f"[{fingerprint(word)}]" if is_random(word) and entropy(word) >= _RANDOM else word

@@ -208,8 +208,16 @@ class Module:
         owner = self.class_of(node)
         if owner is None or not (isinstance(node.value, ast.Name) and node.value.id == "self"):
             return None
-        found = self.attributes.get((owner, node.attr)) or self.bindings.get((owner, node.attr))
-        return found[0] if found and len(found) == 1 else None
+        return self._member(owner, node.attr, 0)
+
+    def _member(self, owner: ast.ClassDef, name: str, depth: int) -> ast.expr | None:
+        """Return what a class, or the nearest class of this file that it extends, sets `name` to."""
+        found = self.attributes.get((owner, name)) or self.bindings.get((owner, name))
+        if found or depth > _DEEPEST:
+            return found[0] if found and len(found) == 1 else None
+        bases = [self.definitions.get(b.id) for b in owner.bases if isinstance(b, ast.Name)]
+        known = (self._member(b, name, depth + 1) for b in bases if isinstance(b, ast.ClassDef))
+        return next((value for value in known if value is not None), None)
 
     def resolve(self, node: ast.expr, depth: int = 0) -> Ref:
         """Return what `node` is, by its full name; `?` when that cannot be followed."""

@@ -281,10 +281,18 @@ def _is_retrying(module: Module, node: ast.AST) -> bool:
     """Say whether `node` is something that repeats what stands in it: a decorated function, a retrying call or loop."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         deciding = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
-        return any(_RETRIES.search(module.resolve(d).name) for d in deciding)
+        return any(_RETRIES.search(module.resolve(d).name) or _repeats(module, d) for d in deciding)
     if isinstance(node, ast.For | ast.AsyncFor):
         return isinstance(node.iter, ast.Call) and bool(_RETRIES.search(module.resolve(node.iter.func).name))
     return isinstance(node, ast.Call) and bool(_RETRIES.search(module.resolve(node.func).name))
+
+
+def _repeats(module: Module, decorator: ast.expr) -> bool:
+    """Say whether a decorator of this folder holds a loop with a `try` that returns: it repeats what it wraps."""
+    _, definition = module.find(module.resolve(decorator).name)
+    loops = [n for n in ast.walk(definition) if isinstance(n, ast.For | ast.While)] if definition is not None else []
+    tries = [t for loop in loops for t in ast.walk(loop) if isinstance(t, ast.Try)]
+    return any(isinstance(n, ast.Return) for t in tries for part in t.body for n in ast.walk(part))
 
 
 def _in_retry_loop(module: Module, call: ast.Call) -> bool:

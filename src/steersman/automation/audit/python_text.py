@@ -162,6 +162,10 @@ def _method(module: Module, node: ast.Call, func: ast.Attribute, frame: Frame | 
     """Evaluate the methods of strings that addresses are built with."""
     if func.attr == "format":
         return _format(module, node, func, frame, depth)
+    if func.attr == "join" and len(node.args) == 1 and isinstance(node.args[0], ast.List | ast.Tuple):
+        between = evaluate(module, func.value, frame, depth + 1)
+        parts = [t for e in node.args[0].elts for t in (between, evaluate(module, e, frame, depth + 1))]
+        return joined(*parts[1:])
     if func.attr in _KEPT:
         return evaluate(module, func.value, frame, depth + 1)
     if func.attr in _STRIPS:

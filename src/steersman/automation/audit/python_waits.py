@@ -6,6 +6,7 @@ Not polling: a pause between different requests (pages, items, a queue), and a p
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,6 +15,7 @@ from steersman.automation.audit.python_module import Module
 
 _SLEEPS: Final = ("time.sleep", "asyncio.sleep", "trio.sleep", "anyio.sleep")
 _CONSUMES: Final = ("pop", "popleft", "popitem", "get", "get_nowait")
+_BLOCKS: Final = re.compile(r"^(queue|multiprocessing|asyncio)\.\w*Queue\(\)\.get$")
 _EVENT: Final = 'let the other side\'s run or event start this script: needs = [...] or on = "..." in steersman.toml'
 _SCHEDULE: Final = (
     'do the work once per run and give the automation schedule = "* * * * *" (or what the sleep stood for)'
@@ -86,6 +88,8 @@ def _advances(module: Module, loop: ast.While) -> bool:
         if isinstance(node.func, ast.Attribute) and node.func.attr in _CONSUMES and _is_tested(loop, node.func.value):
             return True
         name = module.resolve(node.func).name
+        if _BLOCKS.match(name):
+            return True  # it is woken by what comes in: the sleep only slows it down
         given = {
             n.id
             for a in (*node.args, *(k.value for k in node.keywords))

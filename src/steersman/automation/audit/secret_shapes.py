@@ -30,8 +30,9 @@ _NAME: Final = re.compile(
     r"(?:^|[-_]|(?:api|access|secret|private|app|account))key)s?\d*$|(?i:^(?:passw(or)?d|pgpassword))"
 )
 _NAME_OF_SOMETHING_ELSE: Final = re.compile(
-    r"(?i)(file|path|url|uri|name|env|field|count|hint|header|ttl|separator|type|prefix|length|endpoint|public[-_]?key)$"
+    r"(?i)(checksum|digest|hash|file|path|url|uri|name|env|field|count|hint|header|ttl|separator|type|prefix|length|endpoint|public[-_]?key)$"
 )
+_DIGEST: Final = re.compile(r"(?i)checksum|digest|sha\d|md5|etag|commit")
 _PLACEHOLDER: Final = re.compile(
     r"(?i)(example|placeholder|change_?me|your[-_ ]|dummy|fake|redacted|insert|todo|sample|\btest\b|test[-_]|^none$|"
     r"x{4,}|\*{3,}|\.\.\.|1234567|abcdef|^<.*>$|\$\{|\{\{|%\(|^env:|^file:)"
@@ -51,7 +52,7 @@ def entropy(text: str) -> float:
 
 def promises_secret(name: str) -> bool:
     """Say whether something called `name` is meant to hold a secret."""
-    return bool(_NAME.search(name)) and not _NAME_OF_SOMETHING_ELSE.search(name)
+    return bool(_NAME.search(name)) and not _NAME_OF_SOMETHING_ELSE.search(name) and not _DIGEST.search(name)
 
 
 def is_random(value: str) -> bool:

@@ -219,7 +219,7 @@ def test_a_loop_that_sleeps_until_something_is_polling(tmp_path: Path, loop: str
         "while True:\n    try:\n        work()\n        break\n    except OSError:\n        time.sleep(1)",
         "while queue:\n    work(queue.pop())\n    time.sleep(1)",
         "while page:\n    page = ask(page)\n    time.sleep(1)",
-        "cursor = None\nwhile True:\n    batch, cursor = ask(cursor)\n    if not cursor:\n        break\n    time.sleep(1)",
+        "at = None\nwhile True:\n    batch, at = ask(at)\n    if not at:\n        break\n    time.sleep(1)",
         "for n in range(9):\n    if not ask(page=n):\n        break\n    time.sleep(1)",
         "while True:\n    for item in items():\n        time.sleep(1)\n    wait()",
     ],
