@@ -138,7 +138,7 @@ def test_fix_writes_a_patch_and_what_to_declare_and_changes_no_script(
     for name in ("audit.patch", "audit.toml"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
     patch = (tmp_path / "audit.patch").read_bytes()
-    subprocess.run(["patch", "-p1", "-d", str(scripts)], input=patch, check=True, capture_output=True, timeout=60)
+    subprocess.run(["git", "apply", "-"], input=patch, cwd=scripts, check=True, capture_output=True, timeout=60)
     assert 'pull("forecast")' in (scripts / "pull_forecast.py").read_text(encoding="utf-8")
     with (desk / "steersman.toml").open("a", encoding="utf-8") as file:
         pulls = (tmp_path / "audit.toml").read_text(encoding="utf-8").split("[automation.")[0]

@@ -112,7 +112,8 @@ class Audit:
                     if refused
                     else _together([shared.change(name, like.holes) for _, shared in found]),
                     evidence=tuple(p for p in places if p.file != script.file),
-                    next_step=_STEPS[code].format(name=name),
+                    next_step=_STEPS[code].format(name=name)
+                    + (_SENDS.format(name=name) if any(s.with_login for _, s in found) else ""),
                     declared=declared(name, like),
                     cost=self._cost(script.file, len(found), looped=any(s.looped for _, s in found), url=first.url),
                 )
@@ -186,6 +187,7 @@ class Audit:
             )
 
 
+_SENDS = "; the script sends headers or a key with it: say so in [pull.{name}] (provider, headers)"
 _STEPS = {
     "LOGIN_REPEATED": "log in once: provider {name}, leased by every script",
     "PULL_REPEATED": "ask once: pull {name}, read by every script",

@@ -30,6 +30,8 @@ _NOT_DATA: Final = re.compile(
     r"(?i)^(_|t|ts|timestamp|nonce|recvwindow|sig|signature|key|api_?key|apikey|token|access_token|auth|appid)$"
 )
 
+_KEY: Final = re.compile(r"(?i)key|token|auth|sig|appid")
+
 
 @dataclass(frozen=True, slots=True)
 class Hole:
@@ -73,11 +75,15 @@ def shown(text: Text) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """An address with its query. `complete` is False when parameters are added that cannot be read."""
+    """An address with its query, without what is secret in it (`with_key`).
+
+    `complete` is False when parameters are added that cannot be read.
+    """
 
     url: Text
     query: tuple[tuple[str, Text], ...]
     complete: bool = True
+    with_key: bool = False
 
     @property
     def key(self) -> str:
@@ -167,7 +173,8 @@ def endpoint(url: Text, params: Mapping[str, Text] | None) -> Endpoint | None:
         url = joined(url[:cut], (before,))
     query.update(params or {})
     kept = tuple((k, v) for k, v in query.items() if not _NOT_DATA.match(k))
-    return Endpoint(url=url, query=kept, complete=params is not None)
+    with_key = any(_KEY.search(k) for k in query)
+    return Endpoint(url=url, query=kept, complete=params is not None, with_key=with_key)
 
 
 def _query(text: Text) -> dict[str, Text]:

@@ -66,6 +66,7 @@ class Shared:
         stem: what a name for it is made from.
         looped: stands in a loop, so one run does it more than once.
         holes: parameters the declared pull takes.
+        with_login: the request carries headers, a login or a key of its own, which the pull must send instead.
     """
 
     place: Place
@@ -77,6 +78,7 @@ class Shared:
     looped: bool = False
     holes: tuple[str, ...] = ()
     kind: str = ""
+    with_login: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -144,6 +144,7 @@ def _pull(request: Request, asked: Endpoint, home: Module, call: ast.Call, frame
         holes=asked.names,
         change=change,
         kind=asked.state,
+        with_login=asked.with_key or request.carries_login,
     )
 
 

@@ -56,6 +56,13 @@ class Request:
                 url = (*root, "/", *path)
         return endpoint(joined(url), mapping(self.module, keyword(self.call, "params"), frame))
 
+    @property
+    def carries_login(self) -> bool:
+        """Say whether it sends headers or a login: by itself, or by a session, whose headers may be set anywhere."""
+        own = keyword(self.call, "headers", "auth", "cookies") is not None
+        wrapped = any(keyword(c, "headers") is not None for c in _calls_in(self.url, self.module))
+        return own or wrapped or self.session is not None
+
     def method(self, frame: Frame | None) -> str:
         """Return the verb in small letters; empty when it is only known at run time."""
         if self.library == "urllib":

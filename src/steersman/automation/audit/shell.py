@@ -149,6 +149,8 @@ def _shared(tree: Tree, request: Http, command: Command, asked: Endpoint, what: 
         holes=asked.names,
         change=change,
         kind=kind,
+        with_login=what != "login"
+        and (asked.with_key or request.has("-H", "--header", "-u", "--user", "-b", "--cookie")),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -52,8 +53,10 @@ def test_git_and_patch_apply_the_whole_patch_alike(desk: tuple[str, Path, list[s
     if not examined.patch:
         return
     patched(examined, folder, ["git", "apply", "--whitespace=nowarn", "-"])
-    patched(examined, other, ["patch", "-p1", "--fuzz=0", "--posix"])
-    assert files(folder) == files(other) != before
+    assert files(folder) != before
+    if shutil.which("patch"):
+        patched(examined, other, ["patch", "-p1", "--fuzz=0", "--posix"])
+        assert files(folder) == files(other)
 
 
 def test_every_edit_leaves_a_valid_script_and_takes_its_finding_away(desk: tuple[str, Path, list[str]]) -> None:

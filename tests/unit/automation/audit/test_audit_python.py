@@ -258,3 +258,11 @@ def test_a_script_that_is_deeply_nested_is_not_read_or_read_but_never_fatal(tmp_
     (tmp_path / "sum.py").write_text("x = " + " + ".join(["a"] * 3000), encoding="utf-8")
     report = examine(tmp_path).report
     assert report.findings == ()
+
+
+def test_a_request_that_sends_a_key_says_that_the_pull_must(tmp_path: Path) -> None:
+    get = 'import requests\nrequests.get("https://h.io/a", timeout=3{}).json()\n'
+    headers, params = ', headers={"X-Key": k}', ', params={"apikey": k}'
+    found = audit(tmp_path, a=get.format(headers), b=get.format(params), c=get.format(""))
+    told = {f.place.file: "say so in [pull.a] (provider, headers)" in f.next_step for f in found if f.group == "h.io/a"}
+    assert told == {"a.py": True, "b.py": True, "c.py": False}
