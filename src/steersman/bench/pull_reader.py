@@ -36,7 +36,7 @@ def read(way: Way) -> float:
         return _sum(pl.scan_ipc(way.place))
     if way.kind == "json":
         with Path(way.place).open("rb") as file:
-            return sum(row["c3"] for row in json.load(file))
+            return float(sum(row["c3"] for row in json.load(file)))
     if way.kind == "polars_json":
         return _sum(pl.read_json(way.place).lazy())
     return _sum(pl.scan_ipc(_get(way.place)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -263,6 +265,29 @@ def test_a_body_that_drips_is_given_up_after_the_timeout(tmp_path: Path) -> None
             rig.pull()
         stop.set()
     assert len(drops) < 1000
+
+
+def test_a_provider_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    with a_site() as site:
+        toml = bars(site)
+    with Rig(tmp_path, toml) as rig, pytest.raises(Unavailable, match="no connection"):
+        rig.pull()
+
+
+def test_pulling_never_loads_polars_into_the_process_that_asks(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from tests.builders_pulls import Rig
+rig = Rig(Path(sys.argv[1]), (Path(sys.argv[1]) / "steersman.toml").read_text())
+assert "httpx2" not in sys.modules and "hishel" not in sys.modules, "not before a pull is made"
+print(rig.pull().state, "polars" in sys.modules)
+rig.puller.close()
+"""
+    with a_site() as site:
+        (tmp_path / "steersman.toml").write_text(bars(site), encoding="utf-8")
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stdout == "pulled False\n", done.stderr
 
 
 def test_a_redirect_on_the_same_host_is_followed(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ class Upstream:
         except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
             # The kind says enough; the words of the library may quote the address with its query.
             raise Failed(
-                f"no whole answer ({type(exc).__name__})", again=not isinstance(exc, httpx2.InvalidURL)
+                f"{_in_words(exc)} ({type(exc).__name__})", again=not isinstance(exc, httpx2.InvalidURL)
             ) from exc
         raise Failed(f"more than {_HOPS - 1} redirects", again=False)
 
@@ -173,6 +173,13 @@ class Upstream:
                     trust_env=False,
                 )
             return self._open
+
+
+def _in_words(exc: Exception) -> str:
+    import httpx2  # start-up time: only who asks upstream needs it
+
+    kinds = ((httpx2.ConnectError, "no connection"), (httpx2.TimeoutException, "no answer in time"))
+    return next((words for kind, words in kinds if isinstance(exc, kind)), "no whole answer")
 
 
 def _next(url: str, location: str, question: Question) -> str:
