@@ -17,6 +17,7 @@ from tests.builders_automation import an_automation
 
 from steersman.automation import Automation, Manifest, plan_cycle
 from steersman.automation.adapters.airflow import create
+from steersman.automation.adapters.airflow.cron import as_airflow_reads_it
 from steersman.automation.adapters.airflow.dags import Plan, plan
 from steersman.automation.adapters.airflow.files import marks, write
 from steersman.automation.adapters.airflow.quoting import jinja_literal, python_literal, shell_words
@@ -306,6 +307,39 @@ def test_making_up_for_everything_needs_a_first_day(tmp_path: Path) -> None:
         an_engine(tmp_path).export(manifest, tmp_path)
     an_engine(tmp_path, start_date="2026-12-01").export(manifest, tmp_path)
     assert "start_date=datetime(2026, 12, 1, tzinfo=UTC)" in next(tmp_path.glob("*.py")).read_text()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ("0 0 LW * *", "Airflow knows no working days of a month"),
+        ("0 0 */2 * 1", "day */2 and weekday 1 must both hold, and in Airflow either would do"),
+        ("0 0 13 * */2", "day 13 and weekday */2 must both hold"),
+    ],
+)
+def test_a_schedule_that_airflow_cannot_be_told_is_refused_by_name(tmp_path: Path, schedule: str, said: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        an_engine(tmp_path).export(Manifest([an_automation("a", schedule=schedule)]), tmp_path)
+    assert f"a: schedule {schedule!r}: {said}" in refused.value.message
+    assert list(tmp_path.glob("*.py")) == []
+
+
+def test_the_last_friday_of_a_month_is_spelled_as_airflow_does() -> None:
+    assert [as_airflow_reads_it(f"0 9 * * {day}") for day in ("5L", "7L", "fri")] == [
+        "0 9 * * L5",
+        "0 9 * * L0",
+        "0 9 * * fri",
+    ]
+
+
+def test_only_what_the_change_of_the_clock_can_touch_is_told() -> None:
+    new_york = {"tz": "America/New_York"}
+    found = planned(
+        an_automation("a", schedule="30 2 * * *", **new_york),
+        an_automation("b", schedule="*/5 * * * *", **new_york),
+        an_automation("c", schedule="30 2 * * *"),
+    )
+    assert found.differs == {"a": "on the days the clock is changed Airflow may start it up to an hour later"}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from steersman.automation.adapters.airflow.cron import as_airflow_reads_it, strays
 from steersman.automation.model.manifest import Automation, Manifest, plan_cycle
 
 Trigger = Literal["schedule", "event", "hand"]
@@ -52,7 +53,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan(manifest: Manifest, prefix: str) -> Plan:
-    """Return the files of `manifest`; `prefix` begins every file name and DAG id."""
+    """Return the files of `manifest`; `prefix` begins every file name and DAG id.
+
+    Raises:
+        ValueError: a schedule that Airflow cannot be told.
+    """
     files: dict[str, tuple[Dag, ...]] = {}
     for group in _groups(manifest):
         if dags := _dags(manifest, group, prefix):
@@ -91,7 +96,8 @@ def _dags(manifest: Manifest, group: list[str], prefix: str) -> tuple[Dag, ...]:
             dags.append(_dag(manifest, f"{prefix}.{name}", "hand", [name], _members(manifest, [name]), words))
     for (schedule, tz, catchup), roots in scheduled.items():
         dag = _dag(manifest, f"{prefix}.{roots[0]}", "schedule", roots, _members(manifest, roots), f"{schedule} {tz}")
-        dags.append(msgspec.structs.replace(dag, schedule=schedule, tz=tz, catchup=catchup))
+        cron = as_airflow_reads_it(schedule)
+        dags.append(msgspec.structs.replace(dag, schedule=cron, tz=tz, catchup=catchup))
     return tuple(sorted(dags, key=lambda dag: dag.dag_id))
 
 
@@ -136,6 +142,8 @@ def _difference(automation: Automation, reached: set[str]) -> str:
     said = []
     if automation.schedule and automation.catchup == "none":
         said.append("catchup = none, but Airflow makes up for the latest start after a pause")
+    if automation.schedule and strays(automation.schedule, automation.tz):
+        said.append("on the days the clock is changed Airflow may start it up to an hour later")
     if automation.on:
         said.append("Airflow does not see our events; it starts on them while `steersman up` runs")
     return "; ".join(said)

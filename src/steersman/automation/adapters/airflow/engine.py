@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from steersman.automation.adapters.airflow import files
+from steersman.automation.adapters.airflow.cron import as_airflow_reads_it
 from steersman.automation.adapters.airflow.cycles import Cycle, Cycles
 from steersman.automation.adapters.airflow.dags import plan
 from steersman.automation.adapters.airflow.facts import airflow_fact, difference_facts, files_fact, import_fact
@@ -27,7 +28,7 @@ from steersman.automation.events import MANIFEST_LOADED, ManifestLoaded
 from steersman.automation.model.cycle import requests
 from steersman.automation.model.manifest import Manifest, plan_cycle
 from steersman.automation.model.outcome import Cause, RunOutcome
-from steersman.automation.ports import EngineStatus, OnProgress
+from steersman.automation.ports import EngineStatus, Fact, OnProgress
 from steersman.automation.runner.process import GRACE_S
 from steersman.automation.triggers import Triggers
 from steersman.kernel.clock import Clock
@@ -130,7 +131,7 @@ class AirflowEngine:
         facts = [airflow, files_fact(folder, marks, self._digest_in_force())]
         if folder and marks and self._maybe_installed and airflow.level == "ok":
             facts.append(import_fact(self._maybe_installed, folder))
-        facts += difference_facts(plan(self._conductor.manifest, self._target.prefix))
+        facts += self._differences()
         deployed = next(iter(digests)) if len(digests) == 1 else None
         return EngineStatus(engine=self.name, version=version, deployed=deployed, facts=tuple(facts))
 
@@ -225,8 +226,15 @@ class AirflowEngine:
     # -- what is known -------------------------------------------------------------------------------------------
 
     def _check(self, manifest: Manifest) -> None:
-        for automation in manifest:
-            if automation.enabled and automation.catchup == "all" and not self._settings.start_date:
+        for automation in (a for a in manifest if a.enabled and a.schedule):
+            try:
+                as_airflow_reads_it(automation.schedule or "")
+            except ValueError as exc:
+                raise Misconfigured(
+                    f"{automation.name}: schedule {automation.schedule!r}: {exc}",
+                    fix="write the schedule otherwise, or split it over two automations",
+                ) from exc
+            if automation.catchup == "all" and not self._settings.start_date:
                 raise Misconfigured(
                     f"{automation.name}: catchup = all would have Airflow start it for every time since its first day,"
                     " and [engine] names none",
@@ -239,6 +247,12 @@ class AirflowEngine:
                 f"the path {self._target.workspace!r} is not UTF-8, and Airflow keeps text as UTF-8",
                 fix="rename the folder",
             ) from exc
+
+    def _differences(self) -> Iterable[Fact]:
+        try:
+            return list(difference_facts(plan(self._conductor.manifest, self._target.prefix)))
+        except ValueError as exc:
+            return [Fact(name="schedules", level="fail", found=str(exc), fix="write the schedule otherwise")]
 
     def _digest_in_force(self) -> str | None:
         """Return the digest of our manifest; of a desk that runs elsewhere, what it last recorded."""
