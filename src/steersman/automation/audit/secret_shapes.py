@@ -37,7 +37,8 @@ _PLACEHOLDER: Final = re.compile(
     r"(?i)(example|placeholder|change_?me|your[-_ ]|dummy|fake|redacted|insert|todo|sample|\btest\b|test[-_]|^none$|"
     r"x{4,}|\*{3,}|\.\.\.|1234567|abcdef|^<.*>$|\$\{|\{\{|%\(|^env:|^file:)"
 )
-_WORDS: Final = re.compile(r"^[A-Za-z]+(?:[-_./: ][A-Za-z]+)*$")
+_WORDS: Final = re.compile(r"^_*[A-Za-z]+(?:[-_./: ]+[A-Za-z]+)*_*$")
+_PATTERN: Final = re.compile(r"\(\?|\[[^\]]+\]|\\[wdsbWDS]|\([^)]*\|")
 _SHORTEST: Final = 8
 
 
@@ -59,6 +60,8 @@ def is_random(value: str) -> bool:
     """Say whether a value under a promising name is a secret and no word, placeholder, path or address."""
     if len(value) < _SHORTEST or any(c.isspace() for c in value) or "://" in value or _PLACEHOLDER.search(value):
         return False
+    if _PATTERN.search(value):
+        return False  # a regular expression for secrets is none
     if _WORDS.match(value) and not (len(value) >= 20 and entropy(value) >= 4.0 and "-" not in value):
         return False
     if value.startswith(("/", "./", "~", "$", "{")):

@@ -39,6 +39,10 @@ def test_known_shapes_are_secrets_under_any_name(kind: str) -> None:
         ("secret", "/run/secrets/a1B2c3D4"),
         ("monkey_count", "a1B2c3D4e5"),
         ("key", "primary"),
+        ("api_key", "r([a-z0-9]{64})"),
+        ("key", "__original_key__"),
+        ("password", "(?:secret[-_]?key1)"),
+        ("url", "redis://[[username]:[password]]@localhost:6379/0"),
     ],
 )
 def test_placeholders_words_paths_and_other_names_are_none(name: str, value: str) -> None:
