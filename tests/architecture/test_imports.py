@@ -41,6 +41,7 @@ PURE_STDLIB = {
     "os",
     "random",
     "re",
+    "shlex",
     "statistics",
     "string",
     "struct",

@@ -42,7 +42,7 @@ SMALL = """() => [...document.querySelectorAll(
         'button, nav a, a.row, a.brand, a.stop, a.halt, .crumb a, summary, input, select')]
     .filter((e) => e.checkVisibility() && e.type !== 'hidden' && e.getBoundingClientRect().height < 44)
     .map((e) => e.outerHTML.slice(0, 80))"""
-PAGES = ("/inbox", "/halts", "/orders", "/signals", "/venues")
+PAGES = ("/inbox", "/halts", "/orders", "/signals", "/venues", "/automations", "/shared")
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from steersman.console.act_pages import add_act_pages
 from steersman.console.acts import Acts
 from steersman.console.api import add_api
 from steersman.console.assets import Assets
+from steersman.console.auto_pages import add_auto_pages
 from steersman.console.gatekeeper import Gatekeeper
 from steersman.console.hooks import add_hooks
 from steersman.console.intake import Workers
@@ -97,6 +98,7 @@ def create_app(desk: Desk, *, token: str) -> FastAPI:
     _add_data(app, console)
     acts = Acts(desk, console.refresh)
     add_act_pages(app, console, acts)
+    add_auto_pages(app, console)
     workers = Workers()
     add_act_api(
         app, desk, acts, console.sessions, workers

@@ -56,6 +56,8 @@ class Pages:
             margin_bar=lambda share, ok: Markup(margin_bar(share, ok=ok)),  # noqa: S704 - numbers only
             verdict_url=lambda signal_id: f"/verdicts/{quote(signal_id, safe='')}",
             order_url=lambda order_id: f"/orders/{quote(order_id, safe='')}",
+            run_url=lambda run_id: f"/runs/{quote(run_id, safe='')}",
+            drawn=Markup,
             hold_url=lambda approval_id: f"/inbox/{quote(approval_id)}",
             ago=ago,
         )

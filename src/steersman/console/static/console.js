@@ -178,7 +178,12 @@
       const html = found.innerHTML;
       if (seen.get(box) === html) continue;
       seen.set(box, html);
+      const before = box.querySelector(".log");
+      const atEnd = !before || before.scrollTop + before.clientHeight >= before.scrollHeight - 4;
+      const top = before?.scrollTop ?? 0;
       fill(box, html);
+      const log = box.querySelector(".log");
+      if (log) log.scrollTop = atEnd ? log.scrollHeight : top; // a growing log is followed, unless one reads further up
       if (found.dataset.digest) box.dataset.digest = found.dataset.digest;
     }
     document.title = fresh.title;
@@ -236,7 +241,7 @@
     rows[Math.min(Math.max(at + by, 0), rows.length - 1)]?.focus();
   }
 
-  const PLACES = { o: "/", i: "/inbox", r: "/orders", s: "/signals", v: "/venues" };
+  const PLACES = { o: "/", i: "/inbox", r: "/orders", s: "/signals", v: "/venues", a: "/automations", l: "/shared" };
   let before = "";
   function key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
@@ -283,7 +288,9 @@
     addEventListener("pageshow", shown);
     if (byId("live")) {
       remember();
+      for (const log of document.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
       follow();
+      setInterval(() => { if (document.querySelector("[data-poll]")) renew(); }, 2 * OFTEN_MS); // what a script prints is no event
       setInterval(renew, SELDOM_MS); // time left and "ago" move on without an event
       document.addEventListener("visibilitychange", () => (document.hidden ? pause() : follow()));
     }
