@@ -79,7 +79,7 @@ class Client:
         Raises:
             Unavailable: no answer, or one that says nothing (anything but 200 and 404).
         """
-        import httpx2  # heavy, and an extra: see `_connected`
+        import httpx2  # heavy: see `_connected`
 
         left = self._until - time.monotonic()
         if left <= 0:
@@ -99,7 +99,7 @@ class Client:
             Unavailable: certainly not sent: there was no connection.
             OutcomeUnknown: it may have taken effect: no (whole) answer came.
         """
-        import httpx2  # heavy, and an extra: see `_connected`
+        import httpx2  # heavy: see `_connected`
 
         try:
             return self._send(method, path, content=content, timeout_s=self._timeout_s)
@@ -149,7 +149,7 @@ class Client:
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
     ) -> Answer:
-        import httpx2  # heavy, and an extra: see `_connected`
+        import httpx2  # heavy: see `_connected`
 
         until = time.monotonic() + self._timeout_s + timeout_s
         headers = {"Content-Type": "application/json"} if content is not None else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from steersman.kernel.errors import Conflict, Misconfigured, OutcomeUnknown, Unavailable
@@ -208,12 +207,8 @@ def create(*, settings: AlpacaSettings, instruments: Mapping[str, Instrument], r
     """Return a venue for one account; nothing is sent before its first call.
 
     Raises:
-        Misconfigured: the extra is not installed, or key or secret cannot be read; names the setting.
+        Misconfigured: key or secret cannot be read; names the setting.
     """
-    if find_spec("httpx2") is None:
-        raise Misconfigured(
-            "the alpaca venue needs the package httpx2, which is not installed", fix='pip install "steersman[alpaca]"'
-        )
     secrets = []
     for field in ("key", "secret"):
         try:
