@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import apsw
 import httpx2
 from tests.builders_automation import wait_for
 
@@ -43,10 +45,15 @@ class PrefectServer:
         self._processes: list[subprocess.Popen[bytes]] = []
         atexit.register(self.stop)
         self.log = self._home / "server.log"
+        template = self.python.parents[1] / "migrated.db"
+        if template.is_file():
+            shutil.copy(template, self._home / "prefect.db")
         self.pid = self.spawn(
             ["server", "start", "--host", "127.0.0.1", "--port", str(self._port), "--no-ui"], "server"
         )
         wait_for(self.answers, timeout_s=_READY_S)
+        if not template.is_file():
+            _keep(self._home / "prefect.db", template)
         with httpx2.Client(base_url=self.url, trust_env=False) as client:
             for name in (WORKED, IDLE):
                 client.post("/work_pools/", json={"name": name, **POOL}).raise_for_status()
@@ -87,7 +94,14 @@ class PrefectServer:
 
     def settings(self, **fields: object) -> PrefectSettings:
         """Return `[engine]` for this server: the pool with a worker, unless another is named."""
-        found = {"url": self.url, "python": str(self.python), "start_worker": False, "pool": WORKED, "poll": "300ms"}
+        found = {
+            "url": self.url,
+            "python": str(self.python),
+            "start_worker": False,
+            "pool": WORKED,
+            "poll": "300ms",
+            "timeout": "60s",
+        }
         return PrefectSettings(**{**found, **fields})  # type: ignore[arg-type]  # fields of the struct, as the test writes them
 
     def stop(self) -> None:
@@ -116,6 +130,15 @@ def missing() -> str:
 def a_prefect_server() -> PrefectServer:
     """Return the server of this test process, started when first asked for."""
     return PrefectServer(prefect())
+
+
+def _keep(database: Path, template: Path) -> None:
+    """Keep a copy of the new database beside Prefect: making its tables takes longer than all else of a start."""
+    fresh = template.with_suffix(f".{os.getpid()}")
+    source, copy = apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY), apsw.Connection(str(fresh))
+    with contextlib.closing(source), contextlib.closing(copy), copy.backup("main", source, "main") as backup:
+        backup.step()
+    fresh.replace(template)
 
 
 def _free_port() -> int:

@@ -37,17 +37,17 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     python: Path
     scripts: Path
 
-    def run(self, script: str, *arguments: object) -> Any:
+    def run(self, script: str, *arguments: object, timeout_s: float = _TIMEOUT_S) -> Any:
         """Run a script of ours in the peer's Python; return the JSON it prints on its last line.
 
         Raises:
-            Unavailable: it failed, or said nothing for ten minutes; tells what it said.
+            Unavailable: it failed, or did not end within `timeout_s`; tells what it said.
         """
         command = [str(self.python), "-EsB", str(self.scripts / script), *map(str, arguments)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
         except subprocess.TimeoutExpired as exc:
-            raise Unavailable(f"{script} of {self.name} gave nothing in {_TIMEOUT_S:g} s", fix="try again") from exc
+            raise Unavailable(f"{script} of {self.name} gave nothing in {timeout_s:g} s", fix="try again") from exc
         lines = done.stdout.splitlines()
         if done.returncode or not lines:
             said = " / ".join(done.stderr.strip().splitlines()[-3:]) or "nothing"

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
 from tests.builders_automation import wait_for
@@ -21,10 +26,12 @@ from steersman.automation.adapters.prefect import PrefectEngine, create
 from steersman.automation.adapters.prefect.api import PrefectApi
 from steersman.automation.adapters.prefect.orphans import read_markers
 from steersman.automation.adapters.prefect.plan import CANARY, Place, wanted
+from steersman.automation.model.schedule import starts
 from steersman.automation.ports import Fact
 from steersman.automation.runner.group import start_ticks
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of
+from steersman.kernel.clock import SystemClock, iso, to_ns, utc
 from steersman.kernel.errors import Conflict, Unavailable
 from steersman.ledger import new_event
 
@@ -92,7 +99,7 @@ def engine_of(desk: Desk, server: PrefectServer, **fields: object) -> Iterator[P
 
 @pytest.fixture
 def api(server: PrefectServer) -> Iterator[PrefectApi]:
-    api = PrefectApi(server.url, timeout_s=10)
+    api = PrefectApi(server.url, timeout_s=150)
     yield api
     api.close()
 
@@ -172,12 +179,18 @@ def test_an_event_starts_a_flow_run_once(scheduled: tuple[Desk, PrefectEngine]) 
     stored = desk.ledger.get(event.id)
     assert stored is not None
     engine.begin("event", ["on_halt"], stored.recorded_at, key=str(event.id))
-    wait_for(lambda: ends(desk, "on_halt"), timeout_s=60)
+    wait_for(lambda: ends(desk, "on_halt"), timeout_s=150)
     assert ends(desk, "on_halt") == ["succeeded"]
 
 
 def ends(desk: Desk, automation: str) -> list[str]:
     return [str(e["status"]) for e in told(desk, "finished") if e["automation"] == automation]
+
+
+def slowly(condition: Callable[[], bool]) -> Callable[[], bool]:
+    """Ask a server for its state twice a second, not a hundred times."""
+    pause = threading.Event()
+    return lambda: condition() or pause.wait(0.5)
 
 
 def told(desk: Desk, kind: str) -> list[dict[str, Any]]:
@@ -201,9 +214,44 @@ def test_closing_the_engine_cancels_what_somebody_waits_for(server: PrefectServe
         with engine_of(desk, server) as engine:
             engine.start(manifest_of(desk.workspace), schedules=False)
             thread, found = in_thread(engine, "job")
-            wait_for((tmp_path / "started").exists, timeout_s=60)
+            wait_for((tmp_path / "started").exists, timeout_s=150)
         thread.join()
         assert (found["job"].status, ends(desk, "job")) == ("cancelled", ["cancelled"])
+
+
+def test_a_flow_run_cancelled_on_the_server_ends_its_runs(
+    server: PrefectServer, api: PrefectApi, tmp_path: Path
+) -> None:
+    with a_workspace(tmp_path, ONE_THAT_WAITS) as desk, engine_of(desk, server) as engine:
+        engine.start(manifest_of(desk.workspace), schedules=False)
+        thread, found = in_thread(engine, "job")
+        wait_for((tmp_path / "started").exists, timeout_s=150)
+        (flow_run,) = read_markers(tmp_path / ".steersman" / "runs")
+        api.set_state(flow_run, "CANCELLING", name="Cancelling", message="by hand")
+        thread.join()
+        assert (found["job"].status, ends(desk, "job")) == ("cancelled", ["cancelled"])
+
+
+def test_two_starts_due_together_share_what_both_need(server: PrefectServer, tmp_path: Path) -> None:
+    toml = """
+    [automation.login]
+    run = "sleep 0.5"
+    [automation.a]
+    run = "true"
+    needs = ["login"]
+    [automation.b]
+    run = "true"
+    needs = ["login"]
+    """
+    with a_workspace(tmp_path, Scripts(toml, {})) as desk, engine_of(desk, server) as engine:
+        engine.start(manifest_of(desk.workspace), schedules=False)
+        at = desk.clock.now_ns()
+        for name in ("a", "b", "b"):
+            engine.begin("schedule", [name], at)
+        wait_for(lambda: ends(desk, "a") and ends(desk, "b"), timeout_s=150)
+        assert sorted(s["automation"] for s in told(desk, "started")) == ["a", "b", "login"]
+        assert [ends(desk, n) for n in ("login", "a", "b")] == [["succeeded"]] * 3
+        assert told(desk, "skipped") == []
 
 
 def test_a_killed_worker_is_seen_its_runs_are_ended_and_it_is_started_again(
@@ -214,7 +262,7 @@ def test_a_killed_worker_is_seen_its_runs_are_ended_and_it_is_started_again(
         with engine_of(desk, server, pool="tests-killed", start_worker=True) as engine:
             engine.start(manifest_of(desk.workspace), schedules=False)
             thread, found = in_thread(engine, "job")
-            wait_for((tmp_path / "started").exists, timeout_s=60)
+            wait_for((tmp_path / "started").exists, timeout_s=150)
             marker = next(iter(read_markers(runs).values()))
             first = engine.worker_pid
             assert first is not None
@@ -248,8 +296,8 @@ def test_schedules_fire_and_those_due_together_are_one_cycle(
 ) -> None:
     desk, engine = scheduled
 
-    wait_for(lambda: "last fired" in fact(engine, "canary").found, timeout_s=75)
-    wait_for(lambda: ends(desk, "follower"), timeout_s=75)
+    wait_for(lambda: ends(desk, "follower"), timeout_s=150)
+    wait_for(slowly(lambda: "last fired" in fact(engine, "canary").found), timeout_s=75)
     starts = {s["automation"]: s for s in told(desk, "started")}
     assert [starts[n]["cause"] for n in ("every_minute", "also", "shared", "follower")] == [
         "schedule",
@@ -261,8 +309,82 @@ def test_schedules_fire_and_those_due_together_are_one_cycle(
     assert due % 60_000_000_000 == 0
     assert starts["every_minute"]["run_id"][-22:-7] == starts["follower"]["run_id"][-22:-7]
     assert engine.status().ok, engine.status()
+
+    deployment = api.deployment(place_of(desk, server).flow, "every_minute")
+    assert deployment is not None
+    parameters = deployment["schedules"][0]["parameters"]
+    late = {
+        catchup: a_late_start(server, deployment["id"], {**parameters, "catchup": catchup})
+        for catchup in ("none", "latest")
+    }
+    wait_for(
+        slowly(lambda: all((api.flow_run(id_) or {})["state_type"] == "COMPLETED" for id_ in late.values())),
+        timeout_s=60,
+    )
+    said = {catchup: (api.flow_run(id_) or {})["state"] for catchup, id_ in late.items()}
+    assert {state["name"] for state in said.values()} == {"Skipped"}
+    assert "nobody was there when it was due" in said["none"]["message"]
+    assert "a later start was due" in said["latest"]["message"]
     engine.deploy(Manifest())  # nothing of it stays behind to fire
     assert [d["name"] for d in api.deployments(place_of(desk, server).tag) if d["schedules"]] == [CANARY]
+
+
+def a_late_start(server: PrefectServer, deployment: str, parameters: dict[str, Any]) -> str:
+    """Ask for a start that was due ten minutes ago, as one is left behind while no worker runs; return its id."""
+    due = (utc(SystemClock().now_ns()) - timedelta(minutes=10)).isoformat()
+    state = {"type": "SCHEDULED", "state_details": {"scheduled_time": due}}
+    asked = httpx2.post(
+        f"{server.url}/deployments/{deployment}/create_flow_run",
+        json={"state": state, "parameters": parameters},
+        trust_env=False,
+    )
+    return str(asked.raise_for_status().json()["id"])
+
+
+CHANGES = [
+    # cron, zone, from; then cron(8)'s starts, which are ours, and those of Prefect 3.8.8 (all UTC)
+    (
+        "30 2 * * *",
+        "America/New_York",
+        "2027-03-13T12:00",
+        ["03-14T07:00", "03-15T06:30"],
+        ["03-14T06:30", "03-15T06:30"],
+    ),
+    ("15 */2 * * *", "America/New_York", "2027-03-14T05:30", ["03-14T08:15"], ["03-14T06:15"]),
+    (
+        "30 1 * * *",
+        "America/New_York",
+        "2027-11-06T12:00",
+        ["11-07T05:30", "11-08T06:30"],
+        ["11-07T05:30", "11-08T06:30"],
+    ),
+    (
+        "0 * * * *",
+        "America/New_York",
+        "2027-11-07T04:30",
+        ["11-07T05:00", "11-07T06:00"],
+        ["11-07T05:00", "11-07T07:00"],
+    ),
+]
+
+
+def test_prefect_reads_the_days_the_clock_is_changed_as_the_readme_says(server: PrefectServer) -> None:
+    script = """
+import asyncio, json, sys
+from datetime import datetime, timezone
+from prefect.server.schemas.schedules import CronSchedule
+for cron, tz, start, n in json.loads(sys.argv[1]):
+    dates = CronSchedule(cron=cron, timezone=tz).get_dates(n, datetime.fromisoformat(start + ":00+00:00"))
+    print(json.dumps([f"{d.astimezone(timezone.utc):%m-%dT%H:%M}" for d in asyncio.run(dates)]))
+"""
+    asked = [(cron, tz, start, len(prefect)) for cron, tz, start, _, prefect in CHANGES]
+    done = subprocess.run(
+        [str(server.python), "-Ic", script, json.dumps(asked)], capture_output=True, text=True, check=True
+    )
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [prefect for *_, prefect in CHANGES]
+    for cron, tz, start, ours, _ in CHANGES:
+        after = to_ns(datetime.fromisoformat(f"{start}:00+00:00"))
+        assert [iso(at)[5:16] for at in islice(starts(cron, tz, after), len(ours))] == ours
 
 
 def test_a_server_that_is_not_there_is_named_with_what_to_do(server: PrefectServer, tmp_path: Path) -> None:

@@ -37,6 +37,43 @@ _MISSED_AFTER_S = 120.0
 _TIED = Path(__file__).with_name("tied.py")
 
 
+class Started:
+    """The processes of this flow run; leaving it by an exception ends them, and lets no other start."""
+
+    def __init__(self, processes: int) -> None:
+        self.slots = threading.BoundedSemaphore(processes)
+        self._lock = threading.Lock()
+        self._ended = False
+        self._processes: set[subprocess.Popen[bytes]] = set()
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._lock:
+            self._ended = kind is not None
+            for process in self._processes if self._ended else ():
+                process.terminate()
+
+    def run(self, command: list[str]) -> subprocess.CompletedProcess[bytes]:
+        """Run `command` to its end with its output captured."""
+        with self._lock:
+            if self._ended:
+                return subprocess.CompletedProcess(command, 1, b"", b"the flow run was cancelled before it could start")
+            process = subprocess.Popen(
+                command,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            self._processes.add(process)
+        with process:
+            out, err = process.communicate()
+        self._processes.discard(process)
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
 @flow(name="steersman", persist_result=False, validate_parameters=False)  # type: ignore[untyped-decorator,unused-ignore]
 def cycle(
     *,
@@ -72,15 +109,16 @@ def cycle(
     shared = ["--cycle", cycle, "--at", str(due), "--cause", cause, "--members", names]
     shared += ["--roots", ",".join(roots), "--dir", root, "--json", *(["--anyway"] if anyway else [])]
     shared += [word for key, value in params.items() for word in ("--param", f"{key}={value}")]
-    slots = threading.BoundedSemaphore(processes)
+    started = Started(processes)
     futures: dict[str, Any] = {}
-    with _marked(Path(root)):
+    # Prefect ends a cancelled flow by an exception here, and then waits for the tasks: their processes must end too.
+    with _marked(Path(root)), started:
         for name, needs in ((member["name"], member["needs"]) for member in members):
             futures[name] = run.with_options(task_run_name=name, name=name).submit(
                 [*command, "auto", "exec", name, *shared],
                 Path(root),
                 f"{cycle}\0{name}",
-                slots,
+                started,
                 wait_for=[allow_failure(futures[need]) for need in needs],
             )
         for future in futures.values():
@@ -89,12 +127,12 @@ def cycle(
 
 
 @task(retries=0, persist_result=False, cache_policy=NO_CACHE)  # type: ignore[untyped-decorator,unused-ignore]
-def run(command: list[str], root: Path, identity: str, slots: threading.BoundedSemaphore) -> State[Any]:
+def run(command: list[str], root: Path, identity: str, started: Started) -> State[Any]:
     """Carry out one run of the cycle and say by the state how it ended: Completed, Skipped or Failed."""
     # A run must not outlive this flow unseen: when it is killed, `auto exec` ends its script and records the end.
     tied = [sys.executable, "-IS", str(_TIED), str(os.getpid()), *command]
-    with _once(root, identity), slots:
-        done = subprocess.run(tied, env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    with _once(root, identity), started.slots:
+        done = started.run(tied)
     said = _said(done)
     get_run_logger().info(said)
     if done.returncode == 0:
