@@ -149,5 +149,3 @@ def _row(
         high=round(max(values) if high is None else high, 3),
         note=note,
     )
-
-
