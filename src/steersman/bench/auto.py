@@ -64,7 +64,7 @@ def _desk(root: Path, jobs: int) -> Iterator[_Desk]:
 def run() -> list[Row]:
     """Measure punctuality, processor time per run and memory; about eight minutes, most of them waiting for cron."""
     with tempfile.TemporaryDirectory(prefix="steersman-bench-") as scratch:
-        return [*_few(Path(scratch)), *_cost(Path(scratch)), *_crowd(Path(scratch)), *prefect_rows(Path(scratch))]
+        return [*_few(Path(scratch)), *_cost(Path(scratch)), *_crowd(Path(scratch)), *prefect_rows()]
 
 
 def _few(scratch: Path) -> list[Row]:
