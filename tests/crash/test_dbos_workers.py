@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.builders_automation import PYTHON, events, wait_for
 from tests.contracts.engine_dbos import a_worker, in_toml
@@ -209,6 +210,49 @@ def test_a_start_that_a_dying_leader_could_not_queue_is_queued_by_the_next(desk:
             leader.wait()
             wait_for(lambda: len(starts_of(desk, "quick")) == 2)
             assert leads(engine) == os.getpid()
+
+
+def test_whoever_is_killed_each_run_happens_once_at_a_time(server: Postgres, tmp_path: Path) -> None:
+    names = [f"job{number}" for number in range(40)]
+    tables = "".join(f'[automation.{n}]\nrun = "automations/alone.py"\nretries = 9\nbackoff = "none"\n' for n in names)
+    # Two attempts of one run at once would find the other's lock held.
+    alone = """
+        import fcntl, os, sys, time
+        lock = open(os.environ["STEERSMAN_RUN_ID"] + ".lock", "w")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(0.4)
+        """
+    more = in_toml(server.create_database("killed"), max_processes=2, poll="100ms")
+    with a_workspace(tmp_path, Scripts(tables, {"alone.py": alone}), more=more) as desk, an_engine(desk) as engine:
+        for number, name in enumerate(names, start=1):
+            engine.begin("schedule", [name], number * 1_000_000_000)
+        for _ in range(3):
+            with a_worker(tmp_path) as victim:
+                name = f"worker:{victim.pid}"
+                wait_for(lambda name=name: name in busy(desk) or len(succeeded(desk)) == len(names), timeout_s=60)
+                victim.kill()
+                victim.wait()
+        wait_for(lambda: len(succeeded(desk)) == len(names), timeout_s=90)
+        ends = [d for k, d in events(desk.ledger) if k == "finished"]
+        assert {d["status"] for d in ends} <= {"succeeded", "orphaned"}
+        assert len(succeeded(desk)) == len(set(succeeded(desk)))
+
+
+def busy(desk: Desk) -> list[str]:
+    """Return who has attempts running, by actor, once per attempt."""
+    open_: dict[tuple[str, int], str] = {}
+    for event in desk.ledger.read(types=("automation.run.started", "automation.run.finished")):
+        data = msgspec.json.decode(event.data)
+        attempt = (data["run_id"], data["attempt"])
+        if event.type == "automation.run.started":
+            open_[attempt] = event.actor
+        else:
+            open_.pop(attempt, None)
+    return list(open_.values())
+
+
+def succeeded(desk: Desk) -> list[str]:
+    return [str(d["run_id"]) for k, d in events(desk.ledger) if k == "finished" and d["status"] == "succeeded"]
 
 
 def leads(engine: Engine) -> int | None:
