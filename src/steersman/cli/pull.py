@@ -53,7 +53,7 @@ def pull(
     if out:
         _write(data, out, kind)
     if out != "-":
-        emit(as_json, value, lambda: _show(data, head, out))
+        emit(as_json, value, lambda: _show(value["pull"], data, head, out))
 
 
 def _opened(directory: Path, fields: dict[str, Any]) -> tuple[dict[str, Any], Data]:
@@ -127,13 +127,16 @@ def _encoded(data: Data, kind: str) -> bytes | memoryview:
 # -- for people ----------------------------------------------------------------------------------------------------
 
 
-def _show(data: Data, head: int, out: str) -> None:
+def _show(pull_name: str, data: Data, head: int, out: str) -> None:
     receipt = data.receipt
     size = (
         f"{receipt.rows:,} rows, {_size(receipt.size_bytes)}" if receipt.rows is not None else _size(receipt.size_bytes)
     )
     shown = console()
-    shown.print(f"{data.key}: {size}, {data.state.replace('_', ' ')}, {_span(data.age_s)} old", markup=False)
+    shown.print(
+        f"{receipt.source if pull_name == 'ad hoc' else pull_name}: {size}, {data.state.replace('_', ' ')}, {_span(data.age_s)} old",
+        markup=False,
+    )
     if receipt.checks:
         shown.print(f"checked once: {', '.join(sorted(receipt.checks))}", markup=False)
     if out:
