@@ -133,10 +133,8 @@ def _show(pull_name: str, data: Data, head: int, out: str) -> None:
         f"{receipt.rows:,} rows, {_size(receipt.size_bytes)}" if receipt.rows is not None else _size(receipt.size_bytes)
     )
     shown = console()
-    shown.print(
-        f"{receipt.source if pull_name == 'ad hoc' else pull_name}: {size}, {data.state.replace('_', ' ')}, {_span(data.age_s)} old",
-        markup=False,
-    )
+    name = receipt.source if pull_name == "ad hoc" else pull_name
+    shown.print(f"{name}: {size}, {data.state.replace('_', ' ')}, {_span(data.age_s)} old", markup=False)
     if receipt.checks:
         shown.print(f"checked once: {', '.join(sorted(receipt.checks))}", markup=False)
     if out:
