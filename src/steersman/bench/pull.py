@@ -25,7 +25,7 @@ from steersman.kernel.errors import Unavailable
 _PROCESSES: Final = 8
 _ROWS: Final = 1_250_000
 _COLUMNS: Final = 10
-_ROUNDS: Final = 5
+_ROUNDS: Final = 3
 _JSON_ROUNDS: Final = 2
 _JSON_PROCESSES: Final = 2
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a fresh private folder is made inside

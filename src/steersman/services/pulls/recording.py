@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Final
 
 import msgspec
@@ -18,6 +18,7 @@ from steersman.services.ports import Pulled
 
 EVERY_S: Final = 10.0
 _MOST_WAITING: Final = 10_000
+_CLOSE_S: Final = 5.0
 _Who = tuple[str, str, str, str]
 
 
@@ -91,15 +92,15 @@ class Recorder:
     def close(self) -> None:
         """Tell everything, and wait until the ledger has taken it or said that it does not."""
         self._closed.set()
-        if self._ticker is not None:
-            self._ticker.join()
+        if (ticker := self._ticker) is not None:
+            ticker.join()
         self.flush()
         for _ in range(2):  # what was on its way and failed goes out once more
             with self._lock:
                 sent = list(self._sent)
             for _, future in sent:
-                with contextlib.suppress(SteersmanError):
-                    future.result()
+                with contextlib.suppress(SteersmanError, TimeoutError, CancelledError):
+                    future.result(_CLOSE_S)
             with self._lock:
                 self._send()
 
@@ -125,7 +126,7 @@ class Recorder:
         for event, future in self._sent:
             if not future.done():
                 open_.append((event, future))
-            elif isinstance(future.exception(), Unavailable):
+            elif future.cancelled() or isinstance(future.exception(), Unavailable):
                 failed.append(event)
         self._sent = open_
         self._unsent.extendleft(reversed(failed))
