@@ -9,6 +9,7 @@ from steersman.bootstrap import presence
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk
 from steersman.content import queries as content
+from steersman.services.reauth import wanting_a_person
 from steersman.trading import queries as trading
 
 
@@ -20,6 +21,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         policy_differs: steersman.toml says something else than what is in force; a running core takes it in a second.
         feeds: name -> in words how far it is.
         waiting: holds that nobody answered.
+        logins: providers that a person must log in to again.
         venues: name -> mode, and why it takes no order if it takes none.
     """
 
@@ -36,6 +38,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: dict[str, int]
     waiting: int
     runs: dict[str, int]
+    engine: str
+    logins: tuple[str, ...]
     drafts: int
     blocked: int
     published: int
@@ -65,6 +69,8 @@ def look(desk: Desk) -> Status:
         verdicts=trading.verdict_counts(db),
         waiting=len(trading.holds(db, now_ns=desk.time_ns(), open_only=True)),
         runs=automation.counts(db),
+        engine=workspace.engine.kind,
+        logins=wanting_a_person(desk.ledger),
         drafts=counted.drafts,
         blocked=counted.blocked,
         published=counted.published,

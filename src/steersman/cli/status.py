@@ -39,7 +39,8 @@ def _render(found: Status) -> None:
         *([["disabled", disabled]] if disabled else []),
         ["verdicts", verdicts],
         ["waiting", f"{found.waiting} (steersman inbox list)" if found.waiting else "nothing waits for you"],
-        ["runs", runs],
+        ["runs", f"{runs} (engine {found.engine})"],
+        *([f"login {name}", f"wants you: steersman auth login {name}"] for name in found.logins),
         ["drafts", f"{found.drafts}: {found.blocked} blocked, {found.published} published"],
         ["ledger", f"{found.events:,} events"],
     ]

@@ -16,6 +16,7 @@ from steersman.console.wording import amount, counted, money
 from steersman.content import queries as content
 from steersman.content.queries import DraftRow
 from steersman.feedback import KpiValue
+from steersman.services.reauth import wanting_a_person
 from steersman.trading import queries as trading
 from steersman.trading.queries import Account, FeedStatus, Hold, Position, StrategyStatus, VerdictRow
 
@@ -105,6 +106,7 @@ def look(desk: Desk, kpis: Sequence[KpiValue]) -> Overview:
 def _troubles(desk: Desk) -> Iterator[str]:
     if desk.through_core and not core_answers(desk.workspace.socket):
         yield "the core does not answer: nothing is sent"
+    yield from (f"{provider} wants you to log in" for provider in wanting_a_person(desk.ledger))
     for name, settings in desk.workspace.trading.venues.items():
         if settings.mode == "simulated":
             continue

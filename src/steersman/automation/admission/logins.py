@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from steersman.ledger import Ledger
-from steersman.services.events import LOGGED_IN, REAUTH_REQUIRED
+from steersman.services.reauth import wanting_a_person
 
 
 def login_required(ledger: Ledger, providers: tuple[str, ...]) -> str:
     """Return which of the logins wants a person, in words; empty if none does."""
     if not providers:
         return ""
-    # By type, not by stream: a provider's stream holds every lease, and these two happen seldom.
-    last = {event.stream: event.type for event in ledger.read(types=(REAUTH_REQUIRED, LOGGED_IN))}
+    broken = wanting_a_person(ledger)
     for provider in providers:
-        if last.get(f"provider/{provider}") == REAUTH_REQUIRED:
+        if provider in broken:
             return f"a person must log in to {provider}: steersman auth login {provider}"
     return ""
