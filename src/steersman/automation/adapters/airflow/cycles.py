@@ -27,6 +27,8 @@ _LOOK_S: Final = 0.2
 # `auto exec` gives its script a grace of its own, then records the end.
 _GRACE_S: Final = 2 * GRACE_S + 5.0
 _DAG: Final = "cycle"
+_CLOSED: Final = "closed"
+_UNLESS: Final = '[ ! -e "$0" ] || exit 99; exec "$@"'
 
 
 class Cycle(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +73,7 @@ class Cycles:
         """
         done: list[ProcessResult | BaseException] = []
         home = self._folder / cycle.name.replace("/", "-")
-        thread = threading.Thread(target=self._carry_out, args=(cycle, home, done), name=cycle.name, daemon=True)
+        thread = threading.Thread(target=self._carry_out, args=(cycle, home, done), name=home.name, daemon=True)
         self._running.add(thread)
         thread.start()
         told = _Told(self._conductor, cycle, on_progress)
@@ -96,6 +98,12 @@ class Cycles:
 
         threading.Thread(target=work, name=f"begin {cycle.name}", daemon=True).start()
 
+    def refuse(self) -> None:
+        """Let no further task start: Airflow takes SIGTERM for the failure of one task, and goes on to the next."""
+        for thread in list(self._running):
+            with suppress(OSError):
+                (self._folder / thread.name / _CLOSED).touch()
+
     def close(self, wait_s: float) -> None:
         """Wait for the end of what runs, once the conductor was stopped: each run is recorded as cancelled."""
         for thread in list(self._running):
@@ -105,19 +113,26 @@ class Cycles:
         try:
             self._installation.prepare(home)
             (home / "dags").mkdir()
-            (home / "dags" / "cycle.py").write_text(self._text(cycle), encoding="utf-8")
+            (home / "dags" / "cycle.py").write_text(self._text(cycle, home), encoding="utf-8")
             done.append(run_process(self._spec(cycle, home), self._clock, lambda _: None))
         except (Unavailable, OSError) as exc:
             done.append(exc)
 
-    def _text(self, cycle: Cycle) -> str:
+    def _text(self, cycle: Cycle, home: Path) -> str:
         manifest = self._conductor.manifest
         dag = cycle_dag(manifest, [r.automation for r in cycle.requests], list(cycle.roots), _DAG)
         params = tuple(word for name, value in cycle.params.items() for word in ("--param", f"{name}={value}"))
         anyway = ("--anyway",) if cycle.anyway else ()
         more = {name: (params if name in cycle.roots else ()) + anyway for name in dag.members}
+        unless_closed = ("sh", "-c", _UNLESS, str(home / _CLOSED), *self._target.command)
         return cycle_text(
-            dag, self._target, manifest.digest(), at=cycle.at, cycle=cycle.name, cause=cycle.cause, more=more
+            dag,
+            msgspec.structs.replace(self._target, command=unless_closed),
+            manifest.digest(),
+            at=cycle.at,
+            cycle=cycle.name,
+            cause=cycle.cause,
+            more=more,
         )
 
     def _spec(self, cycle: Cycle, home: Path) -> ProcessSpec:
@@ -164,9 +179,9 @@ class Cycles:
                 if path.name not in ("airflow.log", "dags"):
                     with suppress(OSError):
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
-        logs = sorted((p for p in self._folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime_ns)
+        logs = sorted(self._folder.glob("*/"), key=lambda p: p.stat().st_mtime_ns)
         for old in logs[:-KEPT]:
-            if not any(t.name.replace("/", "-") == old.name for t in self._running):
+            if not any(t.name == old.name for t in self._running):
                 shutil.rmtree(old, ignore_errors=True)
 
 

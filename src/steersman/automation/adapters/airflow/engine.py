@@ -140,6 +140,8 @@ class AirflowEngine:
         if self._closed:
             return
         self._closed = True
+        if "_cycles" in self.__dict__:
+            self._cycles.refuse()
         self._conductor.stop()
         if self._triggers is not None:
             self._triggers.stop()

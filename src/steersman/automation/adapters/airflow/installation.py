@@ -61,6 +61,8 @@ class Installation:
             self.command("dags", "list-import-errors", "--local", "--output", "json"),
             private_environment(home, folder),
             _ANSWER_S,
+            # It ends with 1 when it has found some.
+            well=(0, 1),
         )
         return _errors(said)
 
@@ -114,7 +116,7 @@ class Installation:
             lock.release()
         return database
 
-    def _said(self, command: list[str], env: dict[str, str], timeout_s: float) -> str:
+    def _said(self, command: list[str], env: dict[str, str], timeout_s: float, *, well: tuple[int, ...] = (0,)) -> str:
         """Run a command of Airflow's and return its standard output."""
         try:
             done = subprocess.run(
@@ -134,7 +136,7 @@ class Installation:
             raise Unavailable(
                 f"{self._python} could not be started: {exc.strerror}", fix="correct `python` in [engine]"
             ) from exc
-        if done.returncode:
+        if done.returncode not in well:
             last = " / ".join([line for line in (done.stderr + done.stdout).splitlines() if line.strip()][-3:])
             raise Unavailable(
                 f"`{_words(command)}` ended with {done.returncode}: {last[-400:]}",
@@ -166,14 +168,19 @@ def private_environment(home: Path, dags: Path) -> dict[str, str]:
 
 
 def _errors(said: str) -> list[Unreadable]:
-    """Return the errors in what Airflow printed: JSON, sometimes after lines of its log."""
+    """Return the errors in what Airflow printed: a list as JSON, sometimes after lines of its log.
+
+    Raises:
+        Unavailable: there is no such list.
+    """
     begin = said.find("[{") if "[{" in said else said.rfind("[]")
-    if begin < 0:
-        return []
     try:
-        rows = msgspec.json.decode(said[begin:].strip(), type=list[dict[str, str]])
+        rows = msgspec.json.decode(said[max(begin, 0) :].strip(), type=list[dict[str, str]])
     except msgspec.DecodeError as exc:
-        raise Unavailable("Airflow's list of import errors cannot be read", fix="run it by hand") from exc
+        raise Unavailable(
+            f"Airflow's list of import errors cannot be read: {said.strip()[-200:] or 'it is empty'}",
+            fix="run it by hand",
+        ) from exc
     return [
         Unreadable(
             file=Path(row.get("filepath", row.get("filename", "?"))).name,
