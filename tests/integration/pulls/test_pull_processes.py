@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -205,6 +206,21 @@ def test_without_memory_data_lies_on_disk_and_the_status_says_so(tmp_path: Path)
         with Rig(tmp_path, bars(site)) as rig:
             assert Path(rig.pull().path).is_relative_to(rig.state / "frames")
             assert "not a folder of our own" in rig.puller.status()[0].problem
+
+
+def test_memory_of_a_workspace_that_is_gone_is_given_back(tmp_path: Path) -> None:
+    memory = tmp_path / "shared"
+    with a_site() as site:
+        for name in ("one", "two", "three"):
+            (tmp_path / name).mkdir()
+        with Rig(tmp_path / "one", bars(site), memory=memory) as rig:
+            gone = Path(rig.pull().path)
+        with Rig(tmp_path / "two", bars(site), memory=memory) as rig:
+            kept = Path(rig.pull().path)
+        shutil.rmtree(tmp_path / "one")
+        with Rig(tmp_path / "three", bars(site), memory=memory):
+            assert not gone.parent.exists()
+            assert kept.exists()
 
 
 def test_data_is_served_while_the_ledger_takes_nothing_and_told_later(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of our own inside, mod
 _GRACE_NS: Final = 30 * 1_000_000_000
 _LOCK_WAIT_S: Final = 30.0
 _NEEDED_BYTES: Final = 1 << 20
+_OWNER: Final = ".workspace"
 _numbers = count()
 
 
@@ -66,7 +67,7 @@ class Frames:
         self._memory: Path | None = None
         if memory is not None:
             folder = memory / f"steersman-{os.getuid()}-{digest}"
-            self.problem = _prepared(folder)
+            self.problem = _prepared(folder, state)
             self._memory = None if self.problem else folder
 
     @property
@@ -214,6 +215,18 @@ def _boot_id() -> str:
     return "unknown"
 
 
+def _clear_abandoned(memory: Path) -> None:
+    """Give back the memory of workspaces that are gone: nobody else ever would, before the next boot."""
+    for folder in memory.glob(f"steersman-{os.getuid()}-*"):
+        # Without the name of its workspace it is just being made, or not ours.
+        with contextlib.suppress(OSError):
+            found = folder.lstat()
+            if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+                owner = Path((folder / _OWNER).read_text(encoding="utf-8"))
+                if not owner.exists():
+                    shutil.rmtree(folder)
+
+
 def _lives(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)
@@ -224,11 +237,15 @@ def _lives(pid: str) -> bool:
     return True
 
 
-def _prepared(folder: Path) -> str:
+def _prepared(folder: Path, state: Path) -> str:
     """Make our folder in memory; say why it cannot be used, empty if it can."""
     try:
+        # Before the folder says whose it is: whoever clears up must find the workspace there.
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
+            (folder / _OWNER).write_text(str(state.resolve()), encoding="utf-8")
+            _clear_abandoned(folder.parent)
         found = folder.lstat()
         free = shutil.disk_usage(folder).free
     except OSError as exc:
