@@ -339,7 +339,9 @@ def test_nothing_outlives_an_engine_that_was_killed(tmp_path: Path) -> None:
     wait_for(lambda: not any(p.is_running() for p in keepers))
 
 
-def test_what_a_script_started_has_the_same_grace_to_end_in_as_the_script(tmp_path: Path, stop: tuple[int, int]) -> None:
+def test_what_a_script_started_has_the_same_grace_to_end_in_as_the_script(
+    tmp_path: Path, stop: tuple[int, int]
+) -> None:
     body = """
         import os, pathlib, signal, time
         if os.fork() == 0:

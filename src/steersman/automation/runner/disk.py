@@ -86,7 +86,7 @@ class DiskWatch:
 
 def used_bytes(folder: Path) -> int:
     """Return the bytes the files below `folder` take on disk: blocks, not lengths, so holes cost nothing."""
-    total, waiting = 0, [os.fspath(folder)]
+    total, waiting = 0, [] if folder.is_symlink() else [os.fspath(folder)]
     while waiting:
         with suppress(OSError), os.scandir(waiting.pop()) as entries:
             for entry in entries:

@@ -20,9 +20,16 @@ class Folders:
         return self.runs / automation / run_id
 
     def open(self, automation: str, run_id: str) -> Path:
-        """Make the folders of a run and return the one for its artifacts."""
+        """Make the folders of a run and return the one for its artifacts.
+
+        Raises:
+            OSError: they cannot be made; `strerror` names which, and why.
+        """
         artifacts = self.of(automation, run_id) / "artifacts"
-        artifacts.mkdir(parents=True, exist_ok=True)
+        try:
+            artifacts.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise OSError(exc.errno, f"the folder {self.relative(artifacts)} cannot be made: {exc.strerror}") from exc
         return artifacts
 
     def log(self, automation: str, run_id: str, attempt: int) -> Path:
@@ -33,8 +40,13 @@ class Folders:
         return self.of(automation, run_id) / CANCEL
 
     def artifacts(self, automation: str, run_id: str) -> tuple[str, ...]:
-        """Return the artifacts a run left, relative to the workspace, sorted; the first 200 of them."""
+        """Return the artifacts a run left, relative to the workspace, sorted; the first 200 of them.
+
+        A link is no artifact, also in place of the folder: what it leads to is not the run's.
+        """
         folder = self.of(automation, run_id) / "artifacts"
+        if folder.is_symlink():
+            return ()
         files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
         return tuple(self.relative(p) for p in files[:MAX_ARTIFACTS_LISTED])
 
