@@ -20,7 +20,7 @@ AGES = st.none() | st.floats(-100, 2e6)
 TERMS = st.builds(
     Terms, ttl_s=SPANS, stale_while_revalidate_s=SPANS, stale_if_error_s=SPANS, max_age_s=st.none() | SPANS
 )
-TEXT = st.text(st.characters(min_codepoint=32, exclude_characters="\x7f"), max_size=40)
+TEXT = st.text(st.characters(min_codepoint=32, exclude_characters="\x7f", codec="utf-8"), max_size=40)
 
 
 @given(age=AGES, terms=TERMS, must_wait=st.booleans())
@@ -105,6 +105,16 @@ def test_values_arrive_as_they_were_given_wherever_they_stand(value: str, other:
     query = parse_qs(parts.query, keep_blank_values=True)
     assert (query["x"], query["more"]) == ([other], [value])
     assert parts.netloc == "example.com"
+
+
+@given(text=st.text(max_size=20))
+def test_a_value_is_either_taken_as_it_is_or_refused(text: str) -> None:
+    try:
+        assert placeholders.canonical(text, "text") == text
+    except ValueError:
+        assert any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in text)
+    else:
+        text.encode()
 
 
 @given(number=st.integers(-(10**9), 10**9), zeros=st.integers(0, 3))

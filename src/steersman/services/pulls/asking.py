@@ -77,6 +77,10 @@ def _ad_hoc(url: str, params: Mapping[str, str], settings: PullSettings) -> Pull
             f"{host} may not be asked without a declaration; allowed: {', '.join(settings.cache.ad_hoc) or 'no host'}",
             fix=f'declare a [pull.NAME], or write ad_hoc = ["{host}"] into [cache]',
         )
+    try:
+        params = {name: placeholders.canonical(value, "text") for name, value in params.items()}
+    except ValueError as exc:
+        raise Misconfigured(f"a parameter {exc}", fix="correct it") from exc
     if params:
         pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in sorted(params.items()))
         url = f"{url}{'&' if '?' in url else '?'}{pairs}"

@@ -29,8 +29,8 @@ def canonical(value: object, kind: ParamType) -> str:
         ValueError: it is not of that type, too long, or has control characters.
     """
     text = ("true" if value else "false") if isinstance(value, bool) else str(value)
-    if len(text) > _LONGEST or any(ord(c) < 32 or ord(c) == 127 for c in text):
-        raise ValueError(f"is longer than {_LONGEST} characters or has control characters")
+    if len(text) > _LONGEST or any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in text):
+        raise ValueError(f"is longer than {_LONGEST} characters, or has control characters or ones that no UTF-8 has")
     return _OF[kind](text)
 
 
