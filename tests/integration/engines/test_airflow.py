@@ -20,7 +20,7 @@ from tests.contracts.engine_harness import Scripts, a_workspace
 from steersman.automation import Manifest, Progress
 from steersman.automation.adapters.airflow import AirflowEngine, create
 from steersman.automation.adapters.airflow.cron import as_airflow_reads_it
-from steersman.automation.adapters.airflow.installation import private_environment
+from steersman.automation.adapters.airflow.installation import Installation, private_environment
 from steersman.automation.adapters.airflow.settings import AirflowSettings
 from steersman.automation.model.schedule import starts
 from steersman.bootstrap.desk import Desk
@@ -105,6 +105,33 @@ def test_closing_ends_what_runs_and_records_it_as_cancelled(tmp_path: Path) -> N
         "hang": ("cancelled", "cancelled"),
         "after": ("cancelled", "the engine closed before it could run"),
     }
+
+
+def test_an_event_triggers_its_dag_once_however_often_it_is_told(tmp_path: Path) -> None:
+    home, dags = tmp_path / "home", tmp_path / "dags"
+    dags.mkdir()
+    toml = '[automation.on-halt]\nrun = "true"\non = ["policy.halt.set"]\n'
+    with a_workspace(tmp_path / "desk", Scripts(toml, {})) as desk:
+        Installation(prepared(tmp_path / "desk"), tmp_path / "desk" / ".steersman" / "airflow").prepare(home)
+        with pytest.MonkeyPatch.context() as environment, engine_on(desk, dags=str(dags), home=str(home)) as engine:
+            for name, value in private_environment(home, dags).items():
+                environment.setenv(name, value)
+            engine.start(manifest_of(desk.workspace), schedules=False)
+            engine.export(manifest_of(desk.workspace), dags)
+            airflow("reserialize")
+            for _ in range(2):
+                engine.begin("event", ["on-halt"], SPRING, "the-event")
+        found = airflow("list-runs", "desk.on-halt.event", "--output", "json", env=private_environment(home, dags))
+    assert [run["run_id"].rpartition("__")[0] for run in found] == ["steersman__on-halt"]
+
+
+def airflow(*words: str, env: dict[str, str] | None = None) -> list[dict[str, str]]:
+    command = [str(airflow_python()), "-m", "airflow", "dags", *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=True)
+    rows: list[dict[str, str]] = (
+        msgspec.json.decode(done.stdout[done.stdout.find("[{") :]) if "[{" in done.stdout else []
+    )
+    return rows
 
 
 def test_a_python_without_airflow_is_named(tmp_path: Path) -> None:
