@@ -1,4 +1,4 @@
-"""What automation says into the ledger. Streams: `run/<run_id>`, `automation/<name>`."""
+"""What automation says into the ledger. Streams: `run/<run_id>`, `automation/<name>`, `automation/engine`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ RUN_STARTED = "automation.run.started"
 RUN_FINISHED = "automation.run.finished"
 RUN_SKIPPED = "automation.run.skipped"
 MANIFEST_LOADED = "automation.manifest.loaded"
+ENGINE_UNAVAILABLE = "automation.engine.unavailable"
+ENGINE_READY = "automation.engine.ready"
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,4 +76,12 @@ class ManifestLoaded(msgspec.Struct, frozen=True, kw_only=True):
 
     automations: tuple[str, ...]
     digest: str
+    at: int
+
+
+class EngineSaid(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine cannot be had (`problem` says why; nothing is started by it meanwhile), or is back, by the type."""
+
+    engine: str
+    problem: str
     at: int

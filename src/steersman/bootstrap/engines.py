@@ -1,12 +1,24 @@
-"""The engine that `[engine]` of steersman.toml names, and the manifest it is given."""
+"""The engine that `[engine]` of steersman.toml names, the manifest it is given, and how a desk keeps it going."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
 from steersman.automation import Engine, Manifest, validate
 from steersman.automation import settings as automation
+from steersman.automation.events import ENGINE_READY, ENGINE_UNAVAILABLE, EngineSaid
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.workspace import Workspace, engine_settings
+from steersman.kernel.errors import Unavailable
+from steersman.ledger import Ledger, new_event
+
+STREAM: Final = "automation/engine"
+AGAIN_S: Final = 10.0
 
 
 def manifest_of(workspace: Workspace) -> Manifest:
@@ -28,3 +40,79 @@ def open_engine(desk: Desk, *, kind: str | None = None, actor: str = "desk") -> 
         root=workspace.root, ledger=desk.ledger, clock=desk.clock, settings=settings, actor=actor
     )
     return engine
+
+
+class KeptEngine:
+    """The engine of a desk: started when it can be had, and asked for again while it cannot.
+
+    A database or an orchestrator that is down must not take the console with it: that is where one looks then.
+    """
+
+    def __init__(self, desk: Desk, *, say: Callable[[str], None], again_s: float = AGAIN_S) -> None:
+        """Prepare; `say` tells the operator's terminal."""
+        self._desk = desk
+        self._say = say
+        self._again_s = again_s
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the engine, or go on trying in the background; what is wrong is said once and recorded.
+
+        Raises:
+            Misconfigured, Conflict: trying again would not help.
+        """
+        try:
+            self._open()
+        except Unavailable as exc:
+            self._say(f"automations wait: {exc}")
+            self._record(ENGINE_UNAVAILABLE, exc.message)
+            self._thread = threading.Thread(target=self._try_again, name="engine-again", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stop trying, and close the engine if there is one."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+        with self._lock:
+            if self._engine is not None:
+                self._engine.close()
+                self._engine = None
+
+    def _open(self) -> None:
+        manifest = manifest_of(self._desk.workspace)
+        engine = open_engine(self._desk)
+        try:
+            engine.start(manifest)
+        except BaseException:
+            engine.close()
+            raise
+        with self._lock:
+            self._engine = engine
+
+    def _try_again(self) -> None:
+        while not self._closing.wait(self._again_s):
+            try:
+                self._open()
+            except Unavailable:
+                continue
+            self._say("automations go on: the engine is there")
+            self._record(ENGINE_READY, "")
+            return
+
+    def _record(self, kind: str, problem: str) -> None:
+        now = self._desk.clock.now_ns()
+        said = EngineSaid(engine=self._desk.workspace.engine.kind, problem=problem, at=now)
+        self._desk.ledger.append([new_event(kind, stream=STREAM, data=said, actor="desk", now_ns=now)])
+
+
+def engine_trouble(ledger: Ledger) -> str:
+    """Return why no automation is started by itself, as the desk last recorded it; empty if nothing is wrong."""
+    last = ""
+    for event in ledger.read(stream=STREAM):
+        said = msgspec.json.decode(event.data, type=EngineSaid)
+        last = f"the engine {said.engine} cannot be had: {said.problem}" if event.type == ENGINE_UNAVAILABLE else ""
+    return last

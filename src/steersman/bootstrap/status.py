@@ -8,6 +8,7 @@ from steersman.automation import queries as automation
 from steersman.bootstrap import presence
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk
+from steersman.bootstrap.engines import engine_trouble
 from steersman.content import queries as content
 from steersman.services.reauth import wanting_a_person
 from steersman.trading import queries as trading
@@ -69,7 +70,7 @@ def look(desk: Desk) -> Status:
         verdicts=trading.verdict_counts(db),
         waiting=len(trading.holds(db, now_ns=desk.time_ns(), open_only=True)),
         runs=automation.counts(db),
-        engine=workspace.engine.kind,
+        engine=workspace.engine.kind + (f": {trouble}" if (trouble := engine_trouble(desk.ledger)) else ""),
         logins=wanting_a_person(desk.ledger),
         drafts=counted.drafts,
         blocked=counted.blocked,

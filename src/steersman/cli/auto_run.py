@@ -28,6 +28,7 @@ def run(
 ) -> None:
     """Run NAME now, after what it needs, and wait; exits 1 unless all succeeded."""
     from steersman.bootstrap.engines import manifest_of, open_engine  # `--help` needs no domain
+    from steersman.bootstrap.services import serving_unless_served
 
     given = pairs(param)
     shown = console(error=True)
@@ -36,7 +37,8 @@ def run(
         if not as_json:
             shown.print(_line(step))
 
-    with opened(directory) as desk:
+    # Scripts ask the desk for logins and data if it runs, else this process.
+    with opened(directory) as desk, serving_unless_served(desk):
         # In this terminal, whatever engine the desk uses: a run by hand belongs to the hand.
         engine = open_engine(desk, kind="memory", actor="person:cli")
         try:

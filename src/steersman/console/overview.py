@@ -12,6 +12,7 @@ from steersman.automation import queries as automation
 from steersman.automation.queries import Run
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk
+from steersman.bootstrap.engines import engine_trouble
 from steersman.console.wording import amount, counted, money
 from steersman.content import queries as content
 from steersman.content.queries import DraftRow
@@ -106,6 +107,8 @@ def look(desk: Desk, kpis: Sequence[KpiValue]) -> Overview:
 def _troubles(desk: Desk) -> Iterator[str]:
     if desk.through_core and not core_answers(desk.workspace.socket):
         yield "the core does not answer: nothing is sent"
+    if trouble := engine_trouble(desk.ledger):
+        yield trouble
     yield from (f"{provider} wants you to log in" for provider in wanting_a_person(desk.ledger))
     for name, settings in desk.workspace.trading.venues.items():
         if settings.mode == "simulated":

@@ -14,11 +14,10 @@ from contextlib import closing
 from pathlib import Path
 
 from steersman import __version__
-from steersman.automation import validate
 from steersman.bootstrap import presence
 from steersman.bootstrap.desk import Desk, open_desk
+from steersman.bootstrap.engines import KeptEngine
 from steersman.bootstrap.events import DESK_STARTED, ProcessStarted
-from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.services import serving_unless_served
 from steersman.console.server import serve
 from steersman.console.token import read_or_create
@@ -38,11 +37,10 @@ def run(desk: Desk, *, port: int | None, stop: threading.Event) -> None:
         Conflict: another process runs this workspace's engine.
     """
     workspace = desk.workspace
-    manifest = validate(workspace.file, workspace.automations, workspace.root, tz=workspace.desk.tz)
-    engine = factory("engines", "embedded")(root=workspace.root, ledger=desk.ledger, clock=desk.clock)
+    engine = KeptEngine(desk, say=lambda text: print(f"desk: {text}", file=sys.stderr, flush=True))
 
     def ready(url: str) -> None:
-        engine.start(manifest)
+        engine.start()
         now = desk.clock.now_ns()
         started = ProcessStarted(name="desk", pid=os.getpid(), version=__version__, at=now)
         desk.ledger.append([new_event(DESK_STARTED, stream=STREAM, data=started, actor="desk", now_ns=now)])
