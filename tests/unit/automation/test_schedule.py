@@ -62,6 +62,7 @@ def test_a_start_is_strictly_after_the_instant_asked_about() -> None:
         ("0 9 * * funday", "bad day-of-week"),
         ("0 9 31 2 *", "bad day-of-month"),
         ("0 9 * * 5-1", "bad day-of-week"),
+        ("3-3/5 * * * *", "'3-3/5' is a range of one with a step: write 3"),
         ("", "this one has 0"),
     ],
 )

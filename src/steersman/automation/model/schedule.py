@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -11,12 +13,18 @@ from cronsim import CronSim, CronSimError
 from steersman.automation.model.manifest import Automation
 from steersman.kernel.clock import to_ns, utc
 
+_ONE_LONG: Final = re.compile(r"\b(\w+)-\1/\d+")
+
 
 def check_cron(expression: str) -> str:
     """Return what is wrong with a cron `expression` in words, empty if nothing is."""
     fields = expression.split()
     if len(fields) != 5:
         return f"a schedule has five fields (minute hour day month weekday), this one has {len(fields)}"
+    narrow = _ONE_LONG.search(expression)
+    if narrow:
+        # cronsim reads it as 3/5 (every fifth from 3), cron(8) as 3: it must not depend on who reads.
+        return f"{narrow.group(0)!r} is a range of one with a step: write {narrow.group(1)}"
     try:
         next(CronSim(expression, utc(0)))
     except CronSimError as exc:
