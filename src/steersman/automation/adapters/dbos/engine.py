@@ -36,6 +36,8 @@ _WATCH_S = 1.0
 _LOOK_AGAIN_S = 5.0
 _LOCK_POLL_S = 0.05
 _PRUNE_EVERY = 200
+_DRAIN_S = 3.0
+_DRAIN_POLL_S = 0.02
 
 
 class DbosEngine(BaseEngine):
@@ -73,6 +75,7 @@ class DbosEngine(BaseEngine):
         self._watch: threading.Thread | None = None
         self._reload: Callable[[], Manifest] | None = None
         self._executing: set[str] = set()
+        self._left: set[str] = set()
         self._count = itertools.count(1)
 
     # -- the port, and what a further worker process calls -------------------------------------------------------------
@@ -183,6 +186,7 @@ class DbosEngine(BaseEngine):
         if self._lead is not None:
             self._lead.release()
         if self._queues is not None:
+            self._drain(self._queues)
             self._queues.close()
             self._queues = None
             carrier.run = carrier.ready = None
@@ -190,6 +194,17 @@ class DbosEngine(BaseEngine):
             # Last: whoever is not in the register has its runs taken over.
             self._register.leave(self._me)
         self._alone.release()
+
+    def _drain(self, queues: Queues) -> None:
+        """Wait, shortly, for the threads of runs to end and for DBOS to write down what they brought."""
+        give_up = self._clock.elapsed_ns() + int(_DRAIN_S * 1e9)
+        pause = threading.Event()
+        with contextlib.suppress(Unavailable):
+            while self._clock.elapsed_ns() < give_up:
+                mine = {name for name, worker in queues.pending().items() if worker == self._me.name}
+                if not self._executing and mine <= self._left:
+                    return
+                pause.wait(_DRAIN_POLL_S)
 
     # -- what DBOS calls, in a thread per run --------------------------------------------------------------------------
 
@@ -225,6 +240,9 @@ class DbosEngine(BaseEngine):
         self._executing.add(name)
         try:
             yield
+        except Interrupted:
+            self._left.add(name)
+            raise
         finally:
             self._executing.discard(name)
 

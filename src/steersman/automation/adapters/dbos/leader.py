@@ -37,8 +37,12 @@ class Lead:
 
     def release(self) -> None:
         """Give the lead up; a second call does nothing."""
-        self.held = False
         if self._connection is not None:
             with contextlib.suppress(psycopg.Error):
+                if self.held:
+                    # The server sees a closed connection only a moment later; the next leader need not wait for that.
+                    self._connection.execute("SELECT pg_advisory_unlock(%s)", [self._key])
+            with contextlib.suppress(psycopg.Error):
                 self._connection.close()
-            self._connection = None
+        self.held = False
+        self._connection = None
