@@ -24,7 +24,7 @@ class PrefectSettings(EngineSettings, frozen=True, kw_only=True, forbid_unknown_
         pool: work pool of type process; made if it is not there. Its workers must run on this machine.
         python: interpreter of the virtual environment that Prefect is installed in.
         start_worker: run a worker of our own, and restart it when it ends; False: somebody else runs one.
-        flow_runs: flow runs of this workspace at once; each keeps a process of about 150 MB. `max_processes` counts
+        flow_runs: flow runs of this workspace at once; each keeps a process of about 120 MB. `max_processes` counts
             the automations at once within each.
         poll: span between two questions of our worker for work.
         start_within: span after which a flow run that no worker took is given up, where somebody waits for it.

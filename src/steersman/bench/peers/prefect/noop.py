@@ -1,8 +1,9 @@
-"""A flow that starts one process which does nothing; it appends when it did so to the file named by $NOOP_STARTS."""
+"""A flow that starts one process which does nothing, and appends when, and its own peak memory in kB, to a file."""
 
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import time
 
@@ -15,4 +16,4 @@ def noop(due: float) -> None:
     started = time.time()  # noqa: TID251 - a peer has no Clock of ours
     subprocess.run(["true"], check=True)
     with open(os.environ["NOOP_STARTS"], "a", encoding="utf-8") as file:  # noqa: PTH123 - one write, at the end
-        file.write(f"{due!r} {started!r}\n")
+        file.write(f"{due!r} {started!r} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}\n")

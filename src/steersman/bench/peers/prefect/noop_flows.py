@@ -3,7 +3,7 @@
     python noop_flows.py RUNS [SPACING_S]
 
 Starts server and worker with a home of their own on a free loopback port, schedules RUNS flow runs SPACING_S apart
-(default 4: a flow run costs about that much CPU), waits for all, and prints one JSON object on the last line. Lateness
+(default 4: a flow run costs more than two seconds of CPU), waits for all, and prints one JSON object on the last line. Lateness
 is counted to the moment in which the flow starts its process. Runs in Prefect's environment; the standard library only.
 """
 
@@ -138,7 +138,8 @@ def measure(server: Server, runs: int, spacing_s: float) -> dict[str, Any]:
         server.ask("POST", path, {"state": state, "parameters": {"due": due}})
     ended = wait(server, runs, FIRST_IN_S + runs * spacing_s + READY_S)
     spent = cpu_s(server.server.pid) - before[0], cpu_s(server.worker.pid) - before[1]
-    late = sorted(start - due for due, start in (map(float, line.split()) for line in starts(server)))
+    told = [tuple(map(float, line.split())) for line in starts(server)]
+    late = sorted(start - due for due, start, _ in told)
     return {
         "runs": runs,
         "completed": ended,
@@ -153,7 +154,11 @@ def measure(server: Server, runs: int, spacing_s: float) -> dict[str, Any]:
         "early": sum(one < 0 for one in late),
         "wall_s": time.time() - began,  # noqa: TID251 - as above
         "cpu_s_per_run": {"server": spent[0] / runs, "worker_and_flow": spent[1] / runs, "all": sum(spent) / runs},
-        "peak_rss_mb": {"server": peak_mb(server.server.pid), "worker": peak_mb(server.worker.pid)},
+        "peak_rss_mb": {
+            "server": peak_mb(server.server.pid),
+            "worker": peak_mb(server.worker.pid),
+            "flow": max((kb for *_, kb in told), default=0.0) / 1024,
+        },
         "server_ready_s": server.ready_s,
         "worker_ready_s": server.worker_ready_s,
     }
