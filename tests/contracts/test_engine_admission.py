@@ -151,6 +151,27 @@ def test_an_automation_whose_login_wants_a_person_waits_for_that_person(kind: st
     assert allowed.ok
 
 
+def test_one_run_that_two_engines_are_asked_for_is_carried_out_once(kind: str, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    run = a_script(tmp_path, "wait.sh", f'while [ ! -e "{go}" ]; do sleep 0.02; done\n')
+    ledger = memory_ledger()
+    other, engine = an_engine("memory", tmp_path, ledger), an_engine(kind, tmp_path, ledger)
+    try:
+        for each in (other, engine):
+            each.start(Manifest([an_automation(run=run)]), schedules=False)
+            each.begin("schedule", ["job"], 1_000_000_000)
+        wait_for(lambda: events(ledger))
+        go.touch()
+        wait_for(lambda: len(events(ledger)) == 2)
+        run_id = str(events(ledger)[0][1]["run_id"])
+        for each in (other, engine):
+            wait_for(lambda each=each: (found := each.conductor.outcome(run_id)) is not None and found.ok)
+    finally:
+        other.close()
+        engine.close()
+    assert [k for k, _ in events(ledger)] == ["started", "finished"]
+
+
 def test_tokens_are_counted_over_engines_and_given_back(kind: str, tmp_path: Path) -> None:
     run = a_script(tmp_path, "call.sh", "mkdir calling && sleep 0.2 && rmdir calling\n")
     jobs = [an_automation(n, run=run, resources={"api": 1}) for n in ("a", "b", "c")]

@@ -91,15 +91,23 @@ class Attempts:
         self.tokens = Tokens(state / "runs")
 
     def reconcile(self) -> list[str]:
-        """End what killed engines left running, record each as orphaned, and return the run ids."""
+        """End what killed engines left running, record each as orphaned, and return the run ids.
+
+        One process at a time: one that is late must not end the next attempt of a run, which another began meanwhile.
+        """
         found = []
-        for marker in self._inflight.orphans():
-            end_orphan(marker)
-            if self._recorder.was_finished(marker.run_id, marker.attempt) is None:
-                self._recorder.finished(self._orphaned(marker))
-            self._inflight.done(marker)
-            found.append(marker.run_id)
+        with self._inflight.alone():
+            for marker in self._inflight.orphans():
+                end_orphan(marker)
+                if self._recorder.was_finished(marker.run_id, marker.attempt) is None:
+                    self._recorder.finished(self._orphaned(marker))
+                self._inflight.done(marker)
+                found.append(marker.run_id)
         return found
+
+    def running(self) -> int:
+        """Return how many attempts run on this workspace now, whichever process began them."""
+        return self._inflight.count()
 
     def carry_out(
         self,
@@ -316,7 +324,7 @@ class Attempts:
             artifacts=(),
             result=None,
             error="the engine was killed while it ran",
-            will_retry=marker.may_retry and self._limits.resumes,
+            will_retry=marker.may_retry,
             at=now,
         )
 

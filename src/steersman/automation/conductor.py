@@ -143,9 +143,10 @@ class Conductor:
         if failed:
             return self.recorder.skipped(request, failed)
         lock = FileLock(self.folders.runs / automation.name / "lock")
-        refused = self._admit(automation, request, lock)
-        if refused:
-            return self.recorder.skipped(request, refused)
+        ended = self._take(automation, request, lock)
+        if ended is not None:
+            lock.release()
+            return ended
         try:
             return self.attempts.carry_out(self.manifest, automation, request, params, on_progress)
         finally:
@@ -215,10 +216,20 @@ class Conductor:
                     return found
                 self._changed.wait(None if run_id in self._known else _POLL_S)
 
+    def _take(self, automation: Automation, request: RunRequest, lock: FileLock) -> RunOutcome | None:
+        """Take the automation's lock; return how the run ended if it may not start, or has ended elsewhere."""
+        waited = False
+        while not lock.acquire(request.run_id):
+            if lock.holder() != request.run_id:
+                refused = self._admit(automation, request, lock)
+                return self.recorder.skipped(request, refused) if refused else None
+            # Another process was asked for this very run, and carries it out.
+            waited = True
+            self.closing.pause(_POLL_S)
+        return self.recorder.final(request.run_id) if waited else None
+
     def _admit(self, automation: Automation, request: RunRequest, lock: FileLock) -> str:
-        """Take the automation's lock as its `overlap` says; return why not, empty once it is held."""
-        if lock.acquire(request.run_id):
-            return ""
+        """Take the lock that another run holds as `overlap` says; return why not, empty once it is held."""
         running = lock.holder()
         if self.recorder.final(running) is not None and self._acquire_soon(request, lock):
             return ""

@@ -135,7 +135,7 @@ class BaseEngine(ABC):
                 self._listeners.pop(request.run_id, None)
 
     def status(self) -> EngineStatus:
-        runs = Fact(name="runs", level="ok", found=f"{len(self._running) or 'none'} in hand")
+        runs = Fact(name="runs", level="ok", found=f"{self.conductor.attempts.running() or 'none'} in flight")
         digest = self.conductor.manifest.digest() if self._started else None
         return EngineStatus(engine=self.name, version=self._version(), deployed=digest, facts=(runs, *self._facts()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -42,7 +43,7 @@ class Handled:
         if self._path is None:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(".new")
+        fresh = self._path.with_suffix(f".{os.getpid()}.new")
         fresh.write_bytes(msgspec.json.encode(self._marks))
         fresh.replace(self._path)
 

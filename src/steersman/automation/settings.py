@@ -96,20 +96,31 @@ class AutomationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     keep_runs: int = 50
 
 
-def validate(file: TomlFile, automations: Mapping[str, AutomationSettings], root: Path, *, tz: str = "UTC") -> Manifest:
+def validate(
+    file: TomlFile,
+    automations: Mapping[str, AutomationSettings],
+    root: Path,
+    *,
+    tz: str = "UTC",
+    scripts: bool = True,
+) -> Manifest:
     """Return the manifest that `automations` declare.
 
     Args:
         file: where they stand; for the line numbers of refusals.
         root: the workspace, where scripts are looked for.
         tz: the desk's time zone, for automations that name none.
+        scripts: whether what they run must be there; False leaves one that is gone to the run that wants it, instead of
+            stopping all others.
 
     Raises:
         Misconfigured: names file, line, field, what was found and what is allowed.
     """
     resources = _resources(file)
     declared = calendars.read(file, root, file.section((calendars.SECTION,), dict[str, calendars.CalendarSettings]))
-    checked = [_check(file, name, settings, root, tz, resources) for name, settings in automations.items()]
+    checked = [
+        _check(file, name, settings, root if scripts else None, tz, resources) for name, settings in automations.items()
+    ]
     used = _calendars(file, checked, declared)
     try:
         return Manifest(checked, resources=resources, calendars=used)
@@ -152,7 +163,7 @@ def _calendars(
 
 
 def _check(
-    file: TomlFile, name: str, settings: AutomationSettings, root: Path, tz: str, resources: Mapping[str, int]
+    file: TomlFile, name: str, settings: AutomationSettings, root: Path | None, tz: str, resources: Mapping[str, int]
 ) -> Automation:
     """Return one automation, checked on its own."""
     here = (SECTION, name)
@@ -231,13 +242,15 @@ def _check_start(file: TomlFile, here: tuple[str, ...], settings: AutomationSett
             )
 
 
-def _check_command(file: TomlFile, here: tuple[str, ...], run: str, root: Path) -> None:
+def _check_command(file: TomlFile, here: tuple[str, ...], run: str, root: Path | None) -> None:
     try:
         words = shlex.split(run)
     except ValueError as exc:
         raise file.error((*here, "run"), f"not a command line ({exc}); found {run!r}", fix="close the quote") from exc
     if not words:
         raise file.error((*here, "run"), "is empty", fix="name a script or a command")
+    if root is None:
+        return
     program = words[0]
     if program == OWN_COMMAND:
         return

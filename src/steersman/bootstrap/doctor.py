@@ -16,6 +16,7 @@ from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk, open_desk
 from steersman.bootstrap.diagnosis import Diagnosis
 from steersman.bootstrap.doctor_services import examine_services
+from steersman.bootstrap.engines import engine_trouble, missing_script
 from steersman.bootstrap.workspace import CATALOGUE, LOOPBACK, Workspace, load_workspace
 from steersman.kernel.errors import SteersmanError
 from steersman.ledger.anchor import check_anchors
@@ -40,7 +41,7 @@ def examine(directory: Path) -> list[Diagnosis]:
     except SteersmanError as exc:
         return [*found, Diagnosis(name="ledger", level="fail", found=exc.message, fix=exc.fix)]
     try:
-        for look in (_ledger, _policy, _halts, _processes, examine_services):
+        for look in (_ledger, _policy, _halts, _processes, _automations, examine_services):
             found += [*look(desk)]
     finally:
         desk.close()
@@ -180,6 +181,19 @@ def _processes(desk: Desk) -> Iterator[Diagnosis]:
         level="warn",
         found=f"does not run, and another program has port {port}" if taken else "does not run",
         fix="steersman up --port 0, or another port in [console]" if taken else "steersman up",
+    )
+
+
+def _automations(desk: Desk) -> Iterator[Diagnosis]:
+    missing, trouble = missing_script(desk.workspace), engine_trouble(desk.ledger)
+    kind, count = desk.workspace.engine.kind, len(desk.workspace.automations)
+    if missing is not None:
+        yield Diagnosis(name="automations", level="fail", found=missing.message, fix=missing.fix)
+    yield Diagnosis(
+        name="engine",
+        level="fail" if trouble else "ok",
+        found=trouble or f"{kind}, {count} automations declared",
+        fix="steersman auto engine status" if trouble else "",
     )
 
 

@@ -14,16 +14,29 @@ from steersman.automation.events import ENGINE_READY, ENGINE_UNAVAILABLE, Engine
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.workspace import Workspace, engine_settings
-from steersman.kernel.errors import Unavailable
+from steersman.kernel.errors import Misconfigured, Unavailable
 from steersman.ledger import Ledger, new_event
 
 STREAM: Final = "automation/engine"
 AGAIN_S: Final = 10.0
 
 
-def manifest_of(workspace: Workspace) -> Manifest:
-    """Return the declared automations, checked."""
-    return validate(workspace.file, workspace.automations, workspace.root, tz=workspace.desk.tz)
+def manifest_of(workspace: Workspace, *, scripts: bool = False) -> Manifest:
+    """Return the declared automations, checked; with `scripts`, also that what they run is there.
+
+    Raises:
+        Misconfigured: names the line.
+    """
+    return validate(workspace.file, workspace.automations, workspace.root, tz=workspace.desk.tz, scripts=scripts)
+
+
+def missing_script(workspace: Workspace) -> Misconfigured | None:
+    """Return the refusal of the first script or command that is declared and not there; its runs will fail."""
+    try:
+        manifest_of(workspace, scripts=True)
+    except Misconfigured as exc:
+        return exc
+    return None
 
 
 def open_engine(desk: Desk, *, kind: str | None = None, actor: str = "desk") -> Engine:
@@ -64,6 +77,9 @@ class KeptEngine:
         Raises:
             Misconfigured, Conflict: trying again would not help.
         """
+        missing = missing_script(self._desk.workspace)
+        if missing is not None:
+            self._say(f"its runs will fail: {missing}")
         try:
             self._open()
         except Unavailable as exc:

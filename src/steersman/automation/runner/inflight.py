@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -65,6 +67,21 @@ class Inflight:
     def done(self, marker: Marker) -> None:
         """Forget the attempt: its end is in the ledger."""
         self._path(marker).unlink(missing_ok=True)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process of the workspace from looking for orphans meanwhile."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def count(self) -> int:
+        """Return how many attempts are in flight, orphans included."""
+        return sum(1 for _ in self._folder.glob("*.json"))
 
     def orphans(self) -> Iterator[Marker]:
         """Yield the attempts whose engine is gone."""
