@@ -3,8 +3,9 @@
     python noop_flows.py RUNS [SPACING_S]
 
 Starts server and worker with a home of their own on a free loopback port, schedules RUNS flow runs SPACING_S apart
-(default 4: a flow run costs more than two seconds of CPU), waits for all, and prints one JSON object on the last line. Lateness
-is counted to the moment in which the flow starts its process. Runs in Prefect's environment; the standard library only.
+(default 4: a flow run costs more than two seconds of CPU), waits for all, and prints one JSON object on the last line.
+Lateness is counted to the moment in which the flow starts its process. Runs in Prefect's environment; needs the
+standard library only.
 """
 
 from __future__ import annotations
