@@ -19,8 +19,6 @@ from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of
 from steersman.kernel.errors import Unavailable
 
-AIRFLOW = "3.3.2"
-
 
 @cache
 def airflow_python() -> Path:
@@ -29,7 +27,7 @@ def airflow_python() -> Path:
     Raises:
         Unavailable: it cannot be installed here.
     """
-    return peer_venv._peer("airflow", "apache-airflow", AIRFLOW).python
+    return peer_venv.airflow().python
 
 
 @cache

@@ -16,7 +16,6 @@ from steersman.kernel.errors import Unavailable
 
 _TARGET: Final = 0.9
 _SETS: Final[tuple[Set, ...]] = ("dev", "held out")
-_CHECKERS: Final = ("detect-secrets", "1.5.0", "bandit==1.9.4", "ruff==0.17.6")
 # What each peer looks for -> the code of ours that means the same, and the suffixes of files it reads.
 _PEERS: Final = {
     "detect-secrets": ("SECRET_IN_CODE", ""),
@@ -95,8 +94,7 @@ def _rows(what: str, found: Score, *, target: float | None = None, note: str = "
 def _peers(root: Path, wanted: set[Mark], ours: set[Mark], usual: Collection[str]) -> list[Row]:
     """Return the peers' figures on the files they read, and ours on the same files."""
     try:
-        checkers = peer_venv._peer("audit", *_CHECKERS)
-        answers: dict[str, list[tuple[str, int]]] = checkers.run("scan.py", root)
+        answers: dict[str, list[tuple[str, int]]] = peer_venv.checkers().run("scan.py", root)
     except Unavailable as exc:
         return [not_measured("audit", "peers on the same scripts", "", None, str(exc).replace("\n ", ";"))]
     rows: list[Row] = []

@@ -142,7 +142,8 @@ def _cpu_s() -> float:
 
 
 def _rss_mb() -> float:
-    return sum(p.memory_info().rss for p in _family()) / 1e6
+    """Return resident memory in MB; pages that a helper shares with us count once (PSS), as they are there once."""
+    return sum(p.memory_full_info().pss for p in _family()) / 1e6
 
 
 def main() -> None:

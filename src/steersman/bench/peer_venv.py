@@ -21,6 +21,10 @@ import msgspec
 from steersman.kernel.errors import Unavailable
 
 NAUTILUS: Final = "1.221.0"
+AIRFLOW: Final = "3.3.2"
+DETECT_SECRETS: Final = "1.5.0"
+CHECKER_NEEDS: Final = ("bandit==1.9.4", "ruff==0.17.6")
+REDIS: Final = "6.4.0"
 PREFECT: Final = "3.8.8"
 PREFECT_NEEDS: Final = ("fastapi>=0.139,<0.151", "sqlalchemy<2.1")
 """With SQLAlchemy 2.1 its schedules silently never fire."""
@@ -74,6 +78,33 @@ def prefect() -> Peer:
         Unavailable: it cannot be installed here; says why.
     """
     return _peer("prefect", "prefect", PREFECT, *PREFECT_NEEDS)
+
+
+def airflow() -> Peer:
+    """Return Apache Airflow, installed if it is not yet.
+
+    Raises:
+        Unavailable: it cannot be installed here; says why.
+    """
+    return _peer("airflow", "apache-airflow", AIRFLOW)
+
+
+def checkers() -> Peer:
+    """Return the tools that look into scripts as our audit does, installed if they are not yet.
+
+    Raises:
+        Unavailable: they cannot be installed here; says why.
+    """
+    return _peer("audit", "detect-secrets", DETECT_SECRETS, *CHECKER_NEEDS)
+
+
+def redis() -> Peer:
+    """Return the Redis client, installed if it is not yet; the server is the machine's own.
+
+    Raises:
+        Unavailable: it cannot be installed here; says why.
+    """
+    return _peer("redis", "redis", REDIS)
 
 
 def cache_folder(environ: os._Environ[str] | dict[str, str] = os.environ) -> Path:

@@ -17,8 +17,9 @@ from typing import Final
 import msgspec
 
 from steersman.bench.measure import in_turns, row_of
+from steersman.bench.peer_venv import REDIS, redis
 from steersman.bench.pull_reader import MEASURED, Kind, Way
-from steersman.bench.pull_redis import CLIENT, get_cpu_ms, redis_holding, redis_py
+from steersman.bench.pull_redis import get_cpu_ms, redis_holding
 from steersman.bench.row import Row, not_measured
 from steersman.kernel.errors import Unavailable
 
@@ -54,12 +55,12 @@ def _reading(scratch: Path) -> list[Row]:
 def _against_redis(mapped: Callable[[], float], arrow: Path) -> list[Row]:
     try:
         with redis_holding(arrow) as place:
-            usual = in_turns(mapped, partial(get_cpu_ms, redis_py(), place, _PROCESSES), rounds=_ROUNDS)
+            usual = in_turns(mapped, partial(get_cpu_ms, redis(), place, _PROCESSES), rounds=_ROUNDS)
             with _readers(_PROCESSES) as getting:
                 bare = in_turns(mapped, partial(_cpu_ms, getting, Way(kind="redis", place=place)), rounds=_ROUNDS)
     except Unavailable as exc:
         return [not_measured("pull", _READ, "x", 1 / 100, str(exc).replace("\n ", ";"))]
-    peer = f"redis-py {CLIENT}, GET of the same Arrow bytes"
+    peer = f"redis-py {REDIS}, GET of the same Arrow bytes"
     gets = "theirs: the GET alone, without touching the frame"
     socket = "a bare socket, the cheapest client there can be; the server's CPU is not in"
     return [

@@ -11,14 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from steersman.bench.peer_venv import Peer
-from steersman.bench.peer_venv import _peer as peer_of  # the way every peer is made; it names no package of its own
 from steersman.kernel.clock import SystemClock
 from steersman.kernel.errors import Unavailable
 
-CLIENT: Final = "6.4.0"
 _START_S: Final = 10.0
 _INSTALL: Final = "install it: apt-get install redis-server"
 
@@ -60,22 +56,11 @@ def redis_holding(file: Path) -> Iterator[str]:
         process.wait()
 
 
-def redis_py() -> Peer:
-    """Return redis-py, the usual client, in an environment of its own, installed if it is not yet.
-
-    Raises:
-        Unavailable: it cannot be installed here; says why.
-    """
-    return msgspec.structs.replace(peer_of("redis", "redis", CLIENT), scripts=Path(__file__).parent)
-
-
 def get_cpu_ms(client: Peer, place: str, processes: int) -> float:
     """Return the mean CPU of one GET by redis-py, in that many processes at once; nothing is done with the bytes."""
     with ThreadPoolExecutor(processes) as together:
         port = place.rpartition(":")[2]
-        found = list(
-            together.map(lambda _: float(client.run("pull_redis_client.py", port)["cpu_ms"]), range(processes))
-        )
+        found = list(together.map(lambda _: float(client.run("get.py", port)["cpu_ms"]), range(processes)))
     return sum(found) / processes
 
 
