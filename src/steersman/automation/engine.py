@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from abc import abstractmethod
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 from steersman import __version__
+from steersman.automation.asking import Asking
 from steersman.automation.conductor import Conductor, Limits
 from steersman.automation.handled import Handled
 from steersman.automation.model.cycle import requests
-from steersman.automation.model.manifest import Automation, Manifest, plan_cycle
+from steersman.automation.model.manifest import Manifest, plan_cycle
 from steersman.automation.model.outcome import Cause, Progress, RunOutcome, RunRequest
-from steersman.automation.model.params import resolved
 from steersman.automation.ports import EngineStatus, Fact, OnProgress
 from steersman.automation.runner.process import GRACE_S
 from steersman.automation.scheduler import Scheduler
 from steersman.automation.settings import EngineSettings
 from steersman.automation.triggers import Triggers
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Misconfigured
 from steersman.kernel.ids import uuid7
 from steersman.ledger import Event, Ledger
 
 CLOSE_S = 30.0
 
 
-class BaseEngine(ABC):
+class BaseEngine(Asking):
     """Plans cycles and follows schedules; knows nothing about durability."""
 
     name = "base"
@@ -83,56 +81,6 @@ class BaseEngine(ABC):
         names = plan_cycle(self.conductor.manifest, roots, dependants=True)
         for request in requests(self.conductor.manifest, names, roots, cycle=f"{key}/{at}", cause=cause, at=at):
             self._submit(request)
-
-    def run_now(
-        self,
-        name: str,
-        *,
-        with_needs: bool = True,
-        params: dict[str, str] | None = None,
-        anyway: bool = False,
-        on_progress: OnProgress | None = None,
-    ) -> dict[str, RunOutcome]:
-        check_names(self.conductor.manifest, [name])
-        check_params(self.conductor.manifest[name], params or {})
-        names = plan_cycle(self.conductor.manifest, [name], needs=with_needs)
-        return self._cycle(names, [name], on_progress, params=params, anyway=anyway)
-
-    def run_cycle(self, names: Iterable[str], *, on_progress: OnProgress | None = None) -> dict[str, RunOutcome]:
-        wanted = list(names)
-        check_names(self.conductor.manifest, wanted)
-        return self._cycle(plan_cycle(self.conductor.manifest, wanted, needs=False), wanted, on_progress)
-
-    def _cycle(
-        self,
-        names: list[str],
-        roots: list[str],
-        on_progress: OnProgress | None,
-        *,
-        params: dict[str, str] | None = None,
-        anyway: bool = False,
-    ) -> dict[str, RunOutcome]:
-        """Run `names` as one cycle, wait, and return how each ended."""
-        now = self._clock.now_ns()
-        asked = requests(
-            self.conductor.manifest,
-            names,
-            roots,
-            cycle=str(uuid7(now)),
-            cause="manual",
-            at=now,
-            params=params,
-            anyway=anyway,
-        )
-        if on_progress is not None:
-            self._listeners.update({r.run_id: on_progress for r in asked})
-        try:
-            for request in asked:
-                self._submit(request)
-            return {r.automation: self._wait(r) for r in asked}
-        finally:
-            for request in asked:
-                self._listeners.pop(request.run_id, None)
 
     def status(self) -> EngineStatus:
         runs = Fact(name="runs", level="ok", found=f"{self.conductor.attempts.running() or 'none'} in flight")
@@ -204,6 +152,36 @@ class BaseEngine(ABC):
         self._triggers = Triggers(manifest, self._ledger, self._on_event)
         self._triggers.start()
 
+    def _carry_out(
+        self,
+        names: list[str],
+        roots: list[str],
+        on_progress: OnProgress | None,
+        *,
+        params: dict[str, str] | None = None,
+        anyway: bool = False,
+    ) -> dict[str, RunOutcome]:
+        now = self._clock.now_ns()
+        asked = requests(
+            self.conductor.manifest,
+            names,
+            roots,
+            cycle=str(uuid7(now)),
+            cause="manual",
+            at=now,
+            params=params,
+            anyway=anyway,
+        )
+        if on_progress is not None:
+            self._listeners.update({r.run_id: on_progress for r in asked})
+        try:
+            for request in asked:
+                self._submit(request)
+            return {r.automation: self._wait(r) for r in asked}
+        finally:
+            for request in asked:
+                self._listeners.pop(request.run_id, None)
+
     def _on_event(self, names: list[str], event: Event) -> None:
         self.begin("event", names, event.recorded_at, key=str(event.id))
 
@@ -229,33 +207,3 @@ class BaseEngine(ABC):
         listener = self._listeners.get(run_id)
         if listener is not None:
             listener(progress)
-
-
-def check_names(manifest: Manifest, names: Iterable[str]) -> None:
-    """Refuse a name that is not declared.
-
-    Raises:
-        Misconfigured: names the closest declared one.
-    """
-    for name in names:
-        if name not in manifest:
-            near = difflib.get_close_matches(name, manifest.order, n=1)
-            declared = ", ".join(manifest.order) or "none"
-            raise Misconfigured(
-                f"there is no automation {name!r}; declared: {declared}",
-                fix=f"did you mean {near[0]}?" if near else f"add [automation.{name}] to steersman.toml",
-            )
-
-
-def check_params(automation: Automation, params: Mapping[str, str]) -> None:
-    """Refuse a value for a parameter that is not declared, or that is not of its type.
-
-    Raises:
-        Misconfigured: names the parameter, what was found and what is allowed.
-    """
-    try:
-        resolved(automation.params, params)
-    except ValueError as exc:
-        raise Misconfigured(
-            f"{automation.name}: {exc}", fix=f"correct --param, or `params` of [automation.{automation.name}]"
-        ) from exc

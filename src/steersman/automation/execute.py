@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from steersman.automation.asking import check_names
 from steersman.automation.conductor import Conductor, Interrupted, Limits
-from steersman.automation.engine import check_names
 from steersman.automation.model.cycle import requests
 from steersman.automation.model.manifest import Manifest
 from steersman.automation.model.outcome import Cause, Progress, RunOutcome

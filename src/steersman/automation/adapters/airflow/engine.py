@@ -22,8 +22,8 @@ from steersman.automation.adapters.airflow.facts import airflow_fact, difference
 from steersman.automation.adapters.airflow.installation import Installation
 from steersman.automation.adapters.airflow.render import Target
 from steersman.automation.adapters.airflow.settings import AirflowSettings
+from steersman.automation.asking import Asking, check_names
 from steersman.automation.conductor import Conductor, Limits
-from steersman.automation.engine import check_names, check_params
 from steersman.automation.events import MANIFEST_LOADED, ManifestLoaded
 from steersman.automation.model.cycle import requests
 from steersman.automation.model.manifest import Manifest, plan_cycle
@@ -32,15 +32,14 @@ from steersman.automation.ports import EngineStatus, Fact, OnProgress
 from steersman.automation.runner.process import GRACE_S
 from steersman.automation.triggers import Triggers
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Misconfigured, Unavailable
+from steersman.kernel.errors import Misconfigured
 from steersman.kernel.ids import uuid7
-from steersman.ledger import Event, Ledger
+from steersman.ledger import Ledger
 
 _CLOSE_S: Final = 30.0
-_PAUSES_S: Final = (0.0, 1.0, 5.0, 15.0, 60.0)
 
 
-class AirflowEngine:
+class AirflowEngine(Asking):
     """One workspace's DAGs in somebody's Airflow, and a little Airflow of our own for runs by hand."""
 
     name = "airflow"
@@ -55,7 +54,7 @@ class AirflowEngine:
         self._clock = clock
         limits = Limits(resumes=False, processes=1, grace_s=GRACE_S)
         # Carries nothing out: it reconciles, records, and knows the manifest.
-        self._conductor = Conductor(
+        self.conductor = Conductor(
             root=root, state=root / ".steersman", ledger=ledger, clock=clock, actor=actor, limits=limits
         )
         self._triggers: Triggers | None = None
@@ -65,7 +64,7 @@ class AirflowEngine:
     # -- the port ------------------------------------------------------------------------------------------------
 
     def start(self, manifest: Manifest, *, schedules: bool = True) -> None:
-        self._conductor.manifest = manifest
+        self.conductor.manifest = manifest
         folder = self._settings.folder(self._root)
         if schedules:
             if folder is None:
@@ -75,10 +74,10 @@ class AirflowEngine:
                 )
             self.export(manifest, folder)
         self._started = True
-        self._conductor.reconcile()
-        self._conductor.recorder.manifest_loaded(manifest)
+        self.conductor.reconcile()
+        self.conductor.recorder.manifest_loaded(manifest)
         if schedules:
-            self._triggers = Triggers(manifest, self._ledger, self._on_event)
+            self._triggers = Triggers(manifest, self._ledger, self._begin_for)
             self._triggers.start()
 
     def export(self, manifest: Manifest, folder: Path) -> list[Path]:
@@ -95,33 +94,14 @@ class AirflowEngine:
 
         Any other cycle is carried out by `airflow dags test` behind the call.
         """
-        check_names(self._conductor.manifest, roots)
+        check_names(self.conductor.manifest, roots)
         if cause == "event" and self._settings.dags:
             for name in roots:
                 self._trigger(name, at, key)
         else:
-            names = plan_cycle(self._conductor.manifest, roots, dependants=True)
+            names = plan_cycle(self.conductor.manifest, roots, dependants=True)
             cycle = self._cycle(names, roots, cause=cause, cycle=f"{key}/{at}", at=at)
             self._cycles.begin(cycle, lambda reason: self._skip(cycle, reason))
-
-    def run_now(
-        self,
-        name: str,
-        *,
-        with_needs: bool = True,
-        params: dict[str, str] | None = None,
-        anyway: bool = False,
-        on_progress: OnProgress | None = None,
-    ) -> dict[str, RunOutcome]:
-        check_names(self._conductor.manifest, [name])
-        check_params(self._conductor.manifest[name], params or {})
-        names = plan_cycle(self._conductor.manifest, [name], needs=with_needs)
-        return self._run(names, [name], on_progress, params=params, anyway=anyway)
-
-    def run_cycle(self, names: Iterable[str], *, on_progress: OnProgress | None = None) -> dict[str, RunOutcome]:
-        wanted = list(names)
-        check_names(self._conductor.manifest, wanted)
-        return self._run(plan_cycle(self._conductor.manifest, wanted, needs=False), wanted, on_progress)
 
     def status(self) -> EngineStatus:
         version, airflow = airflow_fact(self._maybe_installed)
@@ -142,16 +122,16 @@ class AirflowEngine:
         self._closed = True
         if "_cycles" in self.__dict__:
             self._cycles.refuse()
-        self._conductor.stop()
+        self.conductor.stop()
         if self._triggers is not None:
             self._triggers.stop()
         if "_cycles" in self.__dict__:
             self._cycles.close(_CLOSE_S)
-        self._conductor.release()
+        self.conductor.release()
 
     # -- cycles --------------------------------------------------------------------------------------------------
 
-    def _run(
+    def _carry_out(
         self,
         names: list[str],
         roots: list[str],
@@ -180,7 +160,7 @@ class AirflowEngine:
         if not self._started:
             raise Misconfigured("the Airflow engine has not been started", fix="call start(manifest) first")
         asked = requests(
-            self._conductor.manifest, names, roots, cycle=cycle, cause=cause, at=at, params=params, anyway=anyway
+            self.conductor.manifest, names, roots, cycle=cycle, cause=cause, at=at, params=params, anyway=anyway
         )
         return Cycle(
             name=cycle,
@@ -194,28 +174,7 @@ class AirflowEngine:
 
     def _skip(self, cycle: Cycle, reason: str) -> None:
         for request in cycle.requests:
-            self._conductor.recorder.skipped(request, reason)
-
-    # -- events --------------------------------------------------------------------------------------------------
-
-    def _on_event(self, names: list[str], event: Event) -> None:
-        """Start what an event starts; an Airflow that does not answer is asked again for more than a minute.
-
-        What then was not started is recorded as skipped: nothing is lost without a trace.
-        """
-        reason = ""
-        for pause_s in _PAUSES_S:
-            if self._conductor.closing.wait(pause_s):
-                return
-            try:
-                self.begin("event", names, event.recorded_at, key=str(event.id))
-            except Unavailable as exc:
-                reason = exc.message
-            else:
-                return
-        members = plan_cycle(self._conductor.manifest, names, dependants=True)
-        key = f"{event.id}/{event.recorded_at}"
-        self._skip(self._cycle(members, names, cause="event", cycle=key, at=event.recorded_at), reason)
+            self.conductor.recorder.skipped(request, reason)
 
     def _trigger(self, name: str, at: int, key: str) -> None:
         cycle = f"{key}/{at}"
@@ -252,14 +211,14 @@ class AirflowEngine:
 
     def _differences(self) -> Iterable[Fact]:
         try:
-            return list(difference_facts(plan(self._conductor.manifest, self._target.prefix)))
+            return list(difference_facts(plan(self.conductor.manifest, self._target.prefix)))
         except ValueError as exc:
             return [Fact(name="schedules", level="fail", found=str(exc), fix="write the schedule otherwise")]
 
     def _digest_in_force(self) -> str | None:
         """Return the digest of our manifest; of a desk that runs elsewhere, what it last recorded."""
         if self._started:
-            return self._conductor.manifest.digest()
+            return self.conductor.manifest.digest()
         last = None
         for event in self._ledger.read(types=(MANIFEST_LOADED,)):
             last = event
@@ -293,7 +252,7 @@ class AirflowEngine:
     def _cycles(self) -> Cycles:
         return Cycles(
             installation=self._installed,
-            conductor=self._conductor,
+            conductor=self.conductor,
             target=msgspec.structs.replace(self._target, workspace=str(self._root), command=AirflowSettings().words()),
             root=self._root,
             folder=self._state / "cycles",

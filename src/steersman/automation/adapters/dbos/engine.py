@@ -124,7 +124,7 @@ class DbosEngine(BaseEngine):
         while not self._alone.acquire(self._me.name):
             self._stopping.wait(_LOCK_POLL_S)
         self._register.enter(self._me)
-        carrier.run, carrier.ready = self._carry_out, self._make_ready
+        carrier.run, carrier.ready = self._execute_order, self._make_ready
 
     def _resume(self) -> None:
         self._follower.start()
@@ -208,7 +208,7 @@ class DbosEngine(BaseEngine):
 
     # -- what DBOS calls, in a thread per run --------------------------------------------------------------------------
 
-    def _carry_out(self, order: Order) -> RunOutcome:
+    def _execute_order(self, order: Order) -> RunOutcome:
         """Carry out one run, and now and then forget old ones."""
         with self._known(order.request.run_id):
             self._keep_up(order)

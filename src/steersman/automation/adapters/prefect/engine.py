@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -25,8 +25,8 @@ from steersman.automation.adapters.prefect.plan import Place, cycle_parameters
 from steersman.automation.adapters.prefect.server import Corner
 from steersman.automation.adapters.prefect.settings import PrefectSettings
 from steersman.automation.adapters.prefect.worker import Worker, worker_command, worker_environment
+from steersman.automation.asking import Asking
 from steersman.automation.conductor import Conductor, Limits
-from steersman.automation.engine import check_names, check_params
 from steersman.automation.model.cycle import requests
 from steersman.automation.model.manifest import Manifest, plan_cycle
 from steersman.automation.model.outcome import Cause, RunOutcome
@@ -38,14 +38,13 @@ from steersman.kernel import references
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict, Misconfigured, Unavailable
 from steersman.kernel.ids import uuid7
-from steersman.ledger import Event, Ledger
+from steersman.ledger import Ledger
 
 _CLOSE_S: Final = 30.0
 _PRUNE_EVERY: Final = 120
-_PAUSES_S: Final = (1.0, 5.0, 15.0, 60.0)
 
 
-class PrefectEngine:
+class PrefectEngine(Asking):
     """One workspace's corner of a Prefect server."""
 
     name = "prefect"
@@ -60,9 +59,7 @@ class PrefectEngine:
         self._clock = clock
         limits = Limits(resumes=False, processes=1, grace_s=GRACE_S)
         # Carries nothing out: it reconciles, records, and knows where runs keep their files.
-        self._conductor = Conductor(
-            root=root, state=self._state, ledger=ledger, clock=clock, actor=actor, limits=limits
-        )
+        self.conductor = Conductor(root=root, state=self._state, ledger=ledger, clock=clock, actor=actor, limits=limits)
         self._place = Place(
             root=root,
             pool=self._settings.pool,
@@ -88,17 +85,17 @@ class PrefectEngine:
                 "another process runs the Prefect engine of this workspace",
                 fix="use that one (`steersman up` is running), or stop it first",
             )
-        self._conductor.manifest = manifest
+        self.conductor.manifest = manifest
         if not self._api.is_healthy():
             raise Unavailable(f"the Prefect server at {self._api.url} is not healthy", fix="look into its log")
         self._by_request = self._corner.prepare()
-        self._conductor.recorder.manifest_loaded(manifest)
+        self.conductor.recorder.manifest_loaded(manifest)
         self._started = True
         self._reconcile()
         if schedules:
             self._since_ns = self._clock.now_ns()
             self.deploy(manifest)
-            self._triggers = Triggers(manifest, self._ledger, self._on_event)
+            self._triggers = Triggers(manifest, self._ledger, self._begin_for)
             self._triggers.start()
             self._keeper = Keeper(self._chore)
             self._keeper.start()
@@ -110,31 +107,12 @@ class PrefectEngine:
         return self._corner.deploy(manifest, self._clock.now_ns(), dry_run=dry_run)
 
     def begin(self, cause: Cause, roots: list[str], at: int, key: str = "schedule") -> None:
-        names = plan_cycle(self._conductor.manifest, roots, dependants=True)
+        names = plan_cycle(self.conductor.manifest, roots, dependants=True)
         cycle = f"{key}/{at}"
         self._api.start(self._ready(), **self._flow_run(names, roots, cause=cause, cycle=cycle, at=at))
 
-    def run_now(
-        self,
-        name: str,
-        *,
-        with_needs: bool = True,
-        params: dict[str, str] | None = None,
-        anyway: bool = False,
-        on_progress: OnProgress | None = None,
-    ) -> dict[str, RunOutcome]:
-        check_names(self._conductor.manifest, [name])
-        check_params(self._conductor.manifest[name], params or {})
-        names = plan_cycle(self._conductor.manifest, [name], needs=with_needs)
-        return self._cycle(names, [name], on_progress, params=params, anyway=anyway)
-
-    def run_cycle(self, names: Iterable[str], *, on_progress: OnProgress | None = None) -> dict[str, RunOutcome]:
-        wanted = list(names)
-        check_names(self._conductor.manifest, wanted)
-        return self._cycle(plan_cycle(self._conductor.manifest, wanted, needs=False), wanted, on_progress)
-
     def status(self) -> EngineStatus:
-        declared = self._conductor.manifest.digest() if self._started else None
+        declared = self.conductor.manifest.digest() if self._started else None
         look = look_at(self._api, self._place, self._clock.now_ns(), since_ns=self._since_ns, declared=declared)
         if self._worker is not None:
             look = msgspec.structs.replace(look, restarts=self._worker.restarts)
@@ -164,13 +142,13 @@ class PrefectEngine:
             self._worker.stop()
             with suppress(Unavailable):  # the server went first: the next start reconciles
                 self._reconcile()
-        self._conductor.release()
+        self.conductor.release()
         self._claim.release()
         self._api.close()
 
     # -- cycles --------------------------------------------------------------------------------------------------
 
-    def _cycle(
+    def _carry_out(
         self,
         names: list[str],
         roots: list[str],
@@ -180,7 +158,7 @@ class PrefectEngine:
         anyway: bool = False,
     ) -> dict[str, RunOutcome]:
         now = self._clock.now_ns()
-        manifest, cycle = self._conductor.manifest, str(uuid7(now))
+        manifest, cycle = self.conductor.manifest, str(uuid7(now))
         asked = requests(manifest, names, roots, cycle=cycle, cause="manual", at=now, params=params, anyway=anyway)
         start = self._flow_run(names, roots, cause="manual", cycle=cycle, at=now, params=params, anyway=anyway)
         return self._cycles.run(self._ready(), asked=asked, start=start, on_progress=on_progress)
@@ -190,7 +168,7 @@ class PrefectEngine:
     ) -> dict[str, Any]:
         """Return what a flow run is asked for with. The key makes a cycle asked for twice one flow run."""
         parameters = cycle_parameters(
-            self._place, self._conductor.manifest, names, roots, cause=cause, cycle=cycle, at=at, **more
+            self._place, self.conductor.manifest, names, roots, cause=cause, cycle=cycle, at=at, **more
         )
         others = f" and {len(roots) - 1} more" if len(roots) > 1 else ""
         return {
@@ -199,28 +177,6 @@ class PrefectEngine:
             "name": f"{roots[0]}{others}, {cause}" if roots else cause,
             "tags": [self._place.tag],
         }
-
-    def _on_event(self, names: list[str], event: Event) -> None:
-        """Start what an event starts; a server that is away is asked again for more than a minute.
-
-        What then was not started is recorded as skipped: nothing is lost without a trace.
-        """
-        reason = ""
-        for pause_s in (0.0, *_PAUSES_S):
-            if self._closing.wait(pause_s):
-                return
-            try:
-                self.begin("event", names, event.recorded_at, key=str(event.id))
-            except Unavailable as exc:
-                reason = exc.message
-            else:
-                return
-        members = plan_cycle(self._conductor.manifest, names, dependants=True)
-        cycle = f"{event.id}/{event.recorded_at}"
-        for request in requests(
-            self._conductor.manifest, members, names, cycle=cycle, cause="event", at=event.recorded_at
-        ):
-            self._conductor.recorder.skipped(request, reason)
 
     def _ready(self) -> str:
         if not self._started:
@@ -237,7 +193,7 @@ class PrefectEngine:
 
     def _reconcile(self) -> None:
         """End what killed processes left: runs first, so that their ends are recorded, then Prefect's flow runs."""
-        self._conductor.reconcile()
+        self.conductor.reconcile()
         self._corner.end_orphans(self._clock.now_ns())
 
     def _has_worker(self) -> bool:
@@ -283,8 +239,8 @@ class PrefectEngine:
             api=self._api,
             corner=self._corner,
             ledger=self._ledger,
-            recorder=self._conductor.recorder,
-            folders=self._conductor.folders,
+            recorder=self.conductor.recorder,
+            folders=self.conductor.folders,
             clock=self._clock,
             start_within_s=self._settings.span_s("start_within"),
             flow_runs=self._settings.flow_runs,
