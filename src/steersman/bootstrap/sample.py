@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -11,8 +13,11 @@ from steersman.bootstrap.workspace import FILE
 from steersman.kernel.errors import Misconfigured, Rejected
 
 MARK: Final = ".made-by-demo"
+_KEY: Final = "secrets/backups.key"
 _FOLDERS: Final = ("strategies", "automations", "content", "data")
-_LEFT_OUT: Final = shutil.ignore_patterns(".steersman", "__pycache__", "*.pyc", ".gitkeep", "data", "site", "backups")
+_LEFT_OUT: Final = shutil.ignore_patterns(
+    ".steersman", "__pycache__", "*.pyc", ".gitkeep", "data", "site", "backups", "secrets"
+)
 
 
 def sample_folder() -> Path:
@@ -29,13 +34,17 @@ def sample_folder() -> Path:
 
 
 def make_sample(directory: Path) -> None:
-    """Copy the sample desk to `directory`.
+    """Copy the sample desk to `directory`, with a key of its own that only its owner can read.
 
     Raises:
         Rejected: there is something in it already.
     """
     _refuse_occupied(directory)
     shutil.copytree(sample_folder(), directory, ignore=_LEFT_OUT, dirs_exist_ok=True)
+    key = directory / _KEY
+    key.parent.mkdir(mode=0o700, exist_ok=True)
+    with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32))
 
 
 def make_empty(directory: Path) -> None:
