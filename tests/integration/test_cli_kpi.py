@@ -59,7 +59,7 @@ def test_the_list_is_grouped_by_domain_and_fits_80_columns(workspace: Path, caps
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     headings = [line.strip() for line in lines[1:] if line[:1].isalpha()]
-    assert headings == ["trading", "automation", "content", "operator", "test"]
+    assert headings == ["trading", "automation", "services", "content", "operator", "test"]
     (mine,) = (line for line in lines if "my_sum" in line)
     assert mine.split()[1:5] == ["699", "USD", "100", "met"]
     assert "█ !" in mine

@@ -193,6 +193,43 @@ AUTOMATION: Final = (
     ),
 )
 
+SERVICES: Final = (
+    Kpi(
+        name="calls_saved",
+        domain="services",
+        title="Calls saved by sharing",
+        unit="calls",
+        direction="up",
+        aggregate="sum",
+        source=Source(type="services.data.served", field="count", by="pull"),
+        summary="Reads of shared data that asked nobody: each would have been a call of its own.",
+    ),
+    Kpi(
+        name="data_refused",
+        domain="services",
+        title="Data that was refused",
+        unit="pulls",
+        direction="down",
+        aggregate="count",
+        source=Source(type="services.data.refused", by="pull"),
+        over=Source(type="services.data.pulled", by="pull"),
+        target=0.0,
+        summary="Pulls whose answer did not fit its schema, and went to quarantine.",
+    ),
+    Kpi(
+        name="logins_broken",
+        domain="services",
+        title="Logins that wanted you",
+        unit="logins",
+        direction="down",
+        aggregate="count",
+        source=Source(type="auth.reauth_required"),
+        over=Source(type="services.lease.granted"),
+        target=0.0,
+        summary="Times that a login could not be kept fresh and a person had to log in again.",
+    ),
+)
+
 CONTENT: Final = (
     Kpi(
         name="qa_pass",
@@ -270,4 +307,4 @@ OPERATOR: Final = (
     ),
 )
 
-STANDARD: Final[tuple[Kpi, ...]] = (*TRADING, *AUTOMATION, *CONTENT, *OPERATOR)
+STANDARD: Final[tuple[Kpi, ...]] = (*TRADING, *AUTOMATION, *SERVICES, *CONTENT, *OPERATOR)
