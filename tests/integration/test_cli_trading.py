@@ -160,7 +160,7 @@ def test_the_inbox_shows_what_waits_on_the_feeds_clock_and_the_next_step(
     assert [(hold["approval_id"], hold["status"]) for hold in every] == [("h2", "open"), ("h1", "expired")]
     out = " ".join(said(capsys, desk, "inbox", "list").split())
     assert "steersman inbox approve ID" in out
-    assert "unanswered, nothing is sent" in out
+    assert "unanswered, nothing happens" in out
 
 
 @pytest.mark.parametrize(
