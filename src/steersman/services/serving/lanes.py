@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -27,7 +29,7 @@ class Lane:
         self._closed = False
 
     def put(self, job: Callable[[], None]) -> bool:
-        """Have `job` run soon and return True; False once the lane is closed. `job` must not raise."""
+        """Have `job` run soon and return True; False once the lane is closed. One that raises is shown and over."""
         with self._changed:
             if self._closed:
                 return False
@@ -51,6 +53,8 @@ class Lane:
         while (job := self._next()) is not None:
             try:
                 job()
+            except Exception as exc:  # noqa: BLE001 - a job that failed must not take the lane's thread with it
+                traceback.print_exception(exc, file=sys.stderr)
             finally:
                 with self._changed:
                     self._busy -= 1

@@ -99,7 +99,9 @@ def _stat(pid: int, field: int) -> int:
         text = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return 0
-    return int(text.rpartition(")")[2].split()[field])
+    # A process that ends while it is looked at may leave nothing to read.
+    found = text.rpartition(")")[2].split()
+    return int(found[field]) if len(found) > field else 0
 
 
 def _by_command(pid: int) -> str:
@@ -145,11 +147,11 @@ def _script(arguments: list[str], *, code: str) -> str | None:
     for word in rest:
         if word == "-m":
             return next(rest, "")
-        if word == "-" or (word[0] == "-" and word[1:2] != "-" and word[-1] == code):
+        if word == "-" or (word[:1] == "-" and word[1:2] != "-" and word[-1] == code):
             return ""
         if word in _WITH_VALUE:
             next(rest, "")
-        elif not word.startswith("-"):
+        elif word and not word.startswith("-"):
             return Path(word).name
     return None
 

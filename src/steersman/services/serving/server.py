@@ -31,6 +31,7 @@ from steersman.services.serving.lanes import Lane
 from steersman.services.serving.peer import Caller, RunLookup, credentials, identify, no_runs
 
 CONNECTIONS: Final = 256
+WAITING: Final = 256
 REQUEST_S: Final = 5.0
 ANSWER_S: Final = 5.0
 GRACE_S: Final = 3.0
@@ -65,6 +66,7 @@ class Server:
         runs: RunLookup = no_runs,
         peer_of: Callable[[socket.socket], tuple[int, int]] = credentials,
         connections: int = CONNECTIONS,
+        waiting: int = WAITING,
         request_s: float = REQUEST_S,
     ) -> None:
         """Start answering.
@@ -72,6 +74,8 @@ class Server:
         Args:
             runs: finds runs in flight, so that events can name the automation.
             connections: incomplete requests at once; the oldest is dropped for one more.
+            waiting: complete requests at once, answered or waiting for it; one more is told to come back. Without an
+                end they would take every descriptor of the desk's process.
             request_s: seconds a client has to say its request.
         """
         self._claim = claim
@@ -81,6 +85,7 @@ class Server:
         self._runs = runs
         self._peer_of = peer_of
         self._connections = connections
+        self._waiting = waiting
         self._request_ns = int(request_s * 1e9)
         self._asking: OrderedDict[int, _Asking] = OrderedDict()
         self._answering: set[socket.socket] = set()
@@ -178,7 +183,15 @@ class Server:
     def _take(self, asking: _Asking, line: bytes) -> None:
         """Have a complete request answered."""
         with self._lock:
-            self._answering.add(asking.link)
+            full = len(self._answering) >= self._waiting
+            if not full:
+                self._answering.add(asking.link)
+        if full:
+            _dismiss(
+                asking.link,
+                Unavailable(f"{self._waiting} questions are being answered already", fix="ask again in a moment"),
+            )
+            return
         try:
             question = protocol.question(line)
         except SteersmanError as exc:
@@ -198,10 +211,7 @@ class Server:
         oldest = next(iter(self._asking.values()), None)
         if oldest is not None:
             self._forget(oldest)
-            late = Unavailable("the request did not come in time", fix="send it in one line, at once")
-            with suppress(OSError):
-                oldest.link.send(protocol.refused(late))
-            oldest.link.close()
+            _dismiss(oldest.link, Unavailable("the request did not come in time", fix="send it in one line, at once"))
 
     def _forget(self, asking: _Asking) -> None:
         self._selector.unregister(asking.link)
@@ -225,8 +235,9 @@ class Server:
     # -- answering: threads of the lanes -------------------------------------------------------------------------
 
     def _answer(self, asking: _Asking, question: protocol.Question, op: str) -> None:
-        caller = identify(asking.pid, os.getuid(), self._runs)
+        caller = Caller(who=f"uid:{os.getuid()}", pid=asking.pid)
         try:
+            caller = identify(asking.pid, os.getuid(), self._runs)
             line = protocol.answered(self._handler.answer(question, caller))
         except SteersmanError as exc:
             line = protocol.refused(exc)
@@ -262,3 +273,10 @@ class Server:
             self._ledger.append([event])
         except SteersmanError as exc:
             print(f"services: {kind} could not be recorded: {exc}", file=sys.stderr, flush=True)
+
+
+def _dismiss(link: socket.socket, why: SteersmanError) -> None:
+    """Say why nothing is done and hang up, without waiting for anybody."""
+    with suppress(OSError):
+        link.send(protocol.refused(why))
+    link.close()

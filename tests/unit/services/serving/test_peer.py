@@ -67,6 +67,15 @@ def test_any_command_line_gives_a_short_name_of_plain_characters(words: list[str
     assert "\n" not in who
 
 
+@given(
+    st.sampled_from(["bash", "sh", "python3.11", "perl", "node"]),
+    st.lists(st.sampled_from(["", "-", "-s", "-c", "--", "-m", "-X", "x.sh", "-euc", "\x00"]), max_size=5),
+)
+def test_an_interpreter_with_odd_or_empty_words_has_a_name_too(program: str, words: list[str]) -> None:
+    kind, colon, name = named([program, *words]).partition(":")
+    assert (kind in ("script", "person"), colon, bool(name)) == (True, ":", True)
+
+
 def test_a_run_in_flight_is_named_by_its_automation() -> None:
     with a_process(PYTHON, "-c", WAIT, STEERSMAN_RUN_ID="prices-1") as pid:
         caller = identify(pid, 0, {"prices-1": Running(automation="prices", pid=pid)}.get)

@@ -27,6 +27,7 @@ from steersman.ledger import Ledger, new_event
 from steersman.ledger.adapters.memory import create as memory_ledger
 from steersman.services.ports import Lease
 from steersman.services.serving import Claim, Handler, Running, Server
+from steersman.services.serving.lanes import Lane
 from steersman.services.serving.memory import MemoryCredentials, MemoryPulls
 
 SECRET = "s3cret-of-the-shop"
@@ -230,6 +231,53 @@ def test_a_fault_of_ours_is_told_recorded_and_does_not_end_the_others(
     (failed,) = shop.events("services.request.failed")
     assert (failed["op"], failed["error"]) == ("pull", "ZeroDivisionError")
     assert "broken" in capfd.readouterr().err
+
+
+def test_a_caller_that_cannot_be_named_costs_an_answer_and_no_thread(
+    shop: Shop, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def unknowable(run_id: str) -> Running | None:
+        raise IndexError("string index out of range")
+
+    code = "import sys; from steersman.client.wire import ask; ask(sys.argv[1], {'op': 'status'}, timeout_s=10)"
+    with shop.served(runs=unknowable) as server:
+        for _ in range(2):
+            done = subprocess.run(
+                [sys.executable, "-c", code, str(shop.root)],
+                env={**os.environ, "STEERSMAN_RUN_ID": "prices-1"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert "fault of their own (IndexError)" in done.stderr
+        wait_for(lambda: not server._answering)
+        assert shop.ask("ping")["pid"] == os.getpid()
+    assert "unknowable" in capfd.readouterr().err
+
+
+def test_a_job_that_raises_leaves_its_lane_as_wide_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
+    lane, done = Lane("test", 1), threading.Event()
+    assert lane.put(lambda: [][1])
+    assert lane.put(done.set)
+    assert done.wait(10)
+    assert lane.close(10)
+    assert "IndexError" in capfd.readouterr().err
+
+
+def test_more_questions_than_can_wait_are_told_to_come_back(shop: Shop) -> None:
+    gate = threading.Event()
+    shop.body = lambda: b"1\n" if gate.wait(20) else b""
+    with shop.served(waiting=3) as server, contextlib.ExitStack() as links:
+        asking = [links.enter_context(shop.connect()) for _ in range(3)]
+        for link in asking:
+            link.sendall(b'{"op":"pull","what":"bars"}\n')
+        wait_for(lambda: len(server._answering) == 3)
+        with pytest.raises(Problem, match="3 questions are being answered already") as told:
+            shop.ask("ping")
+        assert told.value.kind == "Unavailable"
+        gate.set()
+        assert all(b'"value"' in b"".join(_rest(link)) for link in asking)
+        assert shop.ask("ping")["pid"] == os.getpid()
 
 
 def test_processes_of_other_users_are_turned_away_and_recorded_now_and_then(shop: Shop) -> None:
