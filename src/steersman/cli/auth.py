@@ -57,6 +57,8 @@ def login(
     with _broker(directory) as (_, broker):
         slot = broker.slot(name)
         flow = _flow(slot, device=device, stdin=stdin)
+        if flow != "none":
+            broker.check_sealable(name)
         if flow == "paste":
             broker.paste(name, _typed(name, stdin=stdin))
         elif flow == "device":
@@ -64,7 +66,7 @@ def login(
         elif flow == "pkce":
             _in_browser(broker, slot, opens=not no_browser, timeout_s=timeout)
         else:
-            slot.forgive()
+            broker.forgive(name)
         lease = broker.lease(name, who="person:cli")
         place = broker.key_place()
     done = {"provider": name, "flow": flow, "expires_at": iso(lease.expires_at), "sealed_with": place.place}

@@ -97,6 +97,8 @@ def _formatted(lease: dict[str, Any], format_: str) -> str:
 def variables(lease: dict[str, Any]) -> dict[str, str]:
     """Return a lease as environment variables: NAME_TOKEN, and NAME_<FIELD> or AWS's own names for its parts."""
     prefix = re.sub(r"[^A-Z0-9]", "_", lease["provider"].upper())
+    # A name that begins with a digit is none, and the shell's complaint about it would quote the secret.
+    prefix = f"_{prefix}" if prefix[:1].isdigit() else prefix
     parts = {_AWS.get(k, f"{prefix}_{re.sub('[^A-Z0-9]', '_', k.upper())}"): v for k, v in lease["fields"].items()}
     return {f"{prefix}_TOKEN": lease["secret"], f"{prefix}_EXPIRES_AT": iso(lease["expires_at"]), **parts}
 

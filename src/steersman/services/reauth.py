@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from steersman.ledger import Ledger
-from steersman.services.events import LOGGED_IN, LOGGED_OUT, REAUTH_REQUIRED
+from steersman.services.events import LOGGED_IN, LOGGED_OUT, REAUTH_REQUIRED, TOKEN_REFRESHED
 
 _PREFIX = "provider/"
 
 
 def wanting_a_person(ledger: Ledger) -> tuple[str, ...]:
-    """Return the providers whose login broke and that no person has logged in to (or out of) since, by name.
+    """Return the providers whose login broke and that nothing has mended since, by name.
 
-    By type, not by stream: a provider's stream holds every lease, and these happen seldom.
+    A person who logs in (or out) mends it, and so does a token that came: a corrected secret needs no login.
     """
-    broken: dict[str, None] = {}
+    broken: dict[str, int] = {}
+    # By type, not by stream: a provider's stream holds every lease, and these happen seldom.
     for event in ledger.read(types=(REAUTH_REQUIRED, LOGGED_IN, LOGGED_OUT)):
         provider = event.stream.removeprefix(_PREFIX)
         if event.type == REAUTH_REQUIRED:
-            broken[provider] = None
+            broken[provider] = event.pos
         else:
             broken.pop(provider, None)
-    return tuple(sorted(broken))
+    return tuple(sorted(name for name, pos in broken.items() if not _refreshed(ledger, name, pos)))
+
+
+def _refreshed(ledger: Ledger, provider: str, pos: int) -> bool:
+    found = ledger.read(after=pos, types=(TOKEN_REFRESHED,), stream=f"{_PREFIX}{provider}", limit=1)
+    return next(iter(found), None) is not None

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -30,13 +31,14 @@ from tests.builders_credentials import (
 )
 from tests.oauth_server import CLIENT_SECRET, Answer, OAuthServer
 
-from steersman.kernel.clock import FakeClock
+from steersman.kernel.clock import FakeClock, SystemClock
 from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
 from steersman.ledger.adapters.memory import create as memory_ledger
 from steersman.ledger.adapters.socket import create as socket_ledger
 from steersman.ledger.adapters.socket import serve
 from steersman.ledger.adapters.sqlite import SqliteLedger
 from steersman.ledger.adapters.sqlite import create as sqlite_ledger
+from steersman.services.reauth import wanting_a_person
 
 __all__ = ["clock", "server"]
 
@@ -173,6 +175,19 @@ def test_a_wrong_client_secret_is_mended_by_another_one_without_a_login(server: 
     assert len(server.token_calls) == 1
     private(tmp_path, "client.secret", CLIENT_SECRET)
     assert broker.lease("acme", who=WHO).secret
+
+
+def test_a_login_that_was_mended_wants_no_person_any_more(server: OAuthServer, tmp_path: Path) -> None:
+    ledger, declared = memory_ledger(), a_client(tmp_path, server)
+    private(tmp_path, "client.secret", "wrong")
+    broker = a_broker(tmp_path, declared, ledger=ledger)
+    with pytest.raises(Rejected, match="invalid_client"):
+        broker.lease("acme", who=WHO)
+    assert wanting_a_person(ledger) == ("acme",)
+    private(tmp_path, "client.secret", CLIENT_SECRET)
+    broker.forgive("acme")  # as `steersman auth login acme` does
+    broker.lease("acme", who=WHO)
+    assert wanting_a_person(ledger) == ()
 
 
 @pytest.mark.parametrize("fault", [html, broken(500), broken(502), broken(429), broken(401)])
@@ -323,6 +338,58 @@ def test_a_silent_provider_is_given_up_in_time(server: OAuthServer, tmp_path: Pa
     with pytest.raises(Unavailable, match="ReadTimeout"):
         a_broker(tmp_path, a_client(tmp_path, server, timeout="300ms")).lease("acme", who=WHO)
     never.set()
+
+
+def test_headers_that_drip_do_not_put_the_end_off(server: OAuthServer, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        over = threading.Event()
+        thread = threading.Thread(target=drip, args=(listening, over))
+        thread.start()
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}/token"
+        began = SystemClock().elapsed_ns()
+        with pytest.raises(Unavailable, match="gave no whole answer"):
+            a_broker(tmp_path, a_client(tmp_path, server, timeout="500ms", token_url=address)).lease("acme", who=WHO)
+        assert SystemClock().elapsed_ns() - began < 5e9
+        over.set()
+        thread.join(10)
+
+
+def drip(listening: socket.socket, over: threading.Event) -> None:
+    """Send a header that has no end, a byte at a time, for 10 s or until `over`."""
+    connection, _ = listening.accept()
+    with connection, contextlib.suppress(OSError):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        for _ in range(200):
+            connection.sendall(b"x")
+            if over.wait(0.05):
+                return
+
+
+def test_a_clock_set_back_while_the_machine_was_off_leaves_no_provider_alone_for_years(
+    server: OAuthServer, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = clock.now_ns()
+    clock.set(today + 10 * 365 * 86_400 * 10**9)
+    declared = a_client(tmp_path, server)
+    server.faults = [broken(503)]
+    with pytest.raises(Unavailable):
+        a_broker(tmp_path, declared, clock=clock).lease("acme", who=WHO)
+    monkeypatch.setattr("steersman.services.credentials.instant._boot_id", lambda: "another boot")
+    clock.set(today)
+    assert a_broker(tmp_path, declared, clock=clock).lease("acme", who=WHO).secret
+
+
+def test_a_refresh_token_with_spaces_is_one_and_an_unusable_one_is_said(server: OAuthServer, tmp_path: Path) -> None:
+    broker = a_broker(tmp_path, a_refresh(tmp_path, server))
+    broker.paste("acme", "begin")
+    told = iter(["with some spaces", "\u00e9"])
+    answer = lambda: (200, msgspec.json.encode({"access_token": "a", "refresh_token": next(told)}), {})  # noqa: E731 - the server's word for a fault
+    server.faults = [answer, answer]
+    lease = broker.lease("acme", who=WHO)
+    assert "refresh token that" not in broker.status()[0].problem
+    broker.lease("acme", who=WHO, refused=lease.lease_id)
+    assert "it sent a refresh token that cannot be used" in broker.status()[0].problem
+    assert [form["refresh_token"] for form in server.token_calls] == ["begin", "with some spaces"]
 
 
 def test_nobody_there_is_unavailable(server: OAuthServer, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import polars as pl
 import pytest
 from tests.builders_sharing import SECRET, Sharing
 
+from steersman.cli.token import variables
+
 
 @pytest.fixture(scope="module")
 def sharing(tmp_path_factory: pytest.TempPathFactory) -> Sharing:
@@ -32,6 +34,11 @@ def test_a_command_gets_the_lease_in_its_environment_and_gives_its_exit_code(sha
     done = sharing.command("token", "shop", "--exec", "sh", "-c", 'printf %s "$SHOP_TOKEN" | wc -c; exit 7')
     assert (done.stdout.strip(), done.returncode) == (str(len(SECRET)), 7)
     assert sharing.command("token", "shop", "--exec", "no-such-command").returncode == 2
+
+
+def test_variables_of_a_login_whose_name_begins_with_a_digit_can_be_set() -> None:
+    lease = {"provider": "2nd-shop", "secret": SECRET, "expires_at": 0, "fields": {"id": "me"}}
+    assert list(variables(lease)) == ["_2ND_SHOP_TOKEN", "_2ND_SHOP_EXPIRES_AT", "_2ND_SHOP_ID"]
 
 
 def test_a_person_is_shown_no_secret_unless_asked(sharing: Sharing) -> None:

@@ -71,9 +71,11 @@ def _read(pipe: IO[bytes], name: str, until: int, timeout_s: float, clock: Clock
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         while True:
-            if not selector.select(_LOOK_S):
-                if clock.elapsed_ns() > until:
-                    raise _late(name, timeout_s)
+            ready = selector.select(_LOOK_S)
+            # Looked at each time: output that drips must not put the end off.
+            if clock.elapsed_ns() > until:
+                raise _late(name, timeout_s)
+            if not ready:
                 continue
             part = os.read(pipe.fileno(), _LARGEST_BYTES)
             if not part:

@@ -16,7 +16,7 @@ _GUARD_RATIO: Final = 0.1
 _LONGEST_GUARD_S: Final = 2.0
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 300.0
-_LONGEST_RETRY_AFTER_S: Final = 3600.0
+LONGEST_RETRY_AFTER_S: Final = 3600.0
 
 
 def life_s(said: object, *, assumed_s: float) -> tuple[float, str]:
@@ -101,4 +101,4 @@ def pause_s(failures: int, jitter: float, *, retry_after_s: float | None = None)
     """
     doubled = min(_FIRST_PAUSE_S * 2.0 ** min(max(failures, 1) - 1, 20), _LONGEST_PAUSE_S)
     pause = doubled * (1 - 0.5 * jitter)
-    return max(pause, min(retry_after_s or 0.0, _LONGEST_RETRY_AFTER_S))
+    return max(pause, min(retry_after_s or 0.0, LONGEST_RETRY_AFTER_S))

@@ -12,12 +12,15 @@ import msgspec
 
 from steersman.kernel.clock import Clock, to_ns
 from steersman.services.credentials.addresses import place
+from steersman.services.credentials.deadline import deadline
 from steersman.services.credentials.provider import NoAnswer
 
 if TYPE_CHECKING:
     import httpx2
 
 _LARGEST_BYTES: Final = 65_536
+# After the client's own timeouts, which say better what did not come.
+_LATER_S: Final = 0.5
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +72,16 @@ def _post(url: str, form: Mapping[str, str], headers: Mapping[str, str], timeout
     plain = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "steersman"}
     asked = {**plain, **headers}
     with (
+        deadline(timeout_s + _LATER_S) as extensions,
         _client(url) as client,
-        client.stream("POST", url, data=dict(form), headers=asked, timeout=httpx2.Timeout(timeout_s)) as response,
+        client.stream(
+            "POST",
+            url,
+            data=dict(form),
+            headers=asked,
+            timeout=httpx2.Timeout(timeout_s),
+            extensions=extensions,
+        ) as response,
     ):
         now_ns = clock.now_ns()
         if response.is_redirect:

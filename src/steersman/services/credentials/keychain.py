@@ -25,6 +25,7 @@ class Keychain:
         self._clock = clock
         self._mutex = threading.Lock()
         self._ring: Ring | None = None
+        self._seen: tuple[int, int, int] | None = None
         self.places = places
 
     def lock(self) -> AbstractContextManager[None]:
@@ -32,9 +33,12 @@ class Keychain:
         return held(files.private_folder(self._state) / "keys.lock", clock=self._clock, timeout_s=_LOCK_S)
 
     def ring(self) -> Ring:
-        """Return the ring as last read; what it sealed opens, unless the keys were changed since."""
+        """Return the ring as last read, read again after a rotation: names of tokens must be the same in every process,
+        also in one that has run since before it."""
         with self._mutex:
-            return self._ring or self._read()
+            if self._ring is not None and self.places.mark() == self._seen:
+                return self._ring
+            return self._read()
 
     def fresh(self) -> Ring:
         """Return the ring as it is now: asked before sealing, so that nothing is sealed under a key that goes.
@@ -47,6 +51,8 @@ class Keychain:
             return self._read()
 
     def _read(self) -> Ring:
+        # The mark first: what changes while we read is noticed the next time.
+        self._seen = self.places.mark()
         chosen = self.places.chosen()
         self._ring = self._make() if chosen is None else self._load(chosen)
         return self._ring

@@ -197,10 +197,12 @@ class TokenEndpoint:
     def _fetched(self, body: dict[str, object], answer: http.Answer) -> Fetched:
         life, note = life_s(body.get("expires_in"), assumed_s=seconds(self._settings.assumed_life))
         refresh, scopes = body.get("refresh_token"), body.get("scope")
+        if refresh is not None and not _storable(refresh):
+            note = "; ".join(filter(None, (note, "it sent a refresh token that cannot be used")))
         return Fetched(
             secret=str(body["access_token"]),
             life_s=life,
-            refresh_token=str(refresh) if sendable(refresh) else None,
+            refresh_token=str(refresh) if _storable(refresh) else None,
             scopes=scopes if isinstance(scopes, str) else " ".join(self._settings.scopes),
             skew_s=answer.skew_s,
             note=note,
@@ -214,6 +216,11 @@ def json_object(raw: bytes) -> dict[str, object] | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
+
+
+def _storable(token: object) -> bool:
+    """Say whether `token` can be a refresh token: visible ASCII and spaces (RFC 6749, appendix A.17)."""
+    return isinstance(token, str) and 0 < len(token) <= _LONGEST_TOKEN and token.isascii() and token.isprintable()
 
 
 def sendable(token: object) -> bool:

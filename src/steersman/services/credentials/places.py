@@ -85,6 +85,14 @@ class Places:
                 f"{path} is damaged: where the keys are is not known", fix=f"restore {path.name} from a copy"
             ) from None
 
+    def mark(self) -> tuple[int, int, int] | None:
+        """Return what changes with every rotation (its last step writes the place down anew); None before a key."""
+        try:
+            found = (self._state / "key-place.json").stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     def choose(self, place: PlaceKind | None = None) -> Chosen:
         """Return where keys shall be: as asked, else the environment if it has one, else a keyring, else a file."""
         if place is None:

@@ -9,7 +9,7 @@ import msgspec
 from steersman.kernel.clock import Clock, iso
 from steersman.kernel.errors import Rejected, Unavailable
 from steersman.kernel.ids import stable_uuid
-from steersman.services.credentials.freshness import pause_s
+from steersman.services.credentials.freshness import LONGEST_RETRY_AFTER_S, pause_s
 from steersman.services.credentials.instant import Instant, instant
 from steersman.services.credentials.keychain import Keychain
 from steersman.services.credentials.provider import Fetched, Login, NoAnswer, Provider, Refused, Token
@@ -168,7 +168,8 @@ class Refresher:
             return False
         if now.boot and health.boot == now.boot:
             return now.elapsed_ns < health.retry_elapsed_ns
-        return now.now_ns < health.retry_at
+        # Further ahead than any pause: the clock has been set back since, and nobody knows how long ago that was.
+        return now.now_ns < health.retry_at <= now.now_ns + int(LONGEST_RETRY_AFTER_S * 1e9)
 
     def _intend(self, login: Login, began: Instant) -> Login:
         """Write down that what is stored may be used up from here on; say so if that was never answered before."""

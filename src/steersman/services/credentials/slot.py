@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 import msgspec
 
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Corrupt, Misconfigured, Rejected, Unavailable
+from steersman.kernel.errors import Corrupt, Misconfigured, Rejected, SteersmanError, Unavailable
 from steersman.services.credentials.freshness import age_s, judge, left_s
 from steersman.services.credentials.instant import Instant, instant
 from steersman.services.credentials.lock import held
@@ -15,7 +15,6 @@ from steersman.services.credentials.provider import (
     Fetched,
     Kind,
     Login,
-    NoAnswer,
     Provider,
     ProviderSettings,
     Token,
@@ -86,6 +85,15 @@ class Slot:
         """Whether anything is stored; looks into nothing."""
         return self._store.path.exists()
 
+    def check_sealable(self) -> None:
+        """Find out whether a login can be stored, before a person makes one.
+
+        Raises:
+            Misconfigured: the key that seals logins is not at hand.
+            Unavailable: the keyring does not answer, or the disk takes nothing.
+        """
+        self._store.check_key()
+
     def paste(self, secret: str) -> None:
         """Store what a person typed in as the login.
 
@@ -115,7 +123,7 @@ class Slot:
         with self._lock():
             try:
                 revoked = self.provider.revoke(self._store.read_anew())
-            except (NoAnswer, Corrupt, Misconfigured):
+            except (Unavailable, Corrupt, Misconfigured):
                 # Deleting here must not depend on anybody else.
                 revoked = False
             self._store.delete()
@@ -170,12 +178,7 @@ class Slot:
         try:
             return self._store.read_anew()
         except Corrupt as exc:
-            kept = self._store.set_aside()
-            problem = f"{exc.message}; it was moved to {kept.parent.name}/{kept.name}"
-            failed = TokenFailed(
-                provider=self.name, problem=problem, status=None, retry_at=None, at=self._clock.now_ns()
-            )
-            self._recorder.say(TOKEN_FAILED, self.name, failed)
+            problem = self._set_aside(exc)
             if self.needs_person:
                 raise Corrupt(problem, fix=exc.fix) from exc
             return Login()
@@ -185,11 +188,21 @@ class Slot:
         """Whether only a person can make this login."""
         return bool(self.kind.flows) and not (self.kind.seed and getattr(self.settings, self.kind.seed))
 
+    def _set_aside(self, why: SteersmanError) -> str:
+        """Move the stored file into quarantine and record that; return it in words."""
+        kept = self._store.set_aside()
+        problem = f"{why.message}; it was moved to {kept.parent.name}/{kept.name}"
+        failed = TokenFailed(provider=self.name, problem=problem, status=None, retry_at=None, at=self._clock.now_ns())
+        self._recorder.say(TOKEN_FAILED, self.name, failed)
+        return problem
+
     def _set_aside_unreadable(self) -> None:
+        """Make way for a new login. Where none could be sealed, what is there stays."""
+        self.check_sealable()
         try:
             self._store.read_anew()
-        except (Corrupt, Misconfigured):
-            self._store.set_aside()
+        except (Corrupt, Misconfigured) as exc:
+            self._set_aside(exc)
 
     def _logged_in(self, flow: str, scopes: str, health: Health) -> None:
         self._store.note(health)

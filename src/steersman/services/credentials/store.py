@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,8 @@ from steersman.services.credentials import files, sealing
 from steersman.services.credentials.keychain import Keychain
 from steersman.services.credentials.keys import Ring
 from steersman.services.credentials.provider import Login
+
+_MOST_ASIDE: Final = 10
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,11 +141,26 @@ class Store:
         if self._folder.is_dir():
             files.sync_folder(self._folder)
 
+    def check_key(self) -> None:
+        """Find out whether a login could be sealed now.
+
+        Raises:
+            Misconfigured: the key is not at hand.
+            Unavailable: the keyring does not answer.
+        """
+        self._keychain.fresh()
+
     def set_aside(self) -> Path:
-        """Move a file that does not open into quarantine and return where it lies. Call with the lock held."""
+        """Move a file that does not open into quarantine and return where it lies. Call with the lock held.
+
+        The latest ten of each login are kept.
+        """
         kept = files.private_folder(self.quarantine) / f"{self._name}.{self._clock.now_ns()}.sealed"
         self.path.replace(kept)
         files.sync_folder(self._folder)
+        others = [each for each in self.quarantine.glob(f"{self._name}.*.sealed") if each != kept]
+        for old in sorted(others)[: 1 - _MOST_ASIDE]:
+            old.unlink(missing_ok=True)
         return kept
 
     def health(self) -> Health:

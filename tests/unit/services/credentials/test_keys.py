@@ -14,6 +14,7 @@ from tests.builders_credentials import (
     a_refresh,
     events,
     in_threads,
+    private,
     providers,
     server,
 )
@@ -188,3 +189,64 @@ def test_no_plain_text_keyring_counts_as_one(monkeypatch: pytest.MonkeyPatch, tm
         found = module.Keyring()
         monkeypatch.setattr(keyring, "get_keyring", lambda found=found: found)
         assert Places(tmp_path, environ={}).backend() is None
+
+
+def test_a_login_is_not_moved_away_where_no_other_could_be_sealed(tmp_path: Path) -> None:
+    pasted(tmp_path, environ={"STEERSMAN_KEY": a_key()})
+    sealed = state(tmp_path) / "logins" / "acme.sealed"
+    before = sealed.read_bytes()
+    without = a_broker(tmp_path, providers(KEYED, tmp_path))
+    for act in (lambda: without.check_sealable("acme"), lambda: without.paste("acme", "another-key")):
+        with pytest.raises(Misconfigured, match="STEERSMAN_KEY, which is not set"):
+            act()
+    assert sealed.read_bytes() == before
+
+
+def test_a_login_whose_key_is_lost_makes_way_for_a_new_one_and_that_is_recorded(tmp_path: Path) -> None:
+    pasted(tmp_path, environ={"STEERSMAN_KEY": a_key()})
+    ledger = memory_ledger()
+    pasted(tmp_path, environ={"STEERSMAN_KEY": a_key()}, ledger=ledger)
+    (kept,) = (state(tmp_path) / "quarantine").iterdir()
+    (failed,) = [data for kind, data in events(ledger) if kind == "token.failed"]
+    assert f"moved to quarantine/{kept.name}" in failed["problem"]
+
+
+def test_the_quarantine_of_a_login_is_bounded_and_leaves_that_of_others_alone(tmp_path: Path) -> None:
+    quarantine = state(tmp_path) / "quarantine"
+    quarantine.mkdir(parents=True)
+    (quarantine / "acme-2.1.sealed").touch()
+    for _ in range(13):
+        pasted(tmp_path, environ={"STEERSMAN_KEY": a_key()})
+    assert len(list(quarantine.glob("acme.*.sealed"))) == 10
+    assert (quarantine / "acme-2.1.sealed").exists()
+
+
+def test_a_process_that_runs_through_a_rotation_names_tokens_as_the_others_do(tmp_path: Path) -> None:
+    declared = providers(f'{KEYED}key = "{private(tmp_path, "acme.key", "the-key")}"\n', tmp_path)
+    ledger = memory_ledger()
+    desk, cron = (a_broker(tmp_path, declared, ledger=ledger) for _ in range(2))
+    desk.lease("acme", who=WHO)
+    cron.rotate()
+    for _ in range(3):
+        lease = desk.lease("acme", who=WHO)
+        cron.lease("acme", who=WHO)
+    told = [kind for kind, _ in events(ledger)]
+    assert told.count("token.refreshed") == 2  # under the old key, and under the new one
+    with pytest.raises(Rejected, match="refuses its key, and no other is there"):
+        cron.lease("acme", who=WHO, refused=lease.lease_id)
+
+
+def test_a_login_can_be_deleted_while_the_keyring_is_locked(tmp_path: Path) -> None:
+    pasted(tmp_path, backend=MemoryKeyring())
+    without = a_broker(tmp_path, providers(KEYED, tmp_path))
+    assert without.logout("acme") is False
+    assert not (state(tmp_path) / "logins" / "acme.sealed").exists()
+
+
+def test_a_disk_that_takes_no_file_is_named(tmp_path: Path) -> None:
+    broker = pasted(tmp_path)
+    lock = state(tmp_path) / "logins" / "acme.lock"
+    lock.unlink()
+    lock.mkdir()
+    with pytest.raises(Unavailable, match=r"acme\.lock cannot be used: Is a directory"):
+        broker.lease("acme", who=WHO)

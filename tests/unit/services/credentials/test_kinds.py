@@ -9,7 +9,7 @@ import pytest
 from tests.builders_automation import wait_for
 from tests.builders_credentials import WHO, a_broker, clock, events, private, providers
 
-from steersman.kernel.clock import FakeClock
+from steersman.kernel.clock import FakeClock, SystemClock
 from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
 from steersman.ledger.adapters.memory import create as memory_ledger
 from steersman.services.credentials.broker import Broker
@@ -55,6 +55,14 @@ def test_a_refused_key_is_said_once_and_stays_for_others(tmp_path: Path) -> None
     assert broker.lease("acme", who=WHO).secret == "one"
     private(tmp_path, "key", "two")
     assert broker.lease("acme", who=WHO, refused=lease.lease_id).secret == "two"
+
+
+def test_a_command_that_drips_is_ended_in_time(tmp_path: Path) -> None:
+    broker = a_command(tmp_path, "for i in $(seq 400); do printf x; sleep 0.02; done", timeout="300ms")
+    began = SystemClock().elapsed_ns()
+    with pytest.raises(Unavailable, match=r"did not end within 0\.3 s"):
+        broker.lease("acme", who=WHO)
+    assert SystemClock().elapsed_ns() - began < 4e9
 
 
 def test_a_key_open_to_others_is_refused(tmp_path: Path) -> None:
