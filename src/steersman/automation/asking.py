@@ -61,7 +61,7 @@ class Asking(ABC):
         """Run `names`, in order, as one cycle that `roots` started; wait, and return how each ended."""
 
     def _begin_for(self, names: list[str], event: Event) -> None:
-        """Start what an event starts; an orchestrator that is away is asked again for more than a minute.
+        """Start what an event starts; an orchestrator that is away, or a full disk, is tried for more than a minute.
 
         What then was not started is recorded as skipped: nothing is lost without a trace.
         """
@@ -71,8 +71,8 @@ class Asking(ABC):
                 return
             try:
                 self.begin("event", names, event.recorded_at, key=str(event.id))
-            except Unavailable as exc:
-                reason = exc.message
+            except (Unavailable, OSError) as exc:
+                reason = exc.message if isinstance(exc, Unavailable) else str(exc)
             else:
                 return
         manifest, at = self.conductor.manifest, event.recorded_at

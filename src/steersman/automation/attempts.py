@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,20 +17,23 @@ from steersman.automation.events import RunFinished, RunStarted
 from steersman.automation.model.manifest import Automation, Manifest
 from steersman.automation.model.outcome import Progress, RunOutcome, RunRequest, State, Status
 from steersman.automation.model.params import filled, variables
-from steersman.automation.model.result import parse_result
 from steersman.automation.model.retry import delay_s
 from steersman.automation.model.times import closed_reason
 from steersman.automation.recorder import Recorder, outcome_of
+from steersman.automation.records import end_of, end_without_process, orphaned, start_of
 from steersman.automation.runner.command import arguments, environment
 from steersman.automation.runner.folders import Folders
-from steersman.automation.runner.group import boot_id
 from steersman.automation.runner.inflight import Inflight, Marker, end_orphan
 from steersman.automation.runner.process import ProcessResult, ProcessSpec, run_process
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Misconfigured
+from steersman.kernel.errors import Misconfigured, SteersmanError, Unavailable
 
 OnProgress = Callable[[Progress], None]
 _POLL_S = 0.1
+_PASSING = frozenset(
+    {errno.EAGAIN, errno.ENOMEM, errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS}
+)
+"""Why the machine may refuse a start now and not in a while; all else is the manifest's fault, or the script's."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,17 +94,19 @@ class Attempts:
         self._inflight = Inflight(state / "runs" / ".inflight")
         self.tokens = Tokens(state / "runs")
 
-    def reconcile(self) -> list[str]:
-        """End what killed engines left running, record each as orphaned, and return the run ids.
+    def reconcile(self, automation: str | None = None) -> list[str]:
+        """End what killed engines left running (of `automation`, if given), record it, and return the run ids.
 
         One process at a time: one that is late must not end the next attempt of a run, which another began meanwhile.
         """
-        found = []
+        found: list[str] = []
+        if next(self._inflight.orphans(automation), None) is None:
+            return found
         with self._inflight.alone():
-            for marker in self._inflight.orphans():
+            for marker in self._inflight.orphans(automation):
                 end_orphan(marker)
                 if self._recorder.was_finished(marker.run_id, marker.attempt) is None:
-                    self._recorder.finished(self._orphaned(marker))
+                    self._recorder.finished(marker.end or orphaned(marker, at=self._clock.now_ns()))
                 self._inflight.done(marker)
                 found.append(marker.run_id)
         return found
@@ -125,7 +131,12 @@ class Attempts:
         number = 1
         while True:
             turn = Turn(automation=automation, request=request, number=number, params=params, tell=tell)
-            end = self._recorder.was_finished(request.run_id, number) or self._attempt(manifest, turn)
+            try:
+                end = self._recorder.was_finished(request.run_id, number) or self._attempt(manifest, turn)
+            except Interrupted:
+                if number == 1:
+                    raise
+                end = self._interrupted(turn)
             if not end.will_retry:
                 return outcome_of(end)
             due = end.at + int(delay_s(automation, number, request.run_id) * 1e9)
@@ -157,14 +168,35 @@ class Attempts:
                 return self._end(turn, "cancelled", error=f"not tried again: {closed}")
         try:
             spec = self._spec(turn)
+            with self._held(manifest, turn), self._slots:
+                if self._closing.is_set:
+                    raise Interrupted
+                return self._supervise(turn, spec)
         except Misconfigured as exc:
             return self._end(turn, "failed", error=exc.message, log="")
         except OSError as exc:
-            return self._end(turn, "failed", error=f"could not be started: {exc.strerror or exc}", log="")
-        with self._held(manifest, turn), self._slots:
-            if self._closing.is_set:
-                raise Interrupted
-            return self._supervise(turn, spec)
+            # After its end was recorded too: a full disk may refuse what comes then.
+            return self._recorder.was_finished(request.run_id, turn.number) or self._unstarted(turn, exc)
+
+    def _unstarted(self, turn: Turn, exc: OSError) -> RunFinished:
+        named = f" ({exc.filename})" if exc.filename else ""
+        return self._end(
+            turn,
+            "failed",
+            error=f"could not be started: {exc.strerror or exc}{named}",
+            will_retry=turn.may_retry and exc.errno in _PASSING,
+            log="",
+        )
+
+    def broken(self, request: RunRequest, exc: Exception) -> RunOutcome:
+        """Record that a run ended because carrying it out failed, for a reason that is not the script's."""
+        number = 1
+        while self._recorder.was_finished(request.run_id, number) is not None:
+            number += 1
+        automation = Automation(name=request.automation, run="")
+        turn = Turn(automation=automation, request=request, number=number, params={}, tell=lambda _: None)
+        said = exc.message if isinstance(exc, SteersmanError) else f"{type(exc).__name__}: {exc}"
+        return outcome_of(self._end(turn, "failed", error=f"could not be carried out: {said}", log=""))
 
     def _spec(self, turn: Turn) -> ProcessSpec:
         """Return what to start; makes the folders it writes into."""
@@ -222,123 +254,70 @@ class Attempts:
             may_retry=turn.may_retry and self._limits.resumes,
         )
 
+        unsaid: list[RunStarted] = []
+
         def on_started(pid: int) -> None:
             self._inflight.started(marker, pid)
-            self._recorder.started(request, self._started(turn, pid, now))
+            command, log = turn.automation.run, self._log(turn)
+            start = start_of(request, number=turn.number, pid=pid, command=command, log=log, at=now)
+            try:
+                self._recorder.started(request, start)
+            except Unavailable:
+                unsaid.append(start)
             turn.say("started")
 
         try:
-            result = run_process(spec, self._clock, on_started)
-        except OSError as exc:
+            end = self._judged(turn, run_process(spec, self._clock, on_started))
+            self._record(turn, end, marker=marker, unsaid=unsaid)
+        except OSError:
             self._inflight.done(marker)
-            return self._end(turn, "failed", error=f"could not be started: {exc.strerror or exc}")
-        end = self._judged(turn, result)
+            raise
         self._inflight.done(marker)
         return end
 
-    # -- what is recorded ----------------------------------------------------------------------------------------
+    def _record(
+        self, turn: Turn, end: RunFinished, *, marker: Marker | None = None, unsaid: Iterable[RunStarted] = ()
+    ) -> None:
+        """Record an end, after a start that could not be recorded in its time; waits for the ledger if it is away."""
+
+        def keep() -> None:
+            if marker is not None:
+                with suppress(OSError):  # the disk is full as well: then only this process knows
+                    self._inflight.ended(marker, end)
+
+        for start in unsaid:
+            keep()
+            self._recorder.started(turn.request, start, late=True)
+        self._recorder.ended(end, cycle=turn.request.cycle, meanwhile=keep)
+
+    def _end(
+        self, turn: Turn, status: Status, *, error: str, will_retry: bool = False, log: str | None = None
+    ) -> RunFinished:
+        """Record how an attempt without a process ended and return the record."""
+        end = end_without_process(
+            turn.request,
+            status,
+            number=turn.number,
+            error=error,
+            will_retry=will_retry,
+            log=self._log(turn) if log is None else log,
+            at=self._clock.now_ns(),
+        )
+        self._record(turn, end)
+        return end
+
+    def _judged(self, turn: Turn, process: ProcessResult) -> RunFinished:
+        request = turn.request
+        return end_of(
+            turn.automation,
+            request,
+            process,
+            number=turn.number,
+            may_retry=turn.may_retry,
+            log=self._log(turn),
+            artifacts=self._folders.artifacts(request.automation, request.run_id),
+            at=self._clock.now_ns(),
+        )
 
     def _log(self, turn: Turn) -> str:
         return self._folders.relative(self._folders.log(turn.automation.name, turn.request.run_id, turn.number))
-
-    def _started(self, turn: Turn, pid: int, now: int) -> RunStarted:
-        request = turn.request
-        first = turn.number == 1
-        return RunStarted(
-            run_id=request.run_id,
-            automation=turn.automation.name,
-            cause=request.cause if first else "retry",
-            attempt=turn.number,
-            pid=pid,
-            boot_id=boot_id(),
-            scheduled_at=request.scheduled_at,
-            lateness_s=(now - request.scheduled_at) / 1e9 if request.scheduled_at is not None and first else None,
-            command=turn.automation.run,
-            params=request.params,
-            log=self._log(turn),
-            at=now,
-        )
-
-    def _judged(self, turn: Turn, result: ProcessResult) -> RunFinished:
-        """Say what an ended process means, and record it."""
-        value, complaint = parse_result(result.tail)
-        status, error = _verdict(turn.automation, result)
-        return self._end(
-            turn,
-            status,
-            error="; ".join(part for part in (error, complaint, result.problem) if part),
-            # What filled the disk or forked without end would do so again.
-            will_retry=turn.may_retry and status in ("failed", "timed_out") and not result.reason,
-            result=value,
-            process=result,
-        )
-
-    def _end(
-        self,
-        turn: Turn,
-        status: Status,
-        *,
-        error: str,
-        will_retry: bool = False,
-        result: dict[str, object] | None = None,
-        process: ProcessResult | None = None,
-        log: str | None = None,
-    ) -> RunFinished:
-        """Record how an attempt ended and return the record."""
-        request = turn.request
-        end = RunFinished(
-            run_id=request.run_id,
-            automation=request.automation,
-            status=status,
-            attempt=turn.number,
-            exit_code=process.exit_code if process else None,
-            wall_s=process.wall_s if process else 0.0,
-            cpu_s=process.cpu_s if process else 0.0,
-            peak_rss_bytes=process.peak_rss_bytes if process else 0,
-            log=self._log(turn) if log is None else log,
-            log_bytes=process.log_bytes if process else 0,
-            log_truncated_bytes=process.log_truncated_bytes if process else 0,
-            artifacts=self._folders.artifacts(request.automation, request.run_id) if process else (),
-            result=result,
-            error=error,
-            will_retry=will_retry,
-            at=self._clock.now_ns(),
-        )
-        self._recorder.finished(end, cycle=request.cycle)
-        return end
-
-    def _orphaned(self, marker: Marker) -> RunFinished:
-        now = self._clock.now_ns()
-        return RunFinished(
-            run_id=marker.run_id,
-            automation=marker.automation,
-            status="orphaned",
-            attempt=marker.attempt,
-            exit_code=None,
-            wall_s=max(0.0, (now - marker.began_at) / 1e9),
-            cpu_s=0.0,
-            peak_rss_bytes=0,
-            log=marker.log,
-            log_bytes=0,
-            log_truncated_bytes=0,
-            artifacts=(),
-            result=None,
-            error="the engine was killed while it ran",
-            will_retry=marker.may_retry,
-            at=now,
-        )
-
-
-def _verdict(automation: Automation, result: ProcessResult) -> tuple[Status, str]:
-    """Return the status of an ended process and, unless it succeeded, why in words."""
-    if result.ending == "timed_out":
-        return "timed_out", f"ended after its timeout of {automation.timeout_s:g} s"
-    if result.ending == "cancelled":
-        return "cancelled", "cancelled"
-    if result.reason:
-        return "failed", result.reason
-    if result.exit_code == 0:
-        return "succeeded", ""
-    if result.exit_code < 0:
-        return "failed", f"ended by signal {-result.exit_code}"
-    return "failed", f"ended with exit code {result.exit_code}"

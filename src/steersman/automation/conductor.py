@@ -6,27 +6,32 @@ was running is an orphan, and the rest happens now. So an engine has to remember
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from steersman.automation.admission.approval import Approvals
 from steersman.automation.admission.logins import login_required
 from steersman.automation.attempts import Attempts, Limits
 from steersman.automation.closing import Closing, Interrupted
-from steersman.automation.model.manifest import Automation, Manifest
+from steersman.automation.model.cycle import due_at
+from steersman.automation.model.manifest import Automation, Manifest, made_up_for
 from steersman.automation.model.outcome import Progress, RunOutcome, RunRequest, Status
 from steersman.automation.model.params import resolved
 from steersman.automation.model.times import closed_reason, opens_again
 from steersman.automation.recorder import Recorder
 from steersman.automation.runner.folders import Folders
-from steersman.automation.runner.lock import FileLock
+from steersman.automation.runner.lock import FileLock, NamedLocks
 from steersman.kernel.clock import Clock, iso
+from steersman.kernel.errors import Unavailable
 from steersman.ledger import Ledger
 
 __all__ = ["Conductor", "Interrupted", "Limits"]
 
+_log = logging.getLogger(__name__)
 _REMEMBERED = 1000
 _POLL_S = 0.1
 _ANSWER_POLL_S = 0.5
@@ -34,6 +39,8 @@ _LONGEST_NAP_S = 60.0
 _LOST_NEED_S = 10.0
 _LETTING_GO_S = 5.0
 _LETTING_GO_POLL_S = 0.005
+# As late as a busy machine may make a start that nobody missed.
+_PUNCTUAL_NS = 120_000_000_000
 _VERBS: dict[Status, str] = {
     "failed": "failed",
     "timed_out": "timed out",
@@ -54,9 +61,9 @@ class Conductor:
             actor: who asks for the runs; a person needs nobody's approval.
         """
         self.manifest = Manifest()
-        self.recorder = Recorder(ledger, clock, actor=actor)
-        self.folders = Folders(root, state)
         self.closing = Closing()
+        self.recorder = Recorder(ledger, clock, actor=actor, wait=self.closing.wait)
+        self.folders = Folders(root, state)
         self._ledger = ledger
         self._clock = clock
         self._by_person = actor.startswith("person:")
@@ -73,6 +80,8 @@ class Conductor:
         self._changed = threading.Condition()
         self._outcomes: OrderedDict[str, RunOutcome] = OrderedDict()
         self._known: set[str] = set()
+        self._one_each = NamedLocks(self.folders.runs / ".runs.lock")
+        self._in_line: dict[str, set[str]] = {}
 
     # -- what engines call ---------------------------------------------------------------------------------------
 
@@ -92,19 +101,18 @@ class Conductor:
         return found or self.recorder.final(run_id)
 
     def execute(self, request: RunRequest, on_progress: Callable[[Progress], None]) -> RunOutcome:
-        """Carry `request` out and return how it ended.
+        """Carry `request` out and return how it ended; whatever goes wrong with us on the way is how it ended too.
 
         Raises:
             Interrupted: `stop()` was called while it waited.
         """
         self.expect(request.run_id)
-        outcome = self.recorder.final(request.run_id) or self._execute(request, on_progress)
-        with self._changed:
-            self._known.discard(request.run_id)
-            self._outcomes[request.run_id] = outcome
-            while len(self._outcomes) > _REMEMBERED:
-                self._outcomes.popitem(last=False)
-            self._changed.notify_all()
+        try:
+            outcome = self._once(request, on_progress)
+        except BaseException:
+            self._settle(request.run_id, None)
+            raise
+        self._settle(request.run_id, outcome)
         on_progress(
             Progress(
                 run_id=request.run_id,
@@ -129,6 +137,28 @@ class Conductor:
 
     # -- one run -------------------------------------------------------------------------------------------------
 
+    def _settle(self, run_id: str, outcome: RunOutcome | None) -> None:
+        """Wake whoever needs the run: it has ended, or will not end here."""
+        with self._changed:
+            self._known.discard(run_id)
+            if outcome is not None:
+                self._outcomes[run_id] = outcome
+                while len(self._outcomes) > _REMEMBERED:
+                    self._outcomes.popitem(last=False)
+            self._changed.notify_all()
+
+    def _once(self, request: RunRequest, on_progress: Callable[[Progress], None]) -> RunOutcome:
+        """Carry the run out unless it has ended; in one process at a time, whoever else was asked for it."""
+        try:
+            with self._one_each.held(request.run_id, partial(self.closing.pause, _POLL_S)):
+                return self.recorder.final(request.run_id) or self._execute(request, on_progress)
+        except Exception as exc:
+            if self.closing.is_set and isinstance(exc, Unavailable):
+                # What is known of the attempt stands in its marker, for the next engine to record.
+                raise Interrupted from exc
+            _log.exception("the run %s broke", request.run_id)
+            return self.attempts.broken(request, exc)
+
     def _execute(self, request: RunRequest, on_progress: Callable[[Progress], None]) -> RunOutcome:
         automation = self.manifest.get(request.automation)
         if automation is None:
@@ -143,15 +173,19 @@ class Conductor:
         if failed:
             return self.recorder.skipped(request, failed)
         lock = FileLock(self.folders.runs / automation.name / "lock")
-        ended = self._take(automation, request, lock)
-        if ended is not None:
-            lock.release()
-            return ended
+        refused = self._take(automation, request, lock)
+        if refused:
+            return self.recorder.skipped(request, refused)
         try:
+            # Of an engine that was killed a moment ago: its script must have ended before the next one starts.
+            if request.run_id in self.attempts.reconcile(automation.name):
+                ended = self.recorder.final(request.run_id)
+                if ended is not None:
+                    return ended
             return self.attempts.carry_out(self.manifest, automation, request, params, on_progress)
         finally:
+            self.folders.prune(automation.name, automation.keep_runs, spare=request.run_id)
             lock.release()
-            self.folders.prune(automation.name, automation.keep_runs)
 
     def _not_now(self, automation: Automation, request: RunRequest, on_progress: Callable[[Progress], None]) -> str:
         """Wait for the window and for a person, as declared; return why the run must not start, empty if it may."""
@@ -216,42 +250,51 @@ class Conductor:
                     return found
                 self._changed.wait(None if run_id in self._known else _POLL_S)
 
-    def _take(self, automation: Automation, request: RunRequest, lock: FileLock) -> RunOutcome | None:
-        """Take the automation's lock; return how the run ended if it may not start, or has ended elsewhere."""
-        waited = False
-        while not lock.acquire(request.run_id):
-            if lock.holder() != request.run_id:
-                refused = self._admit(automation, request, lock)
-                return self.recorder.skipped(request, refused) if refused else None
-            # Another process was asked for this very run, and carries it out.
-            waited = True
-            self.closing.pause(_POLL_S)
-        return self.recorder.final(request.run_id) if waited else None
-
-    def _admit(self, automation: Automation, request: RunRequest, lock: FileLock) -> str:
-        """Take the lock that another run holds as `overlap` says; return why not, empty once it is held."""
-        running = lock.holder()
-        if self.recorder.final(running) is not None and self._acquire_soon(request, lock):
+    def _take(self, automation: Automation, request: RunRequest, lock: FileLock) -> str:
+        """Take the automation's lock as `overlap` says; return why the run may not start, empty once it is held."""
+        if self._is_made_up_for(automation, request):
+            self._take_in_turn(request, lock)
             return ""
+        give_up = self._clock.elapsed_ns() + int(_LETTING_GO_S * 1e9)
+        while not lock.acquire(request.run_id):
+            running = lock.holder()
+            ended = running in ("", request.run_id) or self.recorder.final(running) is not None
+            if not ended or self._clock.elapsed_ns() > give_up:
+                return self._admit(automation, request, lock, running)
+            # It is about to let go, or the one that has the lock now has not signed yet.
+            self.closing.pause(_LETTING_GO_POLL_S)
+        return ""
+
+    def _is_made_up_for(self, automation: Automation, request: RunRequest) -> bool:
+        """Say whether the start was missed and every missed start counts."""
+        due = due_at(request)
+        late = due is not None and self._clock.now_ns() - due > _PUNCTUAL_NS
+        return late and made_up_for(self.manifest, automation.name)
+
+    def _take_in_turn(self, request: RunRequest, lock: FileLock) -> None:
+        """Wait for the lock, however many starts that are made up for wait too; the earliest goes first."""
+        line = self._in_line.setdefault(request.automation, set())
+        line.add(request.run_id)
+        try:
+            # A pause before the first try: those that were asked for in the same moment come to stand in line.
+            self.closing.pause(_POLL_S)
+            while min(line.copy()) != request.run_id or not lock.acquire(request.run_id):
+                self.closing.pause(_POLL_S)
+        finally:
+            line.discard(request.run_id)
+
+    def _admit(self, automation: Automation, request: RunRequest, lock: FileLock, running: str) -> str:
+        """Take the lock that `running` holds as `overlap` says; return why not, empty once it is held."""
         if automation.overlap == "skip":
-            return f"overlap: {running} is still running"
+            return f"overlap: {running or 'another run'} is still running"
         waiting = FileLock(self.folders.runs / automation.name / "queue")
         if not waiting.acquire(request.run_id):
             return f"overlap: {running} is still running and {waiting.holder()} already waits"
         try:
-            if automation.overlap == "cancel":
-                self.folders.cancel_file(automation.name, running).touch()
+            if automation.overlap == "cancel" and running:
+                self.folders.ask_to_end(automation.name, running)
             while not lock.acquire(request.run_id):
-                if self.closing.wait(_POLL_S):
-                    raise Interrupted
+                self.closing.pause(_POLL_S)
         finally:
             waiting.release()
         return ""
-
-    def _acquire_soon(self, request: RunRequest, lock: FileLock) -> bool:
-        """Take the lock of a run that has ended and is about to let go; return whether it came."""
-        give_up = self._clock.elapsed_ns() + int(_LETTING_GO_S * 1e9)
-        while not lock.acquire(request.run_id):
-            if self._clock.elapsed_ns() > give_up or self.closing.wait(_LETTING_GO_POLL_S):
-                return False
-        return True

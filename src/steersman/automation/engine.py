@@ -22,7 +22,7 @@ from steersman.automation.settings import EngineSettings
 from steersman.automation.triggers import Triggers
 from steersman.kernel.clock import Clock
 from steersman.kernel.ids import uuid7
-from steersman.ledger import Event, Ledger
+from steersman.ledger import Ledger
 
 CLOSE_S = 30.0
 
@@ -92,11 +92,12 @@ class BaseEngine(Asking):
             if self._closed:
                 return
             self._closed = True
+        # First, because whoever starts runs may be waiting for the ledger. What is started until it stops is resumed.
+        self.conductor.stop()
         if self._scheduler is not None:
             self._scheduler.stop()
         if self._triggers is not None:
             self._triggers.stop()
-        self.conductor.stop()
         for finished in list(self._running.values()):
             finished.wait(CLOSE_S)
         self._shut()
@@ -149,7 +150,7 @@ class BaseEngine(Asking):
             on_missed=self.conductor.recorder.missed,
         )
         self._scheduler.start()
-        self._triggers = Triggers(manifest, self._ledger, self._on_event)
+        self._triggers = Triggers(manifest, self._ledger, self._begin_for)
         self._triggers.start()
 
     def _carry_out(
@@ -181,9 +182,6 @@ class BaseEngine(Asking):
         finally:
             for request in asked:
                 self._listeners.pop(request.run_id, None)
-
-    def _on_event(self, names: list[str], event: Event) -> None:
-        self.begin("event", names, event.recorded_at, key=str(event.id))
 
     def _submit(self, request: RunRequest) -> None:
         if self.conductor.outcome(request.run_id) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 import msgspec
@@ -37,6 +38,18 @@ class Handled:
     def mark(self, automation: Automation, through: int) -> None:
         """Remember that every start up to and at `through` is taken care of."""
         self._marks[automation.name] = _Mark(_written(automation), through)
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Forget all others: what is enabled again, or declared again, begins anew and makes up for nothing."""
+        self._marks = {name: mark for name, mark in self._marks.items() if name in names}
+
+    def marks(self) -> Mapping[str, _Mark]:
+        """Return what is remembered now, for `restore`."""
+        return dict(self._marks)
+
+    def restore(self, marks: Mapping[str, _Mark]) -> None:
+        """Go back to what `marks` returned."""
+        self._marks = dict(marks)
 
     def save(self) -> None:
         """Put it on disk; the file is the old one or the new one, never half of one."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 from uuid import UUID
 
 import msgspec
@@ -28,25 +29,57 @@ from steersman.ledger import Ledger, NewEvent, new_event
 
 _MANIFEST_STREAM = "automation/manifest"
 _PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+_SHORT = 5
+"""Pauses after which a start is left to be recorded with its end: nobody watches the process meanwhile."""
 
 
 class Recorder:
     """Appends the events of runs. Ids are functions of run, attempt and kind: a repeat writes nothing."""
 
     def __init__(
-        self, ledger: Ledger, clock: Clock, *, actor: str, wait: Callable[[float], object] | None = None
+        self, ledger: Ledger, clock: Clock, *, actor: str, wait: Callable[[float], bool] | None = None
     ) -> None:
-        """Record as `actor`; `wait` sleeps that many seconds while the ledger cannot take an event."""
+        """Record as `actor`.
+
+        Args:
+            wait: sleeps that many seconds while the ledger cannot take an event, and says whether to give up.
+        """
         self._ledger = ledger
         self._clock = clock
         self._actor = actor
         self._wait = wait or threading.Event().wait
 
-    def started(self, request: RunRequest, event: RunStarted) -> None:
-        self._append(RUN_STARTED, event, request.run_id, event.attempt, correlation=_correlation(request.cycle))
+    def started(self, request: RunRequest, event: RunStarted, *, late: bool = False) -> None:
+        """Record a start; `late` is one that could not be recorded when it happened.
+
+        Raises:
+            Unavailable: the ledger does not take it; unless `late` that is said within about two seconds.
+        """
+        correlation = _correlation(request.cycle)
+        pauses = None if late else _PAUSES_S[:_SHORT]
+        self._append(RUN_STARTED, event, request.run_id, event.attempt, correlation=correlation, pauses=pauses)
+
+    def ended(self, event: RunFinished, *, cycle: str, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Record an end, however long the ledger takes to come back: a run that has ended must not be forgotten.
+
+        Args:
+            meanwhile: called once if it has to wait.
+
+        Raises:
+            Unavailable: `wait` said to give up.
+        """
+        try:
+            self._append(RUN_FINISHED, event, event.run_id, event.attempt, correlation=_correlation(cycle), pauses=())
+        except Unavailable:
+            meanwhile()
+            self._append(RUN_FINISHED, event, event.run_id, event.attempt, correlation=_correlation(cycle), pauses=None)
 
     def finished(self, event: RunFinished, *, cycle: str | None = None) -> None:
-        """Record an end. Without `cycle` (an orphan found on disk) the start's correlation is looked up."""
+        """Record an end. Without `cycle` (an orphan found on disk) the start's correlation is looked up.
+
+        Raises:
+            Unavailable: the ledger does not take it for a quarter of a minute.
+        """
         start = self._ledger.get(_id(event.run_id, event.attempt, RUN_STARTED))
         inherited = start.correlation_id if start is not None else None
         correlation = _correlation(cycle) if cycle is not None else inherited
@@ -117,7 +150,15 @@ class Recorder:
         return None
 
     def _append(
-        self, kind: str, event: msgspec.Struct, run_id: str, attempt: int, *, correlation: UUID | None, stream: str = ""
+        self,
+        kind: str,
+        event: msgspec.Struct,
+        run_id: str,
+        attempt: int,
+        *,
+        correlation: UUID | None,
+        stream: str = "",
+        pauses: Sequence[float] | None = _PAUSES_S,
     ) -> None:
         new = new_event(
             kind,
@@ -129,19 +170,20 @@ class Recorder:
             correlation_id=correlation,
         )
         try:
-            self._append_patiently(new)
+            self._append_patiently(new, pauses)
         except Conflict:
             # Two engines that start together may both record the same orphan: the first telling stands.
             if self._ledger.get(new.id) is None:
                 raise
 
-    def _append_patiently(self, new: NewEvent) -> None:
-        """Append, waiting for a core that restarts; the same id makes trying again safe."""
-        for pause_s in _PAUSES_S:
+    def _append_patiently(self, new: NewEvent, pauses: Sequence[float] | None) -> None:
+        """Append, waiting for a core that restarts; the same id makes trying again safe. Without `pauses` for ever."""
+        for pause_s in pauses if pauses is not None else chain(_PAUSES_S, repeat(_PAUSES_S[-1])):
             try:
                 self._ledger.append([new])
             except Unavailable:
-                self._wait(pause_s)
+                if self._wait(pause_s):
+                    raise
             else:
                 return
         self._ledger.append([new])

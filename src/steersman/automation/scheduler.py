@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from steersman.automation.model.manifest import Automation, Manifest
 from steersman.automation.model.schedule import starts
 from steersman.kernel.clock import Clock
 
+_log = logging.getLogger(__name__)
 OnDue = Callable[[list[str], int], None]
 """Takes the names due together and the instant (ns) they were due at."""
 
@@ -60,14 +62,27 @@ class Scheduler:
         self._thread: threading.Thread | None = None
         self._next: dict[str, int] = {}
         now = clock.now_ns()
+        self._handled.keep_only(self._automations)
         for automation in self._automations.values():
             through = self._handled.through(automation)
             self._plan(automation, now if through is None else through)
         self._handled.save()
 
     def tick(self) -> float:
-        """Start what is due and return the seconds until it is worth looking again."""
-        now = self._clock.now_ns()
+        """Start what is due and return the seconds until it is worth looking again.
+
+        If a start fails, nothing of this look counts as done: the next one asks for all of it again, and one start is
+        one run.
+        """
+        marks, following = self._handled.marks(), dict(self._next)
+        try:
+            return self._tick(self._clock.now_ns())
+        except Exception:
+            self._handled.restore(marks)
+            self._next = following
+            raise
+
+    def _tick(self, now: int) -> float:
         due: dict[int, list[str]] = {}
         for name, at in list(self._next.items()):
             automation = self._automations[name]
@@ -98,8 +113,13 @@ class Scheduler:
             self._thread.join()
 
     def _follow(self) -> None:
-        while not self._stop.wait(self.tick()):
-            pass
+        span_s = 0.0
+        while not self._stop.wait(span_s):
+            try:
+                span_s = self.tick()
+            except Exception:  # noqa: BLE001 - schedules must outlive a full disk, a core that is away, and a bug
+                _log.exception("what is due could not be started; it is tried again")
+                span_s = _LOOK_AGAIN_S
 
     def _taken(self, automation: Automation, through: int, now: int) -> list[int]:
         """Return the starts after `through` that happen now, as `catchup` says; the others are told as missed."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from steersman.automation.model.manifest import Manifest
-from steersman.ledger import Event, Ledger
+from steersman.kernel.errors import Unavailable
+from steersman.ledger import Event, Ledger, Subscription
 
+_log = logging.getLogger(__name__)
+_LOOK_S = 0.5
 OnEvent = Callable[[list[str], Event], None]
 
 
@@ -47,9 +51,22 @@ class Triggers:
         subscription = self._ledger.subscribe(after=after)
         try:
             while not self._stop.is_set():
-                for event in subscription.next(0.5):
+                for event in self._next(subscription):
                     names = self.names_for(event.type)
                     if names:
-                        self._on_event(names, event)
+                        self._tell(names, event)
         finally:
             subscription.close()
+
+    def _next(self, subscription: Subscription) -> Sequence[Event]:
+        try:
+            return subscription.next(_LOOK_S)
+        except Unavailable:
+            self._stop.wait(_LOOK_S)
+            return ()
+
+    def _tell(self, names: list[str], event: Event) -> None:
+        try:
+            self._on_event(names, event)
+        except Exception:  # noqa: BLE001 - one event that cannot be handled must not stop all others
+            _log.exception("%s did not start %s", event.type, ", ".join(names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -82,9 +83,12 @@ class KeptEngine:
             self._say(f"its runs will fail: {missing}")
         try:
             self._open()
+            if engine_trouble(self._desk.ledger):
+                self._record(ENGINE_READY, "")
         except Unavailable as exc:
             self._say(f"automations wait: {exc}")
-            self._record(ENGINE_UNAVAILABLE, exc.message)
+            with suppress(Unavailable):  # the core is away: said above, and tried again all the same
+                self._record(ENGINE_UNAVAILABLE, exc.message)
             self._thread = threading.Thread(target=self._try_again, name="engine-again", daemon=True)
             self._thread.start()
 
@@ -110,13 +114,20 @@ class KeptEngine:
             self._engine = engine
 
     def _try_again(self) -> None:
+        told = ""
         while not self._closing.wait(self._again_s):
             try:
-                self._open()
+                if self._engine is None:
+                    self._open()
+                self._record(ENGINE_READY, "")
             except Unavailable:
                 continue
+            except Exception as exc:  # noqa: BLE001 - a thread of its own: what it does not say nobody learns
+                if str(exc) != told:
+                    told = str(exc)
+                    self._say(f"automations still wait: {exc}")
+                continue
             self._say("automations go on: the engine is there")
-            self._record(ENGINE_READY, "")
             return
 
     def _record(self, kind: str, problem: str) -> None:

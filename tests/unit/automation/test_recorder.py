@@ -31,14 +31,19 @@ class Restarting(MemoryLedger):
 def test_an_event_waits_for_a_core_that_restarts() -> None:
     pauses: list[float] = []
     ledger = Restarting(3)
-    Recorder(ledger, FakeClock(), actor="desk", wait=pauses.append).skipped(a_request(), "overlap")
+
+    def wait(seconds: float) -> bool:
+        pauses.append(seconds)
+        return False
+
+    Recorder(ledger, FakeClock(), actor="desk", wait=wait).skipped(a_request(), "overlap")
     assert ledger.head().pos == 1
     assert pauses == sorted(pauses)
     assert len(pauses) == 3
 
 
 def test_a_core_that_does_not_come_back_is_reported() -> None:
-    recorder = Recorder(Restarting(1000), FakeClock(), actor="desk", wait=lambda seconds: None)
+    recorder = Recorder(Restarting(1000), FakeClock(), actor="desk", wait=lambda seconds: False)
     with pytest.raises(Unavailable, match="no core process"):
         recorder.skipped(a_request(), "overlap")
 

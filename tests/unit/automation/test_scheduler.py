@@ -6,14 +6,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from tests.builders_automation import an_automation
+from tests.builders_automation import an_automation, wait_for
 
 from steersman.automation import Automation, Manifest
 from steersman.automation.handled import Handled
 from steersman.automation.scheduler import Missed, Scheduler
 from steersman.automation.triggers import Triggers, matches
 from steersman.kernel.clock import FakeClock, iso, to_ns
+from steersman.kernel.errors import Unavailable
+from steersman.ledger import Event, new_event
 from steersman.ledger.adapters.memory import create as memory_ledger
 
 NOON = to_ns(datetime(2026, 6, 1, 12, 0, 30, tzinfo=UTC))
@@ -162,3 +165,71 @@ def test_an_automation_named_twice_by_an_event_starts_once() -> None:
     manifest = Manifest([an_automation("a", on=("policy.*", "policy.halt.set")), an_automation("b", on=("x.y",))])
     triggers = Triggers(manifest, memory_ledger(), lambda names, event: None)
     assert triggers.names_for("policy.halt.set") == ["a"]
+
+
+def test_a_start_that_fails_is_asked_for_again_and_the_schedule_goes_on(tmp_path: Path) -> None:
+    clock, seen, failures = FakeClock(NOON), [], [OSError(28, "No space left on device")]
+
+    def due(names: list[str], at: int) -> None:
+        if failures:
+            raise failures.pop()
+        seen.append((names, iso(at)[11:16]))
+
+    scheduler = Scheduler(
+        Manifest([an_automation(schedule="*/5 * * * *")]), clock, due, handled=Handled(tmp_path / "s.json")
+    )
+    clock.advance(300)
+    with pytest.raises(OSError, match="No space"):
+        scheduler.tick()
+    clock.advance(5)
+    scheduler.tick()
+    scheduler.tick()
+    assert seen == [(["job"], "12:05")]
+
+
+def test_the_thread_of_the_schedules_outlives_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("steersman.automation.scheduler._LOOK_AGAIN_S", 0.01)
+    clock, seen, failures = FakeClock(NOON), [], [Unavailable("no core process", fix="wait")] * 3
+
+    def due(names: list[str], at: int) -> None:
+        if failures:
+            raise failures.pop()
+        seen.append(iso(at)[11:16])
+
+    scheduler = Scheduler(Manifest([an_automation(schedule="*/5 * * * *")]), clock, due)
+    clock.advance(300)
+    scheduler.start()
+    try:
+        wait_for(lambda: seen)
+    finally:
+        scheduler.stop()
+    assert seen == ["12:05"]
+
+
+def test_an_automation_that_is_enabled_again_makes_up_for_nothing(tmp_path: Path) -> None:
+    clock, path, job = FakeClock(NOON), tmp_path / "s.json", an_automation(schedule="*/5 * * * *")
+    seen: list[str] = []
+    for manifest in (Manifest([job]), Manifest([msgspec.structs.replace(job, enabled=False)]), Manifest([job])):
+        scheduler = Scheduler(manifest, clock, lambda n, at: seen.append(iso(at)[11:16]), handled=Handled(path))
+        clock.advance(240)
+        scheduler.tick()
+        clock.advance(3600)
+    assert seen == ["14:10"]
+
+
+def test_an_event_that_cannot_be_handled_does_not_stop_the_others() -> None:
+    ledger, seen = memory_ledger(), []
+
+    def on_event(names: list[str], event: Event) -> None:
+        seen.append(event.type)
+        if len(seen) == 1:
+            raise RuntimeError("a bug")
+
+    triggers = Triggers(Manifest([an_automation(on=("policy.*",))]), ledger, on_event)
+    triggers.start()
+    try:
+        for kind in ("policy.halt.set", "policy.halt.cleared"):
+            ledger.append([new_event(kind, stream="policy", data={}, actor="a", now_ns=1)])
+        wait_for(lambda: len(seen) == 2)
+    finally:
+        triggers.stop()

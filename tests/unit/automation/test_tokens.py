@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders_automation import PYTHON, wait_for
@@ -60,6 +63,22 @@ def test_a_process_that_died_holds_nothing(tmp_path: Path) -> None:
         process.kill()
         process.communicate()
     wait_for(lambda: tokens.take("y-1", "y", {"api": 1}, {"api": 2}, 3) == "")
+
+
+def test_tokens_that_a_full_disk_kept_from_being_given_back_are_given_back_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = Tokens(tmp_path)
+    assert tokens.take("a-1", "a", {"api": 2}, THERE, 1) == ""
+
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        tokens.drop("a-1")
+    assert tokens.take("b-1", "b", {"api": 2}, THERE, 2) == ""
+    assert [c.run_id for c in tokens.claims()] == ["b-1"]
 
 
 def test_a_file_that_cannot_be_read_is_taken_for_empty(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from steersman.automation import Manifest
 from steersman.bootstrap import engines
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import KeptEngine, engine_trouble
+from steersman.bootstrap.workspace import Workspace
 from steersman.kernel.errors import Misconfigured, Unavailable
 
 
@@ -59,6 +60,42 @@ def test_one_that_cannot_is_tried_until_it_can_and_both_are_said_once(
     keeper.close()
     assert (engine.started, engine.closed) == (4, 4)
     assert said == ["automations wait: the database does not answer", "automations go on: the engine is there"]
+    desk.close()
+
+
+def test_a_desk_that_was_started_anew_and_has_its_engine_no_longer_says_it_has_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = a_desk(tmp_path)
+    first, _ = kept(desk, Moody(10**9), monkeypatch)
+    first.start()
+    first.close()
+    assert engine_trouble(desk.ledger)
+    second, _ = kept(desk, Moody(0), monkeypatch)
+    second.start()
+    assert engine_trouble(desk.ledger) == ""
+    second.close()
+    desk.close()
+
+
+def test_what_goes_wrong_while_it_is_tried_again_is_said_and_it_is_tried_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, engine = a_desk(tmp_path), Moody(1)
+    keeper, said = kept(desk, engine, monkeypatch)
+    manifests = [Misconfigured("line 3 is wrong"), Misconfigured("line 3 is wrong")]
+    read = engines.manifest_of
+
+    def manifest_of(workspace: Workspace, **options: bool) -> Manifest:
+        if engine.started and manifests:
+            raise manifests.pop()
+        return read(workspace, **options)
+
+    monkeypatch.setattr(engines, "manifest_of", manifest_of)
+    keeper.start()
+    wait_for(lambda: not engine_trouble(desk.ledger))
+    keeper.close()
+    assert said[1:] == ["automations still wait: line 3 is wrong", "automations go on: the engine is there"]
     desk.close()
 
 

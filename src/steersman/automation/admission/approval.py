@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
 from steersman.automation.model.manifest import Automation
 from steersman.automation.model.outcome import RunRequest
 from steersman.kernel.clock import Clock
 from steersman.kernel.durations import spoken
-from steersman.kernel.errors import Conflict
+from steersman.kernel.errors import Conflict, Unavailable
 from steersman.kernel.ids import stable_uuid
 from steersman.ledger import Event, Ledger, NewEvent, new_event
 from steersman.policy.approvals import (
@@ -37,15 +39,18 @@ class Approvals:
         self._actor = actor
 
     def answer(self, automation: Automation, request: RunRequest) -> str | None:
-        """Ask, if nobody has for this run; return "" once granted, why not once denied or expired, None while open."""
+        """Ask, if nobody has for this run; return "" once granted, why not once denied or expired, None while open.
+
+        A ledger that cannot be written to just now leaves it open.
+        """
         stream = approval_stream(run_approval(request.run_id))
         said = list(self._ledger.read(stream=stream))
-        if not said:
-            self._ask(automation, request, stream)
-            return None
-        if len(said) == 1:
-            return self._expired(automation, request, said[0], stream)
-        return _words(said[1], automation)
+        with suppress(Unavailable):
+            if not said:
+                self._ask(automation, request, stream)
+            elif len(said) == 1:
+                return self._expired(automation, request, said[0], stream)
+        return _words(said[1], automation, asked=said[0]) if len(said) > 1 else None
 
     def _ask(self, automation: Automation, request: RunRequest, stream: str) -> None:
         now = self._clock.now_ns()
@@ -81,13 +86,16 @@ class Approvals:
             self._ledger.append([event], expect=1)
         except Conflict:
             return None  # answered a moment ago: read at the next look
-        return _words(event, automation)
+        return _words(event, automation, asked=asked)
 
 
-def _words(end: Event | NewEvent, automation: Automation) -> str:
-    if end.type == APPROVAL_GRANTED:
-        return ""
+def _words(end: Event | NewEvent, automation: Automation, *, asked: Event) -> str:
+    within = spoken(automation.approve_within_s)
     if end.type == APPROVAL_EXPIRED:
-        return f"nobody approved it within {spoken(automation.approve_within_s)}"
+        return f"nobody approved it within {within}"
     answered = msgspec.json.decode(end.data, type=ApprovalAnswered)
+    if end.type == APPROVAL_GRANTED:
+        # Nobody ends a request while the engine is down: the answer may come long after what it was about.
+        late = answered.at > msgspec.json.decode(asked.data, type=ApprovalRequested).expires_at
+        return f"{answered.by} approved it, but not within {within}" if late else ""
     return f"denied by {answered.by}" + (f": {answered.reason}" if answered.reason else "")

@@ -6,6 +6,7 @@ One small file under a lock says who holds what and who waits, in the order they
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from pathlib import Path
 import msgspec
 
 from steersman.automation.runner.group import boot_id, start_ticks
+
+_log = logging.getLogger(__name__)
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +31,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     ticks: int
     boot: str
 
-    def lives(self) -> bool:
-        return self.boot == boot_id() and start_ticks(self.pid) == self.ticks
+    @property
+    def speaker(self) -> tuple[int, int, str]:
+        return self.pid, self.ticks, self.boot
 
 
 class Tokens:
@@ -40,6 +44,7 @@ class Tokens:
         self._folder = folder
         self._path = folder / ".tokens.json"
         self._ticks = start_ticks(os.getpid()) or 0
+        self._late: set[str] = set()
 
     def take(self, run_id: str, automation: str, wanted: Mapping[str, int], there: Mapping[str, int], now: int) -> str:
         """Take all of `wanted` or nothing; return who is in the way, empty once they are held.
@@ -67,9 +72,16 @@ class Tokens:
             return blocked
 
     def drop(self, run_id: str) -> None:
-        """Give back what a run holds, and its place in line; a second call does nothing."""
-        with self._claims() as claims:
-            claims[:] = [c for c in claims if c.run_id != run_id]
+        """Give back what a run holds, and its place in line; a second call does nothing.
+
+        If the disk refuses, that is done at the next call of any method: a run that is over must not hold tokens.
+        """
+        self._late.add(run_id)
+        try:
+            with self._claims():
+                pass
+        except OSError as exc:
+            _log.warning("tokens of %s are given back later: %s: %s", run_id, self._path, exc.strerror)
 
     def claims(self) -> list[Claim]:
         """Return who holds and who waits now, in order."""
@@ -83,13 +95,15 @@ class Tokens:
         lock = os.open(self._folder / ".tokens.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            before = self._read()
-            claims = [c for c in before if c.lives()]
+            before, late = self._read(), self._late.copy()
+            living = {speaker: _lives(speaker) for speaker in {c.speaker for c in before}}
+            claims = [c for c in before if c.run_id not in late and living[c.speaker]]
             yield claims
             if claims != before:
                 fresh = self._path.with_suffix(".new")
                 fresh.write_bytes(msgspec.json.encode(claims))
                 fresh.replace(self._path)
+            self._late -= late
         finally:
             os.close(lock)
 
@@ -99,6 +113,11 @@ class Tokens:
         except (FileNotFoundError, msgspec.DecodeError):
             # Written whole or not at all; a file of another version is one of processes that are gone.
             return []
+
+
+def _lives(speaker: tuple[int, int, str]) -> bool:
+    pid, ticks, boot = speaker
+    return boot == boot_id() and start_ticks(pid) == ticks
 
 
 def _blocked(mine: Claim, claims: Sequence[Claim], there: Mapping[str, int]) -> str:

@@ -67,6 +67,8 @@ class Shared:
         looped: stands in a loop, so one run does it more than once.
         holes: parameters the declared pull takes.
         with_login: the request carries headers, a login or a key of its own, which the pull must send instead.
+        client_id, secret_variable: of a login, where the script says them: the id, the variable with the secret.
+        overridden: environment variables that may say another address than `url`.
     """
 
     place: Place
@@ -79,6 +81,9 @@ class Shared:
     holes: tuple[str, ...] = ()
     kind: str = ""
     with_login: bool = False
+    client_id: str = ""
+    secret_variable: str = ""
+    overridden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Final
 from steersman.automation.audit.endpoints import Endpoint, endpoint, joined, literal
 from steersman.automation.audit.facts import Change
 from steersman.automation.audit.python_edits import add_keyword, replace
-from steersman.automation.audit.python_module import Function, Module, Ref, keyword
+from steersman.automation.audit.python_module import Function, Module, Ref, argument, keyword
 from steersman.automation.audit.python_text import Frame, evaluate, mapping
 
 _VERBS: Final = "get|head|options|post|put|patch|delete|request|stream"
@@ -48,6 +48,8 @@ class Request:
         absolute = isinstance(first, str) and "://" in first
         if self.session is not None and self.session.call is not None and not absolute:
             base = keyword(self.session.call, "base_url")
+            if base is None and self.library == "aiohttp" and self.session.call.args:
+                base = self.session.call.args[0]
             if base is not None and self.session.module is not None:
                 path = (first.lstrip("/"), *url[1:]) if isinstance(first, str) else url
                 root = evaluate(self.session.module, base)
@@ -66,15 +68,16 @@ class Request:
     def method(self, frame: Frame | None) -> str:
         """Return the verb in small letters; empty when it is only known at run time."""
         if self.library == "urllib":
-            return self._urllib_method()
+            return self._urllib_method(frame)
         if self.verb in ("request", "stream"):
             first = self.call.args[0] if self.call.args else keyword(self.call, "method")
             return (literal(evaluate(self.module, first, frame)) or "").lower()
         return self.verb
 
-    def _urllib_method(self) -> str:
+    def _urllib_method(self, frame: Frame | None) -> str:
         calls = [self.call, *_calls_in(self.url, self.module)]
-        if any(keyword(c, "data") or (c is self.call and len(c.args) > 1) for c in calls):
+        bodies = (keyword(c, "data") or (c.args[1] if len(c.args) > 1 else None) for c in calls)
+        if any(body is not None and _is_given(self.module, body, frame) for body in bodies):
             return "post"
         named = next((m for c in calls if (m := keyword(c, "method")) is not None), None)
         return (literal(evaluate(self.module, named)) or "").lower() if named is not None else "get"
@@ -83,6 +86,16 @@ class Request:
 def _calls_in(node: ast.expr | None, module: Module) -> list[ast.Call]:
     value = module.value_of(node) if isinstance(node, ast.Name) else node
     return [value] if isinstance(value, ast.Call) else []
+
+
+def _is_given(module: Module, body: ast.expr, frame: Frame | None) -> bool:
+    """Say whether `body` is one: a parameter is what the call gives for it, or its default."""
+    function = module.parameter(body) if isinstance(body, ast.Name) else None
+    if function is not None and isinstance(body, ast.Name):
+        call = frame.call if frame is not None and frame.function is function else ast.Call(body, [], [])
+        given = argument(function, call, body.id)
+        return given is not None and not _is_none(given)
+    return not _is_none(body)
 
 
 def requests_of(module: Module) -> Iterator[Request]:
@@ -98,7 +111,7 @@ def _recognise(module: Module, call: ast.Call) -> Request | None:
     partial: ast.Call | None = None
     if ref.name == "functools.partial()" and ref.call is not None and ref.call.args and ref.module is not None:
         partial, ref = ref.call, ref.module.resolve(ref.call.args[0])
-    name, limited = _known_class(module, ref.name)
+    name, limited = _known_class(module, re.sub(r"^httpx2\.", "httpx.", ref.name))
     matched = _HTTP.match(name)
     if matched is not None:
         verb = matched["verb"]
@@ -207,7 +220,7 @@ def _is_none(node: ast.expr) -> bool:
 def unlimited_sessions(module: Module) -> Iterator[tuple[ast.Call, ast.expr]]:
     """Return constructors of sessions whose finite limit was taken away by `timeout=None`."""
     for call in module.calls:
-        if re.match(r"^(httpx\.(Async)?Client|aiohttp\.ClientSession)$", module.resolve(call.func).name):
+        if re.match(r"^(httpx2?\.(Async)?Client|aiohttp\.ClientSession)$", module.resolve(call.func).name):
             given = keyword(call, "timeout")
             given = module.value_of(given) or given if isinstance(given, ast.Name) else given
             if given is not None and _is_none(given):

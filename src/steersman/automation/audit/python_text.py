@@ -136,6 +136,9 @@ def _call(module: Module, node: ast.Call, frame: Frame | None, depth: int) -> Te
     name = module.resolve(node.func).name
     first = node.args[0] if node.args else None
     if name in ("os.environ.get", "os.getenv") and first is not None:
+        fallback = literal(evaluate(module, node.args[1], frame, depth + 1)) if len(node.args) > 1 else None
+        if fallback and "://" in fallback:
+            return (fallback,)  # the address it has unless somebody says otherwise; `overridden` names who may
         return (Hole(literal(evaluate(module, first, frame, depth + 1)) or "?", module.text(node), env=True),)
     if name in ("urllib.parse.urljoin", "requests.compat.urljoin") and len(node.args) == 2:
         base, path = (evaluate(module, a, frame, depth + 1) for a in node.args)
@@ -152,6 +155,17 @@ def _call(module: Module, node: ast.Call, frame: Frame | None, depth: int) -> Te
     if isinstance(node.func, ast.Attribute):
         return _method(module, node, node.func, frame, depth)
     return (Hole(_name_of(node, module), module.text(node)),)
+
+
+def overridden(module: Module, address: str) -> tuple[str, ...]:
+    """Return the environment variables that may put another beginning in the place of that of `address`."""
+    found = []
+    for call in module.calls:
+        if module.resolve(call.func).name in ("os.environ.get", "os.getenv") and len(call.args) > 1:
+            name, fallback = (literal(evaluate(module, a)) for a in call.args[:2])
+            if name and fallback and "://" in fallback and address.startswith(fallback):
+                found.append(name)
+    return tuple(dict.fromkeys(found))
 
 
 def keyword_or(node: ast.Call, name: str, default: ast.expr) -> ast.expr:

@@ -50,3 +50,9 @@ def requests(
 def scheduled_cycle(at: int) -> str:
     """Return what the cycle is called that a schedule starts at `at` (ns)."""
     return f"schedule/{at}"
+
+
+def due_at(request: RunRequest) -> int | None:
+    """Return when the clock started the cycle of `request` (ns), None for a cycle that a person or an event started."""
+    kind, _, at = request.cycle.partition("/")
+    return int(at) if kind == "schedule" and at.isdecimal() else request.scheduled_at

@@ -165,6 +165,11 @@ def plan_cycle(manifest: Manifest, roots: Iterable[str], *, needs: bool = True, 
     return [name for name in manifest.order if name in members]
 
 
+def made_up_for(manifest: Manifest, name: str) -> bool:
+    """Say whether every missed start of `name` is made up for: its `catchup` is all, or that of what it follows."""
+    return any(manifest[member].catchup == "all" for member in _closure(manifest, [name]))
+
+
 def _closure(manifest: Manifest, names: Iterable[str]) -> set[str]:
     found: set[str] = set()
     waiting = list(names)

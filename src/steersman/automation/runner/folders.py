@@ -39,6 +39,12 @@ class Folders:
         """Return the file whose existence asks the run to end, from whichever process."""
         return self.of(automation, run_id) / CANCEL
 
+    def ask_to_end(self, automation: str, run_id: str) -> None:
+        """Ask a run to end; one that has not begun yet is asked before it does."""
+        file = self.cancel_file(automation, run_id)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
     def artifacts(self, automation: str, run_id: str) -> tuple[str, ...]:
         """Return the artifacts a run left, relative to the workspace, sorted; the first 200 of them.
 
@@ -54,8 +60,12 @@ class Folders:
         """Return `path` as events name it: relative to the workspace, with `/`."""
         return path.relative_to(self._root).as_posix()
 
-    def prune(self, automation: str, keep: int) -> None:
-        """Delete the folders of all but the latest `keep` runs; ids sort by time."""
+    def prune(self, automation: str, keep: int, *, spare: str) -> None:
+        """Delete the folders of all but `keep` runs: that of the run `spare` and the latest others; ids sort by time.
+
+        Call while no other run of the automation can be under way.
+        """
         folder = self.runs / automation
-        for old in sorted(p for p in folder.iterdir() if p.is_dir())[:-keep]:
+        others = sorted(p for p in folder.iterdir() if p.is_dir() and p.name != spare)
+        for old in others[: max(0, len(others) - (keep - 1))]:
             shutil.rmtree(old, ignore_errors=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from steersman.automation.events import RunFinished
 from steersman.automation.runner.group import boot_id, kill_run, signal_group, start_ticks
 
 
@@ -18,6 +19,7 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt in flight. `pid` is 0 between the decision to start and the start.
 
     `started_ticks` and `boot` tell the process from a later one with the same pid; `owner` is the engine's process.
+    `end` is how it ended, if the ledger could not be told.
     """
 
     run_id: str
@@ -31,6 +33,7 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
     boot: str
     pid: int = 0
     started_ticks: int = 0
+    end: RunFinished | None = None
 
     def owner_lives(self) -> bool:
         """Say whether the engine that started it still runs."""
@@ -64,6 +67,10 @@ class Inflight:
         """Add the pid, now that there is one."""
         self._write(msgspec.structs.replace(marker, pid=pid, started_ticks=start_ticks(pid) or 0))
 
+    def ended(self, marker: Marker, end: RunFinished) -> None:
+        """Add how it ended, for whoever finds the ledger there again."""
+        self._write(msgspec.structs.replace(marker, end=end))
+
     def done(self, marker: Marker) -> None:
         """Forget the attempt: its end is in the ledger."""
         self._path(marker).unlink(missing_ok=True)
@@ -83,8 +90,8 @@ class Inflight:
         """Return how many attempts are in flight, orphans included."""
         return sum(1 for _ in self._folder.glob("*.json"))
 
-    def orphans(self) -> Iterator[Marker]:
-        """Yield the attempts whose engine is gone."""
+    def orphans(self, automation: str | None = None) -> Iterator[Marker]:
+        """Yield the attempts (of `automation`, if given) whose engine is gone."""
         if not self._folder.is_dir():
             return
         for path in sorted(self._folder.glob("*.json")):
@@ -93,7 +100,7 @@ class Inflight:
             except (msgspec.DecodeError, FileNotFoundError):
                 # Killed while writing: `os.replace` never ran, so the older marker (if any) is the one in force.
                 continue
-            if not marker.owner_lives():
+            if automation in (None, marker.automation) and not marker.owner_lives():
                 yield marker
 
     def _write(self, marker: Marker) -> None:

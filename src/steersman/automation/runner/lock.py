@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import hashlib
 import os
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -23,13 +28,17 @@ class FileLock:
         except BlockingIOError:
             os.close(fd)
             return False
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, holder.encode(), 0)
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, holder.encode(), 0)
+        except OSError:
+            os.close(fd)
+            raise
         self._fd = fd
         return True
 
     def holder(self) -> str:
-        """Return who took it last."""
+        """Return who took it last; whoever has it now may not have signed yet."""
         try:
             return self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -40,3 +49,38 @@ class FileLock:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+class NamedLocks:
+    """Any number of locks in one file, each a byte at the place that a digest of its name says: nothing to clear away.
+
+    Between processes and between threads; the kernel frees what a dead process held (open file description locks,
+    fcntl(2)).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @contextmanager
+    def held(self, name: str, wait: Callable[[], object]) -> Iterator[None]:
+        """Hold the lock called `name`; `wait` is called before each further try, and may raise."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            while not _lock_byte(fd, name):
+                wait()
+            yield
+        finally:
+            os.close(fd)
+
+
+def _lock_byte(fd: int, name: str) -> bool:
+    at = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) >> 2
+    try:
+        # struct flock: type, whence, start, length, pid (0 for these locks).
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, at, 1, 0))
+    except OSError as exc:
+        if exc.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        raise
+    return True

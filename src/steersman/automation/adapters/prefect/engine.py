@@ -133,6 +133,8 @@ class PrefectEngine(Asking):
             if self._closing.is_set():
                 return
             self._closing.set()
+        # First: an event that Prefect could not be asked for is waiting to be tried again.
+        self.conductor.stop()
         if self._triggers is not None:
             self._triggers.stop()
         if self._keeper is not None:
