@@ -11,7 +11,6 @@ from pathlib import Path
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, Unavailable
 from steersman.ledger import Ledger
-from steersman.services.credentials import files
 from steersman.services.credentials.counts import Counts
 from steersman.services.credentials.instant import Instant
 from steersman.services.credentials.keychain import Keychain
@@ -24,6 +23,7 @@ from steersman.services.credentials.rotation import rotate
 from steersman.services.credentials.slot import Slot
 from steersman.services.credentials.standing import standing
 from steersman.services.credentials.store import Store
+from steersman.services.disk import usable
 from steersman.services.events import KEY_ROTATED, KeyRotated, LeaseGranted
 from steersman.services.ports import Lease, ProviderStatus
 
@@ -60,7 +60,7 @@ class Broker:
 
     def lease(self, provider: str, *, who: str, run_id: str = "", refused: str = "") -> Lease:
         """As the port says; also raises Corrupt, once, for a stored login that was damaged."""
-        with files.usable():
+        with usable():
             return self._lease(provider, who, run_id, refused)
 
     def _lease(self, provider: str, who: str, run_id: str, refused: str) -> Lease:
@@ -81,7 +81,7 @@ class Broker:
     def status(self) -> list[ProviderStatus]:
         """Return every declared provider; asks no provider, and needs no key."""
         counts, now_ns = self._counts.read(), self._clock.now_ns()
-        with files.usable():
+        with usable():
             return [standing(slot, counts.get(name, (0, 0)), now_ns) for name, slot in self._slots.items()]
 
     def slot(self, provider: str) -> Slot:
@@ -102,12 +102,12 @@ class Broker:
 
     def check_sealable(self, provider: str) -> None:
         """Find out whether a login can be stored, before a person makes one. Raises as `Slot.check_sealable`."""
-        with files.usable():
+        with usable():
             self.slot(provider).check_sealable()
 
     def forgive(self, provider: str) -> None:
         """Forget refusals and pauses. Raises as `Slot.forgive`."""
-        with files.usable():
+        with usable():
             self.slot(provider).forgive()
 
     def around(self, provider: str) -> Surroundings:
@@ -116,22 +116,22 @@ class Broker:
 
     def paste(self, provider: str, secret: str) -> None:
         """Store what a person typed in as the login. Raises as `Slot.paste`."""
-        with files.usable():
+        with usable():
             self.slot(provider).paste(secret)
 
     def logged_in(self, provider: str, fetched: Fetched, asked: Instant, *, flow: str) -> None:
         """Store what a person's login brought."""
-        with files.usable():
+        with usable():
             self.slot(provider).logged_in(fetched, asked, flow=flow)
 
     def logout(self, provider: str) -> bool:
         """Delete a login; whether its provider was told and agreed."""
-        with files.usable():
+        with usable():
             return self.slot(provider).forget()
 
     def rotate(self, *, to: PlaceKind | None = None) -> KeyRotated:
         """Seal every login under a new key and record it. Raises as `rotation.rotate`."""
-        with files.usable():
+        with usable():
             done = rotate(self._state, self._keychain, self._clock, to=to)
         self._recorder.say_about_keys(KEY_ROTATED, done)
         return done

@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from steersman.kernel.errors import Unavailable
-
-
-@contextlib.contextmanager
-def usable() -> Iterator[None]:
-    """Turn what the disk says (full, read-only, a file of another user) into what our callers know.
-
-    Raises:
-        Unavailable: names the file.
-    """
-    try:
-        yield
-    except OSError as exc:
-        raise Unavailable(
-            f"{exc.filename or 'the disk'} cannot be used: {exc.strerror or type(exc).__name__}",
-            fix="free disk space; or, if another user ran a command here, give his files back to the workspace's owner",
-        ) from exc
 
 
 def private_folder(path: Path) -> Path:

@@ -79,7 +79,9 @@ def _typed(frame: pl.DataFrame, schema: Schema) -> tuple[pl.DataFrame, list[str]
         try:
             after = _cast(before, column)
         except (pl.exceptions.PolarsError, OverflowError) as exc:
-            problems.append(f"column {column.name}: found {before.dtype}, allowed: {column.type} ({str(exc)[:80]})")
+            # Without the parser's words, which may quote a value.
+            why = type(exc).__name__
+            problems.append(f"column {column.name}: found {before.dtype}, allowed: {column.type} ({why})")
             continue
         lost = (after.is_null() & before.is_not_null()).arg_true()
         if len(lost):

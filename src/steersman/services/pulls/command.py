@@ -6,11 +6,13 @@ import contextlib
 import hashlib
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from steersman.services.disk import remove
 from steersman.services.pulls.upstream import Failed, Reply
 
 _GRACE_S = 2.0
@@ -43,7 +45,7 @@ def run(
         with into.open("wb") as output:
             process = _started(words, root, environment, (output.fileno(), error), max_bytes)
         code = _ended(process, timeout_s)
-        chosen = out if out.exists() and out.stat().st_size else into
+        chosen = out if _written(out) else into
         if chosen.stat().st_size > max_bytes:
             raise Failed(f"the command wrote more than {max_bytes:,} bytes (max_bytes)", again=False)
         if code:
@@ -51,7 +53,22 @@ def run(
         return _reply(chosen, into)
     finally:
         os.close(error)
-        out.unlink(missing_ok=True)
+        remove(out)
+
+
+def _written(out: Path) -> bool:
+    """Say whether the script wrote its data to `out`.
+
+    Raises:
+        Failed: there is something else than a file of its own, such as a link to one that will change later.
+    """
+    try:
+        found = out.lstat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        raise Failed("$STEERSMAN_OUT is a link or a folder; allowed: a plain file of its own", again=False)
+    return found.st_size > 0
 
 
 def _started(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -72,7 +73,8 @@ class Fetching:
             except Failed as failed:
                 attempt.received += failed.received
                 if failed.retry_after_s is not None:
-                    self._remember(asked, failed.retry_after_s)
+                    with contextlib.suppress(OSError):  # of a full disk; this key remembers it all the same
+                        self._remember(asked, failed.retry_after_s)
                 wait_s = self._wait_s(failed, number)
                 if not failed.again or number == asked.pull.retries or wait_s > _LONGEST_PAUSE_S:
                     raise NotFetched(failed, calls=attempt.calls, received=attempt.received) from failed

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Unavailable
+from steersman.kernel.errors import SteersmanError, Unavailable
 from steersman.services.events import (
     CACHE_QUARANTINED,
     DATA_PULLED,
@@ -33,6 +33,9 @@ from steersman.services.pulls.recording import Recorder
 from steersman.services.pulls.records import Record, Records, Trouble
 from steersman.services.pulls.upstream import Failed
 
+# An Arrow file may be larger than the text it came from: one letter of CSV becomes eight bytes.
+_GROWTH: Final = 4
+_LONGEST_ETAG: Final = 200
 _CHECK: Final = "see `steersman pull --status`; the other side's status page may say more"
 
 
@@ -67,13 +70,33 @@ class Flights:
         began, began_ns = self._clock.elapsed_ns(), self._clock.now_ns()
         flown = msgspec.structs.replace(record, flight=record.flight + 1, flight_began_at=began_ns)
         trip = _Trip(asked, record, flown, terms, reason)
-        with self._scratch() as body:
-            try:
+        try:
+            self._check_memory(record)
+            with self._scratch(asked.pull.max_bytes) as body:
                 after, unchanged = self._outcome(trip, body, began)
-            except NotFetched as failed:
-                after, unchanged = self._failed(trip, failed), False
-        self._records.store(after)
+        except NotFetched as failed:
+            after, unchanged = self._failed(trip, failed), False
+        except SteersmanError as exc:
+            if reason.why != "revalidate":
+                raise
+            # Nobody waits for this answer, so the status has to say what is in the way.
+            hindered = NotFetched(Failed(exc.message, again=False), calls=0, received=0)
+            after, unchanged = self._failed(trip, hindered), False
+        with contextlib.suppress(OSError):  # found out before anybody is asked the next time
+            self._records.store(after)
         return after, unchanged
+
+    def _check_memory(self, record: Record) -> None:
+        """Notice a full disk before upstream is asked: what cannot be remembered would be asked for again and again.
+
+        Raises:
+            NotFetched: nothing can be written down.
+        """
+        try:
+            self._records.store(record)
+        except OSError as exc:
+            said = Failed(f"what comes could not be remembered: {exc.strerror or type(exc).__name__}", again=False)
+            raise NotFetched(said, calls=0, received=0) from exc
 
     def lost(self, record: Record, problem: str) -> Record:
         """Return the record without its file, which is not what was written; what is there goes into quarantine."""
@@ -90,8 +113,8 @@ class Flights:
         return without
 
     @contextlib.contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        body = self._frames.temporary()
+    def _scratch(self, max_bytes: int) -> Iterator[Path]:
+        body = self._frames.temporary(room=max_bytes)
         try:
             yield body
         finally:
@@ -121,10 +144,10 @@ class Flights:
     def _new(self, trip: _Trip, fetched: Fetched, body: Path, headers: dict[str, str]) -> Record:
         asked, made = trip.asked, body
         verdict = Verdict(size_bytes=fetched.reply.size_bytes, content_hash=fetched.reply.content_hash)
-        if asked.pull.is_frame:
-            made = self._frames.temporary()
-            verdict = check_apart(body, made, asked.pull.shape)
         try:
+            if asked.pull.is_frame:
+                made = self._frames.temporary(room=_GROWTH * fetched.reply.size_bytes)
+                verdict = check_apart(body, made, asked.pull.shape)
             if verdict.problems:
                 return self._refused(trip, fetched, body, verdict.problems)
             suffix = "arrow" if asked.pull.is_frame else "bin"
@@ -136,7 +159,7 @@ class Flights:
         receipt = Receipt(
             key=asked.key,
             source=asked.source,
-            etag=headers.get("etag", ""),
+            etag=headers.get("etag", "")[:_LONGEST_ETAG],
             size_bytes=verdict.size_bytes,
             rows=verdict.rows if asked.pull.is_frame else None,
             content_hash=verdict.content_hash,
@@ -157,7 +180,7 @@ class Flights:
     def _pulled(self, trip: _Trip, fetched: Fetched, *, headers: dict[str, str], unchanged: bool) -> Record:
         """Return the record of a success, and tell it."""
         now, flown = self._clock.now_ns(), self._counted(trip)
-        receipt = msgspec.structs.replace(_receipt(flown), pulled_at=now, etag=headers.get("etag", ""))
+        receipt = msgspec.structs.replace(_receipt(flown), pulled_at=now, etag=headers.get("etag", "")[:_LONGEST_ETAG])
         self._recorder.tell(
             DATA_PULLED,
             trip.asked.pull.name,

@@ -17,6 +17,7 @@ import msgspec
 
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Unavailable
+from steersman.services.disk import remove
 from steersman.services.pulls.locks import Locks
 from steersman.services.pulls.model import CacheSettings
 from steersman.services.pulls.records import Record, Stamp
@@ -75,11 +76,18 @@ class Frames:
         """Where the next file goes if there is room."""
         return self._memory or self._disk
 
-    def temporary(self) -> Path:
-        """Return a name for a file in the making; one whose process died is swept away later."""
+    def temporary(self, *, room: int) -> Path:
+        """Return a name for a file in the making; one whose process died is swept away later.
+
+        It lies on disk if memory has not twice the `room` (bytes) left that it may need.
+        """
         folder = self.folder
+        if folder == self._memory and shutil.disk_usage(folder).free < 2 * room:
+            folder = self._disk
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return folder / f".tmp-{os.getpid()}-{next(_numbers)}"
+        path = folder / f".tmp-{os.getpid()}-{next(_numbers)}"
+        remove(path)  # of an earlier process with our number
+        return path
 
     def place(self, made: Path, name: str) -> Path:
         """Move the finished file `made` to its place under `name`, and return where that is.
@@ -167,7 +175,7 @@ class Frames:
                     self._remove(file.path)
             for path in folder.glob(".tmp-*"):
                 if not _lives(path.name.split("-")[1].partition(".")[0]):
-                    path.unlink(missing_ok=True)
+                    remove(path)
 
     def _remove(self, path: Path) -> None:
         # A reader that has it open or mapped keeps it: the name goes, the pages stay until the last one closes.
@@ -244,13 +252,22 @@ def _prepared(folder: Path, state: Path) -> str:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-            (folder / _OWNER).write_text(str(state.resolve()), encoding="utf-8")
             _clear_abandoned(folder.parent)
         found = folder.lstat()
+        # Everybody may make files there: a folder (or a link) of somebody else's under our name is not ours to trust.
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            return f"{folder} is not a folder of our own (mode 0700)"
+        _say_whose(folder, state)
         free = shutil.disk_usage(folder).free
     except OSError as exc:
         return f"{folder.parent} cannot be used: {exc.strerror}"
-    # Everybody may make files there: a folder (or a link) of somebody else's under our name is not ours to trust.
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        return f"{folder} is not a folder of our own (mode 0700)"
     return "" if free >= _NEEDED_BYTES else f"{folder.parent} has only {free:,} bytes left"
+
+
+def _say_whose(folder: Path, state: Path) -> None:
+    """Write down which workspace the folder belongs to, whole or not at all: others remove it once that is gone."""
+    owner = folder / _OWNER
+    if not owner.exists():
+        fresh = folder / f".tmp-{os.getpid()}-{next(_numbers)}"
+        fresh.write_text(str(state.resolve()), encoding="utf-8")
+        fresh.replace(owner)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # What is remembered of an answer; nothing else is needed to judge it, and a Set-Cookie must not lie around.
 KEPT: Final = ("age", "cache-control", "content-type", "date", "etag", "expires", "last-modified", "vary")
+_LARGEST_DELTA_S: Final = 2.0**31
 
 
 class HttpTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,9 +106,10 @@ def _idle(stored: Mapping[str, str]) -> object:
 def _age(headers: Mapping[str, str], received_ns: int) -> float:
     """Return the corrected initial age. Source: RFC 9111 section 4.2.3, without the delay of the response."""
     told = headers.get("age", "").strip()
-    age = float(told) if told.isdigit() else 0.0
+    # At most what section 1.2.2 makes of a number that is too large.
+    age = min(float(told), _LARGEST_DELTA_S) if told.isascii() and told.isdecimal() else 0.0
     try:
         made = parsedate_to_datetime(headers["date"]).timestamp()
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return age
     return max(age, received_ns / 1e9 - made, 0.0)

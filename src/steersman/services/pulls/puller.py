@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 from steersman.kernel.clock import Clock, utc
 from steersman.kernel.errors import Rejected, Unavailable
 from steersman.ledger import Ledger
+from steersman.services.disk import usable
 from steersman.services.ports import Credentials, Pulled, PullState, PullStatus
 from steersman.services.pulls.asking import Asked, resolve
 from steersman.services.pulls.fetching import Fetching
@@ -75,9 +77,14 @@ class Puller:
         `close` (and the end of the process) waits for."""
         asked = resolve(what, params or {}, self._settings)
         ask = _Ask(asked, max_age_s, who, run_id, self._clock.now_ns())
+        with usable():
+            return self._pull(ask)
+
+    def _pull(self, ask: _Ask) -> Pulled:
+        asked = ask.asked
         record = self._standing_record(asked)
         step = self._step(ask, record)
-        if step == "stale":
+        if step == "stale" and not self._must_wait(ask, record):
             self._refresh_behind(ask)
         if step in ("fresh", "stale", "stale_on_error"):
             return self._serve(ask, record, step)
@@ -93,6 +100,8 @@ class Puller:
         """Wait for refreshes behind, tell what was counted, close connections. A second call does nothing."""
         with self._guard:
             self._is_closed, behind = True, list(self._behind)
+        # First: whoever loses patience with a refresh, and kills this process, loses no count.
+        self._recorder.flush()
         for thread in behind:
             thread.join()
         self._recorder.close()
@@ -116,14 +125,20 @@ class Puller:
                 return self._flights.lost(record, problem)
             if now != record.stamp:
                 record = msgspec.structs.replace(record, stamp=now)
-                self._records.store(record)
+                with contextlib.suppress(OSError):  # a full disk costs the next one this look, not the data
+                    self._records.store(record)
             return record
 
     def _step(self, ask: _Ask, record: Record) -> Step:
-        now, trouble = self._clock.now_ns(), record.trouble
+        age_s = record.age_s(self._clock.now_ns())
+        return decide(age_s, ask.terms(record), must_wait=self._must_wait(ask, record))
+
+    def _must_wait(self, ask: _Ask, record: Record) -> bool:
+        """Say whether upstream is left alone for now, also behind an answer."""
+        trouble = record.trouble
         # Who wants it new in any case may ask although we are pausing, but not although upstream told us to wait.
-        must_wait = trouble is not None and now < trouble.retry_at and (trouble.told or ask.max_age_s != 0)
-        return decide(record.age_s(now), ask.terms(record), must_wait=must_wait)
+        may_ask = trouble is None or (ask.max_age_s == 0 and not trouble.told)
+        return trouble is not None and not may_ask and trouble.holds(self._clock.now_ns())
 
     def _serve(self, ask: _Ask, record: Record, state: PullState) -> Pulled:
         given = self._given(record, state)
@@ -153,7 +168,8 @@ class Puller:
         with held:
             record = self._records.load(seen.key) or seen
             # Who wants it new in any case is answered by a flight that began after the question, not by any that ended.
-            landed = record.flight_began_at > ask.asked_at if ask.max_age_s == 0 else record.flight != seen.flight
+            # Both, for a clock that was set back makes an old flight look as if it were still to come.
+            landed = record.flight != seen.flight and (ask.max_age_s != 0 or record.flight_began_at > ask.asked_at)
             if landed and (record.path or record.trouble):
                 return self._answer(ask, record)
             record, unchanged = self._flights.fly(ask.asked, record, ask.terms(record), ask.reason(record))
@@ -198,7 +214,9 @@ class Puller:
         try:
             with held:
                 record = self._records.load(ask.asked.key)
-                if record is not None and self._step(ask, record) in ("stale", "ask"):
+                # Somebody may have asked since, with or without luck.
+                wanted = record is not None and self._step(ask, record) in ("stale", "ask")
+                if record is not None and wanted and not self._must_wait(ask, record):
                     self._flights.fly(ask.asked, record, ask.terms(record), ask.reason(record, behind=True))
         finally:
             with self._guard:

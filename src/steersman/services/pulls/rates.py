@@ -6,7 +6,6 @@ in any minute, so the log is exact: never more than `calls` in any stretch of th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -96,6 +95,6 @@ class Rates:
     def _store(self, name: str, log: Log) -> None:
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary = path.with_suffix(".tmp")  # one name: the lock of this log is held
         temporary.write_bytes(msgspec.json.encode(log))
         temporary.replace(path)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import sys
 import threading
 from collections import deque
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future, wait
 from typing import Final
 
 import msgspec
@@ -19,6 +19,7 @@ from steersman.services.ports import Pulled
 EVERY_S: Final = 10.0
 _MOST_WAITING: Final = 10_000
 _CLOSE_S: Final = 5.0
+_CLOSE_PAUSES_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 0.0)
 _Who = tuple[str, str, str, str]
 
 
@@ -90,19 +91,25 @@ class Recorder:
             self._send()
 
     def close(self) -> None:
-        """Tell everything, and wait until the ledger has taken it or said that it does not."""
+        """Tell everything, and wait until the ledger has taken it, or for some seconds; what is lost then is said."""
         self._closed.set()
         if (ticker := self._ticker) is not None:
             ticker.join()
         self.flush()
-        for _ in range(2):  # what was on its way and failed goes out once more
-            with self._lock:
-                sent = list(self._sent)
-            for _, future in sent:
-                with contextlib.suppress(SteersmanError, TimeoutError, CancelledError):
-                    future.result(_CLOSE_S)
+        left = 0
+        for pause_s in _CLOSE_PAUSES_S:  # a core that restarts just now is waited for
             with self._lock:
                 self._send()
+                sent = [future for _, future in self._sent]
+            hung = wait(sent, timeout=_CLOSE_S).not_done
+            with self._lock:
+                self._settle()
+                left = len(self._unsent) + len(self._sent)
+            if hung or not left:
+                break
+            threading.Event().wait(pause_s)
+        if left:
+            print(f"pulls: the ledger did not take {left:,} events, which are lost", file=sys.stderr, flush=True)
 
     def _tell_counted(self, reader: _Who) -> None:
         event = self._counted.pop(reader)
@@ -119,6 +126,9 @@ class Recorder:
             except Unavailable:
                 self._unsent.appendleft(event)
                 return
+            except SteersmanError as exc:
+                # It never will be taken: whoever asked for data must not pay for that.
+                self._lost(event, exc)
 
     def _settle(self) -> None:
         """Look at what was sent: what failed goes back to the front, in order."""
@@ -126,10 +136,15 @@ class Recorder:
         for event, future in self._sent:
             if not future.done():
                 open_.append((event, future))
-            elif future.cancelled() or isinstance(future.exception(), Unavailable):
+            elif future.cancelled() or isinstance(exc := future.exception(), Unavailable):
                 failed.append(event)
+            elif exc is not None and self._ledger.get(event.id) is None:
+                self._lost(event, exc)
         self._sent = open_
         self._unsent.extendleft(reversed(failed))
+
+    def _lost(self, event: NewEvent, exc: BaseException) -> None:
+        print(f"pulls: {event.type} is not recorded: {exc}", file=sys.stderr, flush=True)
 
     def _tick(self) -> None:
         """Have the counts told within `EVERY_S` even if nobody asks again."""

@@ -6,13 +6,14 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from steersman.services.ports import Frame, Receipt
 from steersman.services.pulls.http_rules import HttpTerms
 
+_LONGEST_WAIT_NS: Final = 3600 * 1_000_000_000
 Family = Literal["", "Unavailable", "Rejected"]
 
 
@@ -40,6 +41,11 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     family: Family
     retry_at: int
     told: bool
+
+    def holds(self, now_ns: int) -> bool:
+        """Say whether upstream is left alone now. An end further ahead than any pause is from before the clock was set
+        back: nobody knows how long ago that was."""
+        return now_ns < self.retry_at <= now_ns + _LONGEST_WAIT_NS
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +96,8 @@ class Records:
         """Replace what is remembered. After a power cut it may be gone: then the data is pulled again."""
         path = self._path(record.key)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        # One name for all processes: the lock of the key is held, and a killed one leaves nothing for ever.
+        temporary = path.with_suffix(".tmp")
         temporary.write_bytes(msgspec.json.encode(record))
         temporary.replace(path)
 
@@ -123,6 +130,7 @@ class Records:
                 if path.stat().st_mtime_ns < at_ns:
                     path.unlink()
                     self._queue(path.stem).unlink(missing_ok=True)
+                    path.with_suffix(".tmp").unlink(missing_ok=True)
                     gone.append(path.stem)
         return gone
 

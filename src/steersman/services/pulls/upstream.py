@@ -96,6 +96,9 @@ class Upstream:
                 if isinstance(answer, Reply):
                     return answer
                 url = answer
+        except UnicodeError as exc:
+            # Of a parameter or a reference: what it says would quote the value.
+            raise Failed("a header has characters that no header has", again=False) from exc
         except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
             # The kind says enough; the words of the library may quote the address with its query.
             raise Failed(
@@ -184,8 +187,9 @@ def _in_words(exc: Exception) -> str:
 
 def _next(url: str, location: str, question: Question) -> str:
     """Return where a redirect leads, if that is the same host: a login must not travel elsewhere."""
-    there = urljoin(url, location)
+    there = ""
     try:
+        there = urljoin(url, location)
         same = urlsplit(there)[:2] == urlsplit(url)[:2]
     except ValueError:
         same = False
@@ -228,10 +232,10 @@ def _gunzipped(parts: Iterator[bytes]) -> Iterator[bytes]:
 def retry_after_s(text: str, now_ns: int) -> float | None:
     """Return the seconds of a Retry-After header (RFC 9110 section 10.2.3), an hour at most; None if there is none."""
     text = text.strip()
-    if text.isdigit():
+    if text.isascii() and text.isdecimal():
         return min(float(text), 3600.0)
     from email.utils import parsedate_to_datetime  # only an answer that says "later" with a date needs it
 
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         return min(max(parsedate_to_datetime(text).timestamp() - now_ns / 1e9, 0.0), 3600.0)
     return None

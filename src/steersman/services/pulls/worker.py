@@ -10,6 +10,7 @@ import hashlib
 import os
 import sys
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,10 @@ from steersman.services.pulls.checking import Verdict
 from steersman.services.pulls.checks import check
 from steersman.services.pulls.decode import Refused, decode
 from steersman.services.pulls.model import Schema
+
+# Columns are named as the other side names them: however many and long, they fit into an event.
+_MOST: Final = 50
+_LONGEST: Final = 500
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,9 +35,17 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 def work(task: Task) -> Verdict:
     """Check the body, write the file, sync it."""
     try:
-        checked = check(decode(Path(task.body).read_bytes(), task.schema), task.schema)
+        return _work(task)
     except Refused as exc:
-        return Verdict(problems=exc.problems)
+        return Verdict(problems=tuple(problem[:_LONGEST] for problem in exc.problems[:_MOST]))
+    except OSError as exc:
+        return Verdict(hindered=exc.strerror or str(exc)[:_LONGEST])
+    except MemoryError:
+        return Verdict(hindered="not enough memory")
+
+
+def _work(task: Task) -> Verdict:
+    checked = check(decode(Path(task.body).read_bytes(), task.schema), task.schema)
     out = Path(task.out)
     # Not compressed: only so can readers map the file instead of reading it.
     checked.frame.rechunk().write_ipc(out, compression="uncompressed")

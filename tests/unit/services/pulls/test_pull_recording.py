@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 import msgspec
+import pytest
 
 from steersman.kernel.clock import FakeClock
-from steersman.kernel.errors import Unavailable
+from steersman.kernel.errors import Rejected, Unavailable
 from steersman.ledger import Appended, NewEvent
 from steersman.ledger.adapters.memory import MemoryLedger
 from steersman.services.ports import Pulled, PullState, Receipt
@@ -82,3 +83,53 @@ def test_what_the_ledger_lost_on_the_way_is_sent_again_in_order() -> None:
     recorder.close()
     assert _counts(ledger) == [("a", 1), ("b", 1)]
     assert recorder.waiting == 0
+
+
+class Comes(MemoryLedger):
+    """A core that is not there the first `times` times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+
+    def append_soon(self, events: Sequence[NewEvent], *, expect: int = -1) -> Future[Appended]:
+        self.times -= 1
+        if self.times >= 0:
+            raise Unavailable("no core", fix="start it")
+        return super().append_soon(events, expect=expect)
+
+
+def test_the_end_waits_for_a_core_that_restarts(capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = Comes(4)
+    recorder = Recorder(ledger, FakeClock())
+    for _ in range(3):
+        recorder.served(a_read(), who="a", run_id="")
+    recorder.close()
+    assert _counts(ledger) == [("a", 1), ("a", 2)]
+    assert capsys.readouterr().err == ""
+
+
+def test_what_the_ledger_did_not_take_until_the_end_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steersman.services.pulls.recording._CLOSE_PAUSES_S", (0.0, 0.0))
+    recorder = Recorder(Comes(1000), FakeClock())
+    recorder.served(a_read(), who="a", run_id="")
+    recorder.close()
+    assert "did not take 1 events, which are lost" in capsys.readouterr().err
+
+
+def test_an_event_that_no_ledger_would_take_costs_nobody_his_data(capsys: pytest.CaptureFixture[str]) -> None:
+    class Picky(MemoryLedger):
+        def append_soon(self, events: Sequence[NewEvent], *, expect: int = -1) -> Future[Appended]:
+            if b'"who":"long"' in events[0].data:
+                raise Rejected("too large", fix="say less")
+            return super().append_soon(events, expect=expect)
+
+    ledger = Picky()
+    recorder = Recorder(ledger, FakeClock())
+    for who in ("a", "long", "b"):
+        recorder.served(a_read(), who=who, run_id="")
+    recorder.close()
+    assert _counts(ledger) == [("a", 1), ("b", 1)]
+    assert "services.data.served is not recorded: too large" in capsys.readouterr().err
