@@ -174,7 +174,7 @@ def test_one_run_that_two_engines_are_asked_for_is_carried_out_once(kind: str, t
 
 def test_tokens_are_counted_over_engines_and_given_back(kind: str, tmp_path: Path) -> None:
     run = a_script(tmp_path, "call.sh", "mkdir calling && sleep 0.2 && rmdir calling\n")
-    jobs = [an_automation(n, run=run, resources={"api": 1}) for n in ("a", "b", "c")]
+    jobs = [an_automation(n, run=run, resources={"api": 1}, overlap="queue") for n in ("a", "b", "c")]
     steps: list[Progress] = []
     other = an_engine("memory", tmp_path, memory_ledger())
     engine = an_engine(kind, tmp_path, memory_ledger())
