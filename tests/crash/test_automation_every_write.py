@@ -1,4 +1,4 @@
-"""kill -9 of an engine before each of its durable writes, in a cycle with everything: nothing is lost, nothing doubled."""
+"""kill -9 of an engine before each durable write of a cycle with everything: nothing is lost, nothing doubled."""
 
 from __future__ import annotations
 
