@@ -71,7 +71,7 @@ def look(desk: Desk) -> Status:
         waiting=len(trading.holds(db, now_ns=desk.time_ns(), open_only=True)),
         runs=automation.counts(db),
         engine=workspace.engine.kind + (f": {trouble}" if (trouble := engine_trouble(desk.ledger)) else ""),
-        logins=wanting_a_person(desk.ledger),
+        logins=wanting_a_person(desk.ledger, among=desk.workspace.providers),
         drafts=counted.drafts,
         blocked=counted.blocked,
         published=counted.published,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 CONNECT_S = 2.0
+_KNOCK_S = 0.02
 LARGEST_ANSWER = 4 << 20
 
 
@@ -55,22 +56,36 @@ def value_of(line: bytes) -> dict[str, Any]:
 
 
 def _exchange(path: str, line: bytes, timeout_s: float) -> bytes:
-    until = time.monotonic() + timeout_s
+    began = time.monotonic()
+    until = began + timeout_s
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with link:
         try:
             link.settimeout(min(CONNECT_S, timeout_s))
             with address(path) as where:
-                link.connect(where)
+                _connect(link, where, time.monotonic() + min(CONNECT_S, timeout_s))
             link.settimeout(timeout_s)
             link.sendall(line)
             return _line(link, until)
         except TimeoutError as exc:
             raise Problem(
-                f"the services did not answer within {timeout_s:g} s", fix="see `steersman doctor`; or give more time"
+                f"the services did not answer within {time.monotonic() - began:.1f} s",
+                fix="see `steersman doctor`; or give more time",
             ) from exc
         except OSError as exc:
             raise NobodyAnswers(str(exc)) from exc
+
+
+def _connect(link: socket.socket, where: str, until: float) -> None:
+    """Connect; while more knock at once than the kernel lets queue, knock again: somebody does serve."""
+    while True:
+        try:
+            link.connect(where)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise TimeoutError from None
+            time.sleep(_KNOCK_S)
 
 
 def _line(link: socket.socket, until: float) -> bytes:

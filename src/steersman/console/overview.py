@@ -109,7 +109,8 @@ def _troubles(desk: Desk) -> Iterator[str]:
         yield "the core does not answer: nothing is sent"
     if trouble := engine_trouble(desk.ledger):
         yield trouble
-    yield from (f"{provider} wants you to log in" for provider in wanting_a_person(desk.ledger))
+    wanting = wanting_a_person(desk.ledger, among=desk.workspace.providers)
+    yield from (f"{provider} wants you to log in" for provider in wanting)
     for name, settings in desk.workspace.trading.venues.items():
         if settings.mode == "simulated":
             continue

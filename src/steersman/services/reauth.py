@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from steersman.ledger import Ledger
 from steersman.services.events import LOGGED_IN, LOGGED_OUT, REAUTH_REQUIRED, TOKEN_REFRESHED
 
 _PREFIX = "provider/"
 
 
-def wanting_a_person(ledger: Ledger) -> tuple[str, ...]:
+def wanting_a_person(ledger: Ledger, *, among: Collection[str] | None = None) -> tuple[str, ...]:
     """Return the providers whose login broke and that nothing has mended since, by name.
 
     A person who logs in (or out) mends it, and so does a token that came: a corrected secret needs no login.
+    `among` are the providers that are declared: what was taken out of the settings wants nobody.
     """
     broken: dict[str, int] = {}
     # By type, not by stream: a provider's stream holds every lease, and these happen seldom.
@@ -21,7 +24,8 @@ def wanting_a_person(ledger: Ledger) -> tuple[str, ...]:
             broken[provider] = event.pos
         else:
             broken.pop(provider, None)
-    return tuple(sorted(name for name, pos in broken.items() if not _refreshed(ledger, name, pos)))
+    wanted = [name for name in sorted(broken) if among is None or name in among]
+    return tuple(name for name in wanted if not _refreshed(ledger, name, broken[name]))
 
 
 def _refreshed(ledger: Ledger, provider: str, pos: int) -> bool:

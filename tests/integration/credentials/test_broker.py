@@ -183,7 +183,8 @@ def test_a_login_that_was_mended_wants_no_person_any_more(server: OAuthServer, t
     broker = a_broker(tmp_path, declared, ledger=ledger)
     with pytest.raises(Rejected, match="invalid_client"):
         broker.lease("acme", who=WHO)
-    assert wanting_a_person(ledger) == ("acme",)
+    assert wanting_a_person(ledger) == wanting_a_person(ledger, among={"acme"}) == ("acme",)
+    assert wanting_a_person(ledger, among={"another"}) == ()
     private(tmp_path, "client.secret", CLIENT_SECRET)
     broker.forgive("acme")  # as `steersman auth login acme` does
     broker.lease("acme", who=WHO)
