@@ -110,7 +110,7 @@ def test_retries_of_the_manifest_count(desk: Path, capsys: pytest.CaptureFixture
     audit(desk / "automations", "--json", "--only", "no_retry")
     found = {f["place"]["file"]: f["declare"] for f in said(capsys)["findings"]}
     assert "pull_forecast.py" not in found
-    assert found["degree_days.py"] == "[automation.days]\nretries = 2   # add this line\n"
+    assert found["degree_days.py"] == "# [automation.days] is declared already. Add to it:\n# retries = 2\n"
 
 
 def test_only_what_costs_enough_is_shown_if_asked(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -79,9 +80,10 @@ def _codes(only: Sequence[str]) -> tuple[Code, ...]:
     return tuple(code for code in CODES if code in wanted)
 
 
-def _desk(folder: Path, directory: Path) -> tuple[History | None, set[str]]:
+def _desk(folder: Path, directory: Path) -> tuple[History, set[str]]:
     """Return the history of the workspace that `folder` belongs to, and the names it has declared."""
-    from steersman.bootstrap.workspace import find_root, load_workspace  # as above
+    from steersman.automation.audit import History  # as above
+    from steersman.bootstrap.workspace import find_root, load_workspace
 
     root: Path | None = None
     for place in (directory,) if directory != HERE else (folder, directory):
@@ -90,10 +92,10 @@ def _desk(folder: Path, directory: Path) -> tuple[History | None, set[str]]:
     if root is None:
         if directory != HERE:
             find_root(directory)  # named on the command line, so that nothing there is an error
-        return None, set()
+        return History(prefix=f"{folder.resolve().as_posix()}/"), set()
     workspace = load_workspace(root)
     taken = {*workspace.providers, *workspace.pulls.pulls, *workspace.automations}
-    return (_history(root, folder) if workspace.ledger.is_file() else None), taken
+    return _history(root, folder), taken
 
 
 def _history(root: Path, folder: Path) -> History:
@@ -199,8 +201,11 @@ def _closing(report: Report, folder: Path, written: Sequence[Path], *, fix: bool
         yield "what it costs per day is not known: no recorded run belongs to these scripts"
     if written:
         names = " and ".join(str(path) for path in written)
-        yield f"written: {names}, for your eyes only (removed secrets stand in it)"
-        yield f"next: paste {DECLARATIONS} into steersman.toml, then `patch -p1 -d {folder} < {PATCH}`"
+        patched, declared = Path(PATCH) in written, Path(DECLARATIONS) in written
+        yield f"written: {names}" + (", for your eyes only (removed secrets stand in it)" if patched else "")
+        steps = [f"paste {DECLARATIONS} into steersman.toml and fill it in"] if declared else []
+        steps += [f"`patch -p1 -d {shlex.quote(str(folder))} < {PATCH}`"] if patched else ["edit the scripts by hand"]
+        yield f"next: {', then '.join(steps)}"
     elif fix:
         yield "no edit to write: each of these needs a hand"
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from steersman.automation.audit import declare
 from steersman.automation.audit.facts import Call, Change, Script, Secret, Shared
@@ -38,16 +39,15 @@ class Audit:
     history: History
     taken: frozenset[str] = frozenset()
     _names: set[str] = field(default_factory=set)
+    _providers: dict[str, str] = field(default_factory=dict)
 
     def drafts(self) -> list[Draft]:
         """Return everything to mend, grouped things together."""
         found: list[Draft] = []
-        for code, of, name in (
-            ("LOGIN_REPEATED", lambda s: s.logins, declare.provider),
-            ("PULL_REPEATED", lambda s: s.pulls, declare.pull),
-            ("CHECK_REPEATED", lambda s: s.checks, _checked),
-        ):
-            found += self._repeated(code, of, name)  # type: ignore[arg-type]  # a tuple of literals widens to str
+        # Logins first: a pull from the same host goes with the login of that host.
+        found += self._repeated("LOGIN_REPEATED", lambda s: s.logins)
+        found += self._repeated("PULL_REPEATED", lambda s: s.pulls)
+        found += self._repeated("CHECK_REPEATED", lambda s: s.checks)
         found += self._secrets()
         for script in self.scripts:
             found += self._timeouts(script)
@@ -85,9 +85,17 @@ class Audit:
             days=runs.days,
         )
 
-    def _repeated(
-        self, code: Code, of: Callable[[Script], tuple[Shared, ...]], declared: Callable[[str, Shared], str]
-    ) -> Iterator[Draft]:
+    def _declared(self, code: Code, name: str, like: Shared, *, sends: bool) -> str:
+        host = urlsplit(like.url).netloc if like.url and "{" not in like.url.partition("://")[2].split("/")[0] else ""
+        if code == "LOGIN_REPEATED":
+            if host:
+                self._providers.setdefault(host, name)
+            return declare.provider(name, like)
+        if not like.url:
+            return declare.check(name)
+        return declare.pull(name, like, self._providers.get(host, "") if sends else "")
+
+    def _repeated(self, code: Code, of: Callable[[Script], tuple[Shared, ...]]) -> Iterator[Draft]:
         """Return a draft per script for what at least two scripts do, at its first place in each."""
         groups: dict[str, dict[str, list[tuple[Script, Shared]]]] = defaultdict(lambda: defaultdict(list))
         for script in self.scripts:
@@ -98,8 +106,11 @@ class Audit:
             if len(users) < 2:
                 continue
             places = sorted(s.place for found in by_file.values() for _, s in found)
-            like = next(iter(by_file.values()))[0][1]
+            like = _plainest([shared for found in by_file.values() for _, shared in found])
             name, refused = self._name(like.stem), _refused(like) if code == "PULL_REPEATED" else ""
+            sends = any(shared.with_login for found in by_file.values() for _, shared in found)
+            declaration = self._declared(code, name, like, sends=sends) if not refused else ""
+            open_ = "\n# provider" in declaration  # whose login goes with it is not known
             for found in by_file.values():
                 script, first = min(found, key=lambda pair: pair[1].place)
                 yield Draft(
@@ -113,8 +124,8 @@ class Audit:
                     else _together([shared.change(name, like.holes) for _, shared in found]),
                     evidence=tuple(p for p in places if p.file != script.file),
                     next_step=_STEPS[code].format(name=name)
-                    + (_SENDS.format(name=name) if any(s.with_login for _, s in found) else ""),
-                    declared=declared(name, like),
+                    + (_SENDS.format(name=name) if open_ and any(s.with_login for _, s in found) else ""),
+                    declared=declaration,
                     cost=self._cost(script.file, len(found), looped=any(s.looped for _, s in found), url=first.url),
                 )
 
@@ -169,9 +180,13 @@ class Audit:
             change=_together([call.retry for call in reads]),
             evidence=tuple(call.place for call in reads[1:]),
             next_step=_retry_step(script, reads),
-            declared="" if script.sends else declare.retries(names, self.history.prefix + script.file),
+            declared="" if script.sends else self._repeatable(script.file, names),
             cost=self._cost(script.file, len(reads), looped=False),
         )
+
+    def _repeatable(self, file: str, declared: Sequence[str]) -> str:
+        name = "" if declared else self._name(file.rpartition("/")[2].rpartition(".")[0])
+        return declare.retries(declared, name, self.history.prefix + file)
 
     def _waits(self, script: Script) -> Iterator[Draft]:
         for wait in script.waits:
@@ -206,8 +221,9 @@ def _refused(shared: Shared) -> str:
     return f"a pull cannot ask it: its address {problem}" if problem else ""
 
 
-def _checked(name: str, shared: Shared) -> str:
-    return declare.pull(name, shared) if shared.url else declare.check(name)
+def _plainest(shared: Sequence[Shared]) -> Shared:
+    """Return the one whose script says most about it: equal logins may be written with and without their id."""
+    return max(shared, key=lambda s: (bool(s.client_id), bool(s.secret_variable), bool(s.overridden)))
 
 
 def _retry_step(script: Script, reads: Sequence[Call]) -> str:

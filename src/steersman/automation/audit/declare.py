@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+import shlex
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from steersman.automation.audit.facts import Shared
+
+_UNKNOWN: Final = "FILL-IN"
 
 
 def named(stem: str, taken: Collection[str]) -> str:
@@ -26,9 +30,10 @@ def provider(name: str, login: Shared) -> str:
         )
     if login.kind == "oauth2":
         return (
-            f'[provider.{name}]\nkind = "oauth2_client"   # or what this login is: see `steersman auth`\n'
-            f'token_url = {_quoted(login.url)}\nclient_id = "env:{_variable(name)}_CLIENT_ID"\n'
-            f'client_secret = "env:{_variable(name)}_CLIENT_SECRET"\n'
+            f'[provider.{name}]\nkind = "oauth2_client"   # or what this login is: docs/reference/credentials.md\n'
+            f"{_overridden(login)}token_url = {_quoted(login.url)}\nclient_id = {_quoted(login.client_id or _UNKNOWN)}"
+            + ("" if login.client_id else "   # the id that the provider gave you")
+            + f'\nclient_secret = "env:{login.secret_variable or f"{_variable(name)}_CLIENT_SECRET"}"\n'
         )
     return secret_provider(name)
 
@@ -37,14 +42,22 @@ def secret_provider(name: str) -> str:
     return f'[provider.{name}]\nkind = "api_key"\nkey = "env:{_variable(name)}_SECRET"\n'
 
 
-def pull(name: str, shared: Shared) -> str:
-    ttl = "1m" if shared.kind else "15m"
+def _overridden(shared: Shared) -> str:
+    return "".join(f"# where {name} is set, the scripts ask there instead\n" for name in shared.overridden)
+
+
+def pull(name: str, shared: Shared, provider: str = "") -> str:
+    """Return a pull's declaration; `provider` is whose login goes with it."""
     params = ", ".join(f'{hole} = {{ type = "text" }}' for hole in shared.holes)
     return (
-        f'[pull.{name}]\nurl = {_quoted(shared.url)}\nformat = "bytes"   # as it comes\n'
-        f'ttl = "{ttl}"   # how old it may be\n'
+        f'[pull.{name}]\n{_overridden(shared)}url = {_quoted(shared.url)}\nformat = "bytes"   # as it comes\n'
+        'ttl = "1m"   # how old it may be: raise it where older data will do\n'
         + (f"params = {{ {params} }}\n" if params else "")
-        + '# provider = "..."   # where it needs a login; headers = { ... } where it needs others\n'
+        + (
+            f'provider = "{provider}"\n'
+            if provider
+            else '# provider = "..."   # where it needs a login; headers = { ... } where it needs others\n'
+        )
     )
 
 
@@ -52,13 +65,12 @@ def check(name: str) -> str:
     return f'[automation.{name}]\nrun = "automations/{name}.py"   # exits 1 when the answer is no\n'
 
 
-def retries(automations: Iterable[str], file: str) -> str:
-    """Return the declaration that lets a failed run be repeated."""
-    names = list(automations)
-    if not names:
-        stem = named(file.rpartition("/")[2].rpartition(".")[0], ())
-        return f'[automation.{stem}]\nrun = "{file}"\nretries = 2\n'
-    return "\n".join(f"[automation.{name}]\nretries = 2   # add this line\n" for name in names)
+def retries(declared: Sequence[str], name: str, file: str) -> str:
+    """Return what lets a failed run be repeated: automation `name`, or a comment for those that are `declared`."""
+    if not declared:
+        return f"[automation.{name}]\nrun = {_quoted(shlex.quote(file))}\nretries = 2\n"
+    # A second table of that name would be refused, and with it everything that is pasted.
+    return "\n".join(f"# [automation.{name}] is declared already. Add to it:\n# retries = 2\n" for name in declared)
 
 
 def _variable(name: str) -> str:

@@ -30,7 +30,7 @@ class Runs(msgspec.Struct, frozen=True, kw_only=True):
 class History(msgspec.Struct, frozen=True, kw_only=True):
     """Runs by file (relative to the audited folder) and mean bytes from upstream by address; empty without a desk.
 
-    `prefix` leads from the workspace to the audited folder: `automations/`.
+    `prefix` leads from the workspace to the audited folder: `automations/`; the whole path of one that lies elsewhere.
     """
 
     runs: dict[str, Runs] = {}
@@ -68,8 +68,8 @@ def recorded(
         )
         for file in {*counts, *declared}
     }
-    inside = folder.resolve().is_relative_to(root.resolve()) and folder.resolve() != root.resolve()
-    prefix = f"{folder.resolve().relative_to(root.resolve()).as_posix()}/" if inside else ""
+    here, top = folder.resolve(), root.resolve()
+    prefix = "" if here == top else f"{(here.relative_to(top) if here.is_relative_to(top) else here).as_posix()}/"
     return History(runs=runs, upstream_bytes=dict(upstream), prefix=prefix)
 
 
@@ -83,14 +83,24 @@ def mean_bytes(pulled: Iterable[tuple[str, int, int]]) -> dict[str, float]:
 
 
 def _files(command: str, root: Path, folder: Path) -> list[str]:
-    """Return the scripts below `folder` that a command line names."""
+    """Return the scripts below `folder` that a command line names, also one handed to a shell (`sh -c '...'`)."""
+    found: dict[str, None] = {}
+    words, base = _words(command), root
+    while words:
+        word = words.pop(0)
+        if word in ("-C", "cd") and words:  # `env -C DIR`, as adopted crontab lines have it
+            base = base / words.pop(0)
+            continue
+        path = (base / word.rstrip(";")).resolve()
+        if path.is_relative_to(folder.resolve()) and path.is_file():
+            found[path.relative_to(folder.resolve()).as_posix()] = None
+        elif any(c.isspace() for c in word):
+            words = [*_words(word), *words]
+    return list(found)
+
+
+def _words(command: str) -> list[str]:
     try:
-        words = shlex.split(command)
+        return shlex.split(command)
     except ValueError:
         return []
-    found = []
-    for word in words:
-        path = (root / word).resolve()
-        if path.is_relative_to(folder.resolve()) and path.is_file():
-            found.append(path.relative_to(folder.resolve()).as_posix())
-    return found

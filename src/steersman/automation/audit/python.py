@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace as replace_fields
 
 from steersman.automation.audit.endpoints import Endpoint
 from steersman.automation.audit.facts import Call, Change, Script, Shared
 from steersman.automation.audit.model import NotRead, Place
 from steersman.automation.audit.python_checks import checks
-from steersman.automation.audit.python_edits import argument_change, pull_change, replace
+from steersman.automation.audit.python_edits import argument_change, login_change, pull_change, replace
 from steersman.automation.audit.python_limits import waits as other_waits
 from steersman.automation.audit.python_logins import request_login, sdk_logins
 from steersman.automation.audit.python_module import Folder, Function, Module
@@ -24,7 +25,7 @@ from steersman.automation.audit.python_requests import (
     unlimited_sessions,
 )
 from steersman.automation.audit.python_secrets import secrets
-from steersman.automation.audit.python_text import Frame
+from steersman.automation.audit.python_text import Frame, overridden
 from steersman.automation.audit.python_waits import waits
 from steersman.automation.audit.source import Source
 
@@ -95,9 +96,11 @@ def _call(request: Request) -> Call:
 
 
 def _writes(request: Request) -> bool:
-    asked = request.asked(None)
-    methods = {request.method(frame) for _, _, frame in frames(request)}
-    return bool(methods & {"post", "put", "patch", "delete"}) and not (asked is not None and asked.is_login)
+    for _, _, frame in frames(request):
+        asked = request.asked(frame)
+        if request.method(frame) in ("post", "put", "patch", "delete") and not (asked is not None and asked.is_login):
+            return True
+    return False
 
 
 def shared(folder: Folder) -> dict[str, list[tuple[str, Shared]]]:
@@ -118,10 +121,18 @@ def _facts(
 ) -> Iterator[tuple[str, Shared]]:
     reads = request.method(frame) in _READS
     if asked.is_login and not (reads and request.method(frame) != ""):
-        if frame is None:
-            yield "login", request_login(request, asked)
+        yield "login", _login(request, asked, home, call, frame)
     elif reads:
         yield ("check" if asked.state else "pull"), _pull(request, asked, home, call, frame)
+
+
+def _login(request: Request, asked: Endpoint, home: Module, call: ast.Call, frame: Frame | None) -> Shared:
+    suffix, why_not = _suffix(request, home, call, frame)
+
+    def change(name: str, _holes: tuple[str, ...]) -> Change:
+        return Change(why_not=why_not) if why_not else login_change(home, call, name, suffix)
+
+    return replace_fields(request_login(request, asked, home, call), change=change)
 
 
 def _pull(request: Request, asked: Endpoint, home: Module, call: ast.Call, frame: Frame | None) -> Shared:
@@ -145,6 +156,7 @@ def _pull(request: Request, asked: Endpoint, home: Module, call: ast.Call, frame
         change=change,
         kind=asked.state,
         with_login=asked.with_key or request.carries_login,
+        overridden=overridden(request.module, asked.template),
     )
 
 
@@ -162,18 +174,22 @@ def _suffix(request: Request, home: Module, call: ast.Call, frame: Frame | None)
 
 
 def _returned(request: Request, function: Function) -> str:
-    """Return what a wrapper makes of its response, if it returns that and nothing else: `.json()` or `.text()`."""
+    """Return what a wrapper makes of its response, if it returns that and nothing else: `.json()`, `.text()` ..."""
     returns = [r.value for r in ast.walk(function) if isinstance(r, ast.Return)]
     if len(returns) != 1 or returns[0] is None:
         return ""
-    value = returns[0]
-    inner = value.func if isinstance(value, ast.Call) and not value.args else value
-    if not isinstance(inner, ast.Attribute):
-        return ""
-    module, owner = request.module, inner.value
-    source = module.value_of(owner) if isinstance(owner, ast.Name) else owner
-    if source is not request.call:
-        return ""
-    if isinstance(value, ast.Call):
-        return ".json()" if inner.attr == "json" else ""
-    return {"text": ".text()", "content": ".bytes()"}.get(inner.attr, "")
+    value, module = returns[0], request.module
+
+    def answers(node: ast.expr) -> bool:
+        return (module.value_of(node) if isinstance(node, ast.Name) else node) is request.call
+
+    match value:
+        case ast.Call(args=[inner]) if module.resolve(value.func).name == "json.load" and answers(inner):
+            return ".json()"
+        case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Attribute() as read, args=[]), attr="decode")):
+            return ".text()" if read.attr == "read" and answers(read.value) else ""
+        case ast.Call(func=ast.Attribute() as made, args=[]) if answers(made.value):
+            return {"json": ".json()", "read": ".bytes()"}.get(made.attr, "")
+        case ast.Attribute() if answers(value.value):
+            return {"text": ".text()", "content": ".bytes()"}.get(value.attr, "")
+    return ""

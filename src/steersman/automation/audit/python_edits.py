@@ -28,6 +28,22 @@ def replace(module: Module, node: ast.expr | ast.stmt, new: str) -> Edit:
     return Edit(start=module.start(node), end=module.end(node), new=new)
 
 
+def _placed(module: Module, node: ast.expr, new: str) -> Edit:
+    """Return `replace`, where `node` surely stands where Python says: within f-strings that is so only from 3.12 on.
+
+    Raises:
+        NoSafeEdit: what stands there is something else.
+    """
+    if any(isinstance(a, ast.JoinedStr) for a in module.ancestors(node)):
+        try:
+            same = ast.dump(ast.parse(module.text(node), mode="eval").body) == ast.dump(node)
+        except (SyntaxError, ValueError):
+            same = False
+        if not same:
+            raise NoSafeEdit(f"it stands within an f-string in line {node.lineno}, where its place is not sure")
+    return replace(module, node, new)
+
+
 def add_keyword(module: Module, call: ast.Call, text: str) -> Change:
     """Return the change that adds the argument `text` (`timeout=30`) behind the others of `call`."""
     if len(call.args) == 1 and not call.keywords and isinstance(call.args[0], ast.GeneratorExp):
@@ -140,6 +156,9 @@ def pull_change(
     """Return the change of `call` into `pull(name)`; `suffix` when the call stands for the body, not the response."""
     try:
         arguments = _arguments(module, call, asked, holes)
+        parsed = call if suffix else _parsed(module, call)
+        if parsed is not call:
+            call, suffix = parsed, ".json()"
         used = Uses() if suffix else uses_of(module, call)
     except NoSafeEdit as exc:
         return Change(why_not=str(exc))
@@ -190,10 +209,19 @@ def _visible(module: Module, call: ast.expr, hole: Hole) -> bool:
     return bool(hole.source) and all(n.id in known for n in ast.walk(tree) if isinstance(n, ast.Name))
 
 
-def login_change(module: Module, call: ast.Call, name: str) -> Change:
-    """Return the change of a token request into `token(name)`, where only the token of the answer is used."""
+def login_change(module: Module, call: ast.Call, name: str, suffix: str = "") -> Change:
+    """Return the change of a token request into `token(name)`, where only the token of the answer is used.
+
+    `suffix` says that the call stands for the body of the answer: `.json()`, `.text()`, `.bytes()`.
+    """
     function, imported = client_name(module, "token")
     try:
+        body = call if suffix == ".json()" else _parsed(module, call)
+        if suffix or body is not call:
+            if body is call and suffix != ".json()":
+                raise NoSafeEdit("it is not seen where the token of the answer is used")
+            edits = list(_of_body(module, body, f'{function}("{name}")'))
+            return Change(edits=tuple(edits), client=(imported,))
         used = uses_of(module, call)
         edits = list(_secrets(module, call, used, f'{function}("{name}")'))
     except NoSafeEdit as exc:
@@ -210,18 +238,30 @@ def _secrets(module: Module, call: ast.Call, used: Uses, lease: str) -> Iterator
         body = module.parents[attribute]
         if attribute.attr != "json" or not isinstance(body, ast.Call):
             raise NoSafeEdit(f"the answer is read as text in line {attribute.lineno}")
-        here, above = used.variable or lease, module.parents[body]
-        if isinstance(above, ast.Subscript) and _is_token(above):
-            yield replace(module, above, f"{here}.secret")
-        elif isinstance(above, ast.Assign) and len(above.targets) == 1 and isinstance(above.targets[0], ast.Name):
-            yield replace(module, body, here)
-            for load in _loads(module, above.targets[0], body):
-                entry = module.parents[load]
-                if not (isinstance(entry, ast.Subscript) and _is_token(entry)):
-                    raise NoSafeEdit(f"more than the token of the answer is used in line {load.lineno}")
-                yield replace(module, entry, f"{load.id}.secret")
-        else:
-            raise NoSafeEdit(f"more than the token of the answer is used in line {attribute.lineno}")
+        yield from _of_body(module, body, used.variable or lease)
+
+
+def _parsed(module: Module, call: ast.Call) -> ast.Call:
+    """Return `json.load(call)` or `json.loads(call)` if the answer is handed to that at once, else `call`."""
+    above = module.parents[call]
+    parses = isinstance(above, ast.Call) and module.resolve(above.func).name in ("json.load", "json.loads")
+    return above if parses and isinstance(above, ast.Call) and above.args == [call] and not above.keywords else call
+
+
+def _of_body(module: Module, body: ast.Call, here: str) -> Iterator[Edit]:
+    """Return the edits that use the lease `here` where the token is taken out of the parsed `body`."""
+    above = module.parents[body]
+    if isinstance(above, ast.Subscript) and _is_token(above):
+        yield _placed(module, above, f"{here}.secret")
+    elif isinstance(above, ast.Assign) and len(above.targets) == 1 and isinstance(above.targets[0], ast.Name):
+        yield replace(module, body, here)
+        for load in _loads(module, above.targets[0], body):
+            entry = module.parents[load]
+            if not (isinstance(entry, ast.Subscript) and _is_token(entry)):
+                raise NoSafeEdit(f"more than the token of the answer is used in line {load.lineno}")
+            yield _placed(module, entry, f"{load.id}.secret")
+    else:
+        raise NoSafeEdit(f"more than the token of the answer is used in line {body.lineno}")
 
 
 def _is_token(node: ast.Subscript) -> bool:

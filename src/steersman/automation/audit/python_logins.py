@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
-from steersman.automation.audit.endpoints import Endpoint, domain, literal, masked
+from steersman.automation.audit.endpoints import UNKNOWN, Endpoint, Hole, Text, domain, literal, masked
 from steersman.automation.audit.facts import Change, Renamed, Shared
 from steersman.automation.audit.python_edits import client_name, login_change, replace
-from steersman.automation.audit.python_module import Module
+from steersman.automation.audit.python_module import Module, keyword
 from steersman.automation.audit.python_requests import Request
-from steersman.automation.audit.python_text import evaluate
+from steersman.automation.audit.python_text import evaluate, overridden
 
 _SDKS: Final = re.compile(
     r"^(tweepy\.(Client|OAuth\w*Handler)|slack_sdk\.(web\.)?(WebClient|async_client\.AsyncWebClient)|"
@@ -44,9 +44,9 @@ _PART_OF_A_LOGIN: Final = re.compile(r"(Credentials?|Auth|Manager|Provider|Confi
 _DEEPEST: Final = 8
 
 
-def request_login(request: Request, asked: Endpoint) -> Shared:
-    """Return the login that a token request is."""
-    module, call = request.module, request.call
+def request_login(request: Request, asked: Endpoint, module: Module, call: ast.Call) -> Shared:
+    """Return the login that a token request is; `call` in `module` decides its address."""
+    client_id, variable = _client(request, module)
     return Shared(
         place=module.place(call),
         key=f"http {asked.key.partition('?')[0]}",
@@ -56,7 +56,41 @@ def request_login(request: Request, asked: Endpoint) -> Shared:
         looped=module.looped(call),
         change=lambda name, _holes: login_change(module, call, name),
         kind="oauth2",
+        client_id=client_id,
+        secret_variable=variable,
+        overridden=overridden(request.module, asked.shown),
     )
+
+
+def _client(request: Request, module: Module) -> tuple[str, str]:
+    """Return the client's id and the environment variable with its secret, where the script says them plainly."""
+    pair: list[ast.expr | None] = []
+    auth = keyword(request.call, "auth")
+    if isinstance(auth, ast.Tuple) and len(auth.elts) == 2:
+        pair = [*auth.elts]
+    elif isinstance(auth, ast.Call) and len(auth.args) == 2:  # HTTPBasicAuth(id, secret)
+        pair = [*auth.args]
+    for body in (keyword(request.call, "data"), keyword(request.call, "json")):
+        if isinstance(body, ast.Dict):
+            said = {k.value: v for k, v in zip(body.keys, body.values, strict=True) if isinstance(k, ast.Constant)}
+            pair = pair or [said.get("client_id"), said.get("client_secret")]
+    if pair:
+        return _id_and_variable(*(evaluate(request.module, part) for part in pair))
+    # `id:secret`, as it is encoded for the header of Basic authentication.
+    for node in module.nodes:
+        if isinstance(node, ast.JoinedStr | ast.BinOp):
+            match evaluate(module, node):
+                case (str() as name, Hole(env=True) as hole) if re.fullmatch(r"[\w.@-]+:", name):
+                    return _id_and_variable((name.removesuffix(":"),), (hole,))
+    return "", ""
+
+
+def _id_and_variable(client_id: Text, secret: Text) -> tuple[str, str]:
+    known = "" if client_id == UNKNOWN else literal(client_id) or ""
+    match secret:
+        case (Hole(env=True, name=name),) if name.isidentifier():
+            return known, name
+    return known, ""
 
 
 def sdk_logins(module: Module) -> Iterator[Shared]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from steersman.automation.audit.endpoints import Endpoint, Hole, domain, masked, shown
+from steersman.automation.audit.endpoints import Endpoint, Hole, Text, domain, joined, literal, masked, shown
 from steersman.automation.audit.facts import Call, Change, Edit, Script, Shared
 from steersman.automation.audit.model import NotRead
 from steersman.automation.audit.shell_requests import Http, http, limit, limited, retried, retry, sites, waits
@@ -139,9 +139,12 @@ def _shared(tree: Tree, request: Http, command: Command, asked: Endpoint, what: 
             return Change(why_not=f"the request itself stands in the function {command.name}")
         return _login(tree, command, name) if what == "login" else _pull(tree, request, asked, name)
 
+    client_id, variable = _client(tree, request) if what == "login" else ("", "")
     return Shared(
         place=tree.source.place(command.word.start_byte),
         key=key,
+        client_id=client_id,
+        secret_variable=variable,
         shown=text,
         stem=stem,
         url=address,
@@ -152,6 +155,27 @@ def _shared(tree: Tree, request: Http, command: Command, asked: Endpoint, what: 
         with_login=what != "login"
         and (asked.with_key or request.has("-H", "--header", "-u", "--user", "-b", "--cookie")),
     )
+
+
+def _client(tree: Tree, request: Http) -> tuple[str, str]:
+    """Return the client's id and the environment variable with its secret, of `-u id:$SECRET` or `-d client_id=...`."""
+    found: dict[str, Text] = {}
+    for option, word in request.options:
+        text = tree.evaluate(word.node) if word is not None else ()
+        first = text[0] if text else ""
+        if not isinstance(first, str):
+            continue
+        if option in ("-u", "--user"):
+            name, colon, rest = first.partition(":")
+            found = {"client_id": (name,), "client_secret": joined((rest,), text[1:])} if colon else found
+        name, equals, rest = first.partition("=")
+        if option in ("-d", "--data", "--data-urlencode") and equals:
+            found.setdefault(name, joined((rest,), text[1:]))
+    client_id, secret = literal(found.get("client_id", ())) or "", found.get("client_secret", ())
+    match secret:
+        case (Hole(env=True, name=name),):
+            return client_id, name
+    return client_id, ""
 
 
 def _login(tree: Tree, command: Command, name: str) -> Change:

@@ -37,12 +37,14 @@ def arguments(run: str, root: Path) -> list[str]:
 def environment(extra: Mapping[str, str], *, root: Path, run_id: str, attempt: int, artifacts: Path) -> dict[str, str]:
     """Return the environment of a run: ours, then the automation's own, then what Steersman promises."""
     # The interpreter's folder comes first so that a script's `steersman` is the one that started it.
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    ours = str(Path(sys.executable).parent)
+    # One that the automation names itself (a crontab's, adopted) rules; ours at its end, so that `steersman` is found.
+    path = (extra["PATH"], ours) if "PATH" in extra else (ours, os.environ.get("PATH", os.defpath))
     return {
         **os.environ,
-        "PATH": path,
         "PYTHONUNBUFFERED": "1",
         **extra,
+        "PATH": os.pathsep.join(path),
         "STEERSMAN_WORKSPACE": str(root),
         "STEERSMAN_DIR": str(root),
         "STEERSMAN_RUN_ID": run_id,
