@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,8 @@ wc -c < {name}.json
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.syspath_prepend(str(EXAMPLE))
     monkeypatch.setenv("VENDOR_SECRET", SECRET)
-    from vendor import Vendor  # stands beside the example, not in a package
-
-    serving = Vendor(0, SECRET, latency_s=0.0)
+    # It stands beside the example, in no package.
+    serving = import_module("vendor").Vendor(0, SECRET, latency_s=0.0)
     thread = threading.Thread(target=serving.serve_forever, daemon=True)
     thread.start()
     yield serving

@@ -68,7 +68,7 @@ def test_accepted_automations_load_run_by_hand_and_are_off(place: Path, capsys: 
     assert (code, found["accepted"]) == (0, True)
     assert Path(found["backup"]).read_bytes() == before
     assert tab.read_bytes() == crontab
-    assert found["removal"][0].startswith("crontab -l | sed -e '2{/")
+    assert found["removal"][0].startswith("crontab -l > crontab.before && sed -e '2{/")
     automations = load_workspace(place / "desk").automations
     assert {name: a.enabled for name, a in automations.items()} == {"pull": False, "report": False}
     assert automations["report"].timeout == "5m"
@@ -96,7 +96,7 @@ def test_people_see_the_diff_a_table_and_what_to_do_next(place: Path, capsys: py
     assert run("auto", ["adopt", "crontab", str(place / "tab"), *where, "--accept", "--yes"]) == 0
     shown = capsys.readouterr().out
     assert "Nothing of it runs until enabled = true." in shown
-    assert "crontab -l | sed" in shown
+    assert "crontab -l > crontab.before && sed" in shown
     assert run("auto", ["adopt", "crontab", str(place / "tab"), *where]) == 0
     assert "nothing new to adopt" in capsys.readouterr().out
 
@@ -194,3 +194,16 @@ def test_the_system_s_crontabs_are_read_as_cron_reads_them(tmp_path: Path) -> No
     assert [Path(p.where).name for p in problems] == ["backup.dpkg-old"]
     with pytest.raises(Misconfigured, match="there is no"):
         system_crontabs(tmp_path / "none", tmp_path / "none.d")
+
+
+def test_what_is_no_folder_and_no_source_is_named_with_what_to_type(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, message, fix in (
+        ([str(place / "gone")], f"there is no folder {place / 'gone'}", "name a folder of scripts"),
+        ([str(place / "tab")], "tab is a file, and adopt does not guess", f"adopt crontab {place / 'tab'}"),
+    ):
+        assert run("auto", ["adopt", *arguments, "--dir", str(place / "desk")]) == 2
+        said = capsys.readouterr().err
+        assert message in said
+        assert fix in said

@@ -108,14 +108,15 @@ def serving(desk: Desk) -> Iterator[Server]:
 
 
 @contextmanager
-def serving_unless_served(desk: Desk) -> Iterator[Server | None]:
-    """As `serving`; if another process answers already, scripts go on asking that one."""
+def serving_unless_served(desk: Desk, *, quietly: bool = False) -> Iterator[Server | None]:
+    """As `serving`; if another process answers already, scripts go on asking that one; said unless `quietly`."""
     # Entered and left by hand: a Conflict raised in the body must not be taken for ours.
     entered = serving(desk)
     try:
         server = entered.__enter__()
     except Conflict as exc:
-        print(f"services: {exc.message}; scripts ask that one", file=sys.stderr, flush=True)
+        if not quietly:
+            print(f"services: {exc.message}; scripts ask that one", file=sys.stderr, flush=True)
         yield None
         return
     try:

@@ -29,8 +29,17 @@ class _Sources(TyperGroup):
     """`adopt DIR` is `adopt folder DIR`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and Path(args[0]).is_dir():
-            args = ["folder", *args]
+        first = args[0] if args else ""
+        if first and first not in self.commands and not first.startswith("-"):
+            if Path(first).is_file():
+                raise Misconfigured(
+                    f"{first} is a file, and adopt does not guess what it holds",
+                    fix=f"if it is a crontab: steersman auto adopt crontab {first}",
+                )
+            if not Path(first).is_dir() and "/" in first:
+                raise Misconfigured(f"there is no folder {first}", fix="name a folder of scripts, crontab or systemd")
+            if Path(first).is_dir():
+                args = ["folder", *args]
         return super().parse_args(ctx, args)
 
 

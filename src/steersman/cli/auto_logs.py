@@ -87,10 +87,11 @@ def _heading(attempt: Attempt) -> Text:
     parts = [attempt.run_id, f"attempt {attempt.attempt}", attempt.status.replace("_", " ")]
     if attempt.exit_code is not None:
         parts.append(f"exit {attempt.exit_code}")
+    figures = []
     if attempt.wall_s is not None and attempt.cpu_s is not None and attempt.peak_rss_bytes is not None:
-        parts.append(
+        figures.append(
             f"{attempt.wall_s:.2f} s, CPU {attempt.cpu_s:.2f} s, peak {attempt.peak_rss_bytes / (1 << 20):.0f} MB"
         )
     if attempt.log_truncated_bytes:
-        parts.append(f"{attempt.log_truncated_bytes:,} bytes not kept")
-    return Text(" · ".join(parts), style="dim")
+        figures.append(f"{attempt.log_truncated_bytes:,} bytes not kept")
+    return Text(" · ".join(parts) + ("\n" + " · ".join(figures) if figures else ""), style="dim")

@@ -38,7 +38,9 @@ def next_(
             "",
             [(f"start, {tz}", "left"), ("in", "right"), ("automation", "left"), ("", "left")],
             [_row(c, now, tz) for c in coming],
-            empty="nothing is scheduled: add schedule = ... to an automation",
+            empty="nothing starts by the clock"
+            if waiting
+            else "no automations yet: add [automation.NAME] to steersman.toml",
         )
         for title, rows in (
             ("without a time", list(waiting.items())),

@@ -38,7 +38,7 @@ def run(
             shown.print(_line(step))
 
     # Scripts ask the desk for logins and data if it runs, else this process.
-    with opened(directory) as desk, serving_unless_served(desk):
+    with opened(directory) as desk, serving_unless_served(desk, quietly=True):
         # In this terminal, whatever engine the desk uses: a run by hand belongs to the hand.
         engine = open_engine(desk, kind="memory", actor="person:cli")
         try:
@@ -58,6 +58,8 @@ def run(
                 console().print(f"result    {outcome.automation}: {outcome.result}", markup=False)
             if not outcome.ok and outcome.log:
                 _show_end(root / outcome.log, outcome.run_id)
+            elif not outcome.ok and outcome.reason.startswith(("outside its window", "blackout")) and not anyway:
+                shown.print("  to run it all the same: add --anyway", markup=False)
 
     emit(as_json, outcomes, render)
     if not all(outcome.ok for outcome in outcomes):

@@ -9,7 +9,7 @@ import typer
 
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import emit
-from steersman.cli.terminal import list_rows, say
+from steersman.cli.terminal import say
 from steersman.kernel.clock import iso
 
 if TYPE_CHECKING:
@@ -41,13 +41,17 @@ def list_(
 
 
 def _show(rows: list[Hold], *, all_: bool) -> None:
-    list_rows(
-        [("id", "left"), ("what", "left"), ("why", "left"), ("expires", "left"), ("", "left")],
-        [[row.approval_id, row.what, row.why, iso(row.expires_at)[:16], row.status] for row in rows],
-        empty="nothing was ever held"
-        if all_
-        else "nothing waits for you; `steersman inbox list --all` shows what is over",
-    )
+    if not rows:
+        say(
+            "nothing was ever held"
+            if all_
+            else "nothing waits for you; `steersman inbox list --all` shows what is over"
+        )
+    for row in rows:
+        over = "" if row.status == "open" else f"  {row.status}"
+        say(f"{row.approval_id}  until {iso(row.expires_at)[:16]} UTC{over}")
+        say(f"  {row.what}")
+        say(f"  why: {row.why}")
     if any(row.status == "open" for row in rows):
         say()
         say("next: `steersman inbox approve ID` or `steersman inbox deny ID`; unanswered, nothing happens")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from steersman import __version__
-from steersman.kernel.errors import Misconfigured, SteersmanError
+from steersman.kernel.errors import Misconfigured, SteersmanError, Unavailable
 
 NOUNS: Final[dict[str, tuple[str, str]]] = {
     "init": ("workspace", "make a workspace: a commented steersman.toml and its folders"),
@@ -84,6 +84,12 @@ def run(noun: str, arguments: Sequence[str]) -> int:
         # The reader of our output (head, less) went away: nothing is wrong.
         sys.stderr.close()
         return 0
+    except OSError as exc:
+        # A full disk, a folder that is not there, no permission: the operator's to mend, and no news for a traceback.
+        where = f"{exc.filename}: " if exc.filename else ""
+        error = Unavailable(f"{where}{exc.strerror or exc}", fix="see that the path is right, writable and not full")
+        _complain(error, as_json="--json" in arguments)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

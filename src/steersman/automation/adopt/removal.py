@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 Place = Literal["crontab", "file", "timer"]
+KEPT: Final = "crontab.before"
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +49,8 @@ def commands(removals: Iterable[Removal]) -> list[str]:
     lines: list[str] = []
     for (place, target), parts in scripts.items():
         if place == "crontab":
-            lines.append(f"crontab -l | sed {' '.join(parts)} | crontab -")
+            # By way of a file: were `crontab -l` to fail in a pipe, its silence would become the crontab.
+            lines.append(f"crontab -l > {KEPT} && sed {' '.join(parts)} {KEPT} | crontab -")
         elif place == "file":
             lines.append(f"sudo sed -i.bak {' '.join(parts)} {shlex.quote(target)}")
         else:

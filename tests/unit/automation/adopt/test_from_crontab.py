@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import os
 import subprocess
 import tomllib
 from pathlib import Path
@@ -187,16 +187,35 @@ def test_only_what_nothing_holds_is_enabled(root: Path) -> None:
     assert [(p.name, p.enabled) for p in found.new] == [("env", False), ("run", True)]
 
 
+def a_crontab_command(folder: Path) -> Path:
+    """Put a `crontab` into `folder` that knows -l and -, and return the file it keeps; without that file -l fails."""
+    kept = folder / "installed"
+    script = f'#!/bin/sh\nif [ "$1" = -l ]; then cat {kept}; else cat > {kept}; fi\n'
+    a_file(folder / "crontab", script, executable=True)
+    return kept
+
+
+def test_a_crontab_that_cannot_be_listed_is_not_replaced_by_nothing(root: Path) -> None:
+    (command,) = commands(c.removal for c in read(root, "0 6 * * * ROOT/s/run.sh").candidates if c.removal)
+    installed = a_crontab_command(root / "bin")
+    env = {"PATH": f"{root / 'bin'}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", command], cwd=root, env=env, check=False, capture_output=True)
+    assert done.returncode != 0
+    assert not installed.exists()
+
+
 def test_the_removal_command_touches_its_lines_and_no_other(root: Path) -> None:
     crontab = f"# top\n0 6 * * * {root}/s/run.sh\n0 7 * * * {root}/s/pull.py x\n0 8 * * * other\n"
     reading = read(root, *crontab.splitlines())
     (command,) = commands(c.removal for c in reading.candidates[:2] if c.removal)
-    assert command.startswith("crontab -l | sed -e ")
-    assert command.endswith(" | crontab -")
+    installed = a_crontab_command(root / "bin")
 
     def after(text: str) -> str:
-        sed = ["sed", *shlex.split(command)[4:-3]]
-        return subprocess.run(sed, input=text, capture_output=True, text=True, check=True).stdout
+        installed.write_text(text)
+        env = {"PATH": f"{root / 'bin'}:{os.environ['PATH']}"}
+        subprocess.run(["sh", "-c", command], cwd=root, env=env, check=True, capture_output=True)
+        assert (root / "crontab.before").read_text() == text
+        return installed.read_text()
 
     expected = crontab.replace("0 6", "# steersman: 0 6").replace("0 7", "# steersman: 0 7")
     assert after(crontab) == expected

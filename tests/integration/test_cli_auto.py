@@ -1,0 +1,95 @@
+"""`steersman auto` and the inbox as an operator types them: what is said, how wide, with which exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from steersman.bootstrap.desk import open_desk
+from steersman.bootstrap.sample import make_empty
+from steersman.cli.main import run
+from steersman.kernel.clock import SystemClock
+from steersman.ledger import new_event
+from steersman.policy.approvals import HOLD_REQUESTED, ApprovalRequested, approval_stream
+
+NEVER = """
+[automation.never]
+run = "/bin/echo hello"
+window = "sun 03:00-03:01"
+schedule = "0 3 * * sun"
+
+[automation.hand]
+run = "/bin/echo a-line-of-a-script"
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COLUMNS", "80")
+    make_empty(tmp_path / "desk")
+    with (tmp_path / "desk" / "steersman.toml").open("a", encoding="utf-8") as file:
+        file.write(NEVER)
+    return tmp_path / "desk"
+
+
+def typed(root: Path, capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = run(words[0], [*words[1:], "--dir", str(root)])
+    said = capfd.readouterr()
+    return code, said.out, said.err
+
+
+def test_an_automation_outside_its_window_says_how_to_run_it_all_the_same(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, _, said = typed(root, capfd, "auto", "run", "never")
+    assert (code, "add --anyway" in said) == (1, True)
+    assert typed(root, capfd, "auto", "run", "never", "--anyway")[0] == 0
+
+
+def test_the_heading_of_a_log_fits_the_terminal(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert typed(root, capfd, "auto", "run", "hand")[0] == 0
+    code, log, heading = typed(root, capfd, "auto", "logs", "hand")
+    assert (code, log) == (0, "a-line-of-a-script\n")
+    name, figures = heading.splitlines()
+    assert name.endswith("attempt 1 · succeeded · exit 0")
+    assert figures.startswith("0.0")
+
+
+def test_a_file_that_cannot_be_written_is_an_error_in_words(
+    root: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, _, said = typed(root, capfd, "auto", "graph", "--svg", str(tmp_path / "nowhere" / "g.svg"))
+    assert code == 1
+    assert said.startswith(f"steersman: {tmp_path}/nowhere/g.svg: No such file or directory\n  fix: ")
+
+
+def test_nothing_scheduled_is_not_taken_for_nothing_declared(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = root / "steersman.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace('schedule = "0 3', 'enabled = false\nschedule = "0 3'))
+    out = typed(root, capfd, "auto", "next")[1]
+    assert out.startswith("nothing starts by the clock\n")
+    assert "add schedule" not in out
+
+
+def test_a_run_that_waits_for_a_person_is_readable_in_80_columns(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    now = SystemClock().now_ns()
+    desk = open_desk(root)
+    asked = ApprovalRequested(
+        approval_id="run/pay-20261130T132600Z-77b8ea",
+        kind="run",
+        subject="pay-20261130T132600Z-77b8ea",
+        what="run pay: env -C /srv/desk/scripts /bin/echo paid",
+        why="approve = true in [automation.pay]; started by schedule",
+        expires_at=now + 3_600_000_000_000,
+        at=now,
+    )
+    stream = approval_stream(asked.approval_id)
+    desk.ledger.append([new_event(HOLD_REQUESTED, stream=stream, data=asked, actor="t", now_ns=now)])
+    desk.close()
+    code, out, _ = typed(root, capfd, "inbox", "list")
+    first, what, why, *_ = out.splitlines()
+    assert code == 0
+    assert first.startswith(f"{asked.approval_id}  until ")
+    assert first.endswith(" UTC")
+    assert (what, why) == (f"  {asked.what}", f"  why: {asked.why}")
