@@ -260,3 +260,27 @@ def test_a_blackout_inside_a_window_is_waited_out() -> None:
     assert opens is not None
     assert iso(opens)[:16] == "2026-12-01T09:00"
     assert closed_reason(manifest, job, local("2026-11-30T09:30", "UTC")) == "blackout 2026-11-30"
+
+
+@pytest.mark.parametrize(
+    ("window", "blackout", "after", "opens"),
+    [
+        # The window has opened long before the blackout ends: that is when it starts, not the day after.
+        ("09:00-17:30", ("2026-12-24T08:00..2026-12-24T12:00",), "2026-12-24T09:30", "2026-12-24T12:00"),
+        ("09:00-17:30", ("2026-12-24T08:00..2026-12-24T20:00",), "2026-12-24T09:30", "2026-12-25T09:00"),
+        ("09:00-17:30", ("2026-12-24", "us-holidays"), "2026-12-24T09:30", "2026-12-26T09:00"),
+        (None, ("2026-12-24T08:00..2026-12-24T12:07",), "2026-12-24T09:30", "2026-12-24T12:07"),
+        (None, ("us-holidays",), "2026-12-25T09:30", "2026-12-26T00:00"),
+        # On the day the clocks go back, 01:30 comes twice: the first time the blackout is over already.
+        (None, ("2026-11-01T00:00..2026-11-01T01:30",), "2026-11-01T00:30", "2026-11-01T01:30"),
+        (None, (), "2026-12-24T09:30", None),
+    ],
+)
+def test_what_is_closed_opens_when_window_and_blackouts_both_allow_it(
+    window: str | None, blackout: tuple[str, ...], after: str, opens: str | None
+) -> None:
+    parsed = tuple(map(parse_blackout, blackout))
+    calendars = {b.calendar: find(b.calendar, {}) for b in parsed if b.calendar}
+    job = an_automation(tz=NEW_YORK, window=parse_window(window) if window else None, blackout=parsed)
+    found = opens_again(Manifest([job], calendars=calendars), job, local(after))
+    assert (found and iso(found)) == (opens and iso(local(opens)))

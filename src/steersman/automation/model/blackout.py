@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from steersman.kernel.clock import utc
+from steersman.kernel.clock import to_ns, utc
 
 _CALENDAR: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _RANGE: Final = ".."
@@ -75,6 +75,28 @@ def blackout_reason(blackouts: tuple[Blackout, ...], calendars: Mapping[str, Cal
         elif (calendar := calendars.get(blackout.calendar)) and (name := calendar.name_of(local.date())):
             return f"blackout {blackout.text} ({name})"
     return ""
+
+
+def blackout_end(blackouts: tuple[Blackout, ...], calendars: Mapping[str, Calendar], at_ns: int, tz: str) -> int | None:
+    """Return when (ns) what is in force at `at_ns` is over: the end of a span, or of the day of a calendar.
+
+    None if nothing is in force. Another blackout may begin where this one ends.
+    """
+    zone = ZoneInfo(tz)
+    local = utc(at_ns).astimezone(zone).replace(tzinfo=None)
+    for blackout in blackouts:
+        if blackout.begins is not None and blackout.ends is not None:
+            if blackout.begins <= local < blackout.ends:
+                return _first_after(at_ns, blackout.ends, zone)
+        elif (calendar := calendars.get(blackout.calendar)) and calendar.name_of(local.date()):
+            return _first_after(at_ns, datetime.combine(local.date() + timedelta(days=1), time()), zone)
+    return None
+
+
+def _first_after(at_ns: int, local: datetime, zone: ZoneInfo) -> int | None:
+    """Return when the clocks show `local`, after `at_ns`: where they pass it twice it may be the second time."""
+    instants = (to_ns(local.replace(tzinfo=zone, fold=fold).astimezone(UTC)) for fold in (0, 1))
+    return min((at for at in instants if at > at_ns), default=None)
 
 
 def _begin(text: str) -> datetime:

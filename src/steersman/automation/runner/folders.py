@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -66,6 +67,7 @@ class Folders:
         Call while no other run of the automation can be under way.
         """
         folder = self.runs / automation
-        others = sorted(p for p in folder.iterdir() if p.is_dir() and p.name != spare)
+        with os.scandir(folder) as entries:
+            others = sorted(e.name for e in entries if e.name != spare and e.is_dir(follow_symlinks=False))
         for old in others[: max(0, len(others) - (keep - 1))]:
-            shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(folder / old, ignore_errors=True)
