@@ -93,3 +93,26 @@ def test_a_run_that_waits_for_a_person_is_readable_in_80_columns(root: Path, cap
     assert first.startswith(f"{asked.approval_id}  until ")
     assert first.endswith(" UTC")
     assert (what, why) == (f"  {asked.what}", f"  why: {asked.why}")
+
+
+def test_the_log_of_a_run_that_never_had_a_process_says_why(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with (root / "steersman.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[automation.gone]\nrun = "automations/gone.sh"\n')
+    assert typed(root, capfd, "auto", "run", "gone")[0] == 1
+    for options in ((), ("--follow",)):
+        code, out, said = typed(root, capfd, "auto", "logs", "gone", *options)
+        assert (code, out) == (2, "")
+        assert "never had a process, so it printed nothing" in said
+        assert "there is no file automations/gone.sh" in said
+
+
+def test_what_a_run_left_can_be_copied(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    name = "a-name-as-long-as-a-name-may-be-for-runs"
+    script = root / "automations" / "report.sh"
+    script.write_text('echo \'::result {"rows": 3, "ok": true}\'\nexit 3\n')
+    with (root / "steersman.toml").open("a", encoding="utf-8") as file:
+        file.write(f'\n[automation.{name}]\nrun = "automations/report.sh"\n')
+    _, out, said = typed(root, capfd, "auto", "run", name)
+    assert f'result    {name}: {{"rows":3,"ok":true}}' in out.splitlines()
+    (command,) = [line.partition("steersman ")[2] for line in said.splitlines() if "all of it" in line]
+    assert typed(root, capfd, *command.split())[1].startswith("::result")

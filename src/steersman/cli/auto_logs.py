@@ -32,6 +32,8 @@ def logs(
         found = _find(desk, what)
         chosen = _choose(attempts(desk.db, found.run_id), attempt)
         root = desk.workspace.root
+        if not chosen.log:
+            raise Misconfigured(f"{chosen.run_id} never had a process, so it printed nothing", fix=_why(chosen))
         if follow and not as_json:
             _follow(desk, chosen)
             return
@@ -79,6 +81,10 @@ def _choose(all_attempts: list[Attempt], wanted: int | None) -> Attempt:
         if attempt.attempt == wanted:
             return attempt
     raise Misconfigured(f"there is no attempt {wanted}", fix=f"allowed: 1 to {len(all_attempts)}")
+
+
+def _why(attempt: Attempt) -> str:
+    return f"mend what kept it: {attempt.error}" if attempt.error else "steersman auto list shows how runs end"
 
 
 def _heading(attempt: Attempt) -> Text:

@@ -27,7 +27,9 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run NAME now, after what it needs, and wait; exits 1 unless all succeeded."""
-    from steersman.bootstrap.engines import manifest_of, open_engine  # `--help` needs no domain
+    import msgspec  # `--help` needs no domain
+
+    from steersman.bootstrap.engines import manifest_of, open_engine
     from steersman.bootstrap.services import serving_unless_served
 
     given = pairs(param)
@@ -55,7 +57,8 @@ def run(
             for artifact in outcome.artifacts:
                 console().print(f"artifact  {artifact}", markup=False)
             if outcome.result is not None:
-                console().print(f"result    {outcome.automation}: {outcome.result}", markup=False)
+                value = msgspec.json.encode(outcome.result).decode()
+                console().print(f"result    {outcome.automation}: {value}", markup=False, soft_wrap=True)
             if not outcome.ok and outcome.log:
                 _show_end(root / outcome.log, outcome.run_id)
             elif not outcome.ok and outcome.reason.startswith(("outside its window", "blackout")) and not anyway:
@@ -84,4 +87,5 @@ def _show_end(path: Path, run_id: str) -> None:
     shown = console(error=True)
     for line in lines:
         shown.print(f"  | {line}", markup=False)
-    shown.print(f"  all of it: steersman auto logs {run_id}", markup=False)
+    # Unbroken, also where it is wider than the terminal: it is there to be copied.
+    shown.print(f"  all of it: steersman auto logs {run_id}", markup=False, soft_wrap=True)
