@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,11 @@ _JSON_PROCESSES: Final = 2
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a fresh private folder is made inside
 _READ: Final = "CPU to read a 100 MB frame, each of 8 processes"
 _NOTE: Final = (
-    f"polars is loaded; then the sum of one of {_COLUMNS} columns; CPU of the reading process alone, all its threads"
+    f"libraries loaded; then the sum of one of {_COLUMNS} columns; CPU of the reading process alone, all its threads"
+)
+_WAYS: Final[tuple[tuple[Kind, str], ...]] = (
+    ("arrow", "by polars, as .lazy()"),
+    ("mapped", "by pyarrow, as .arrow()"),
 )
 
 
@@ -46,33 +51,41 @@ def run() -> list[Row]:
 def _reading(scratch: Path) -> list[Row]:
     arrow, text = scratch / "frame.arrow", scratch / "frame.json"
     _make(arrow, text)
-    ours = Way(kind="arrow", place=str(arrow))
-    # Each way has processes of its own: what another left in their memory must not count.
-    with _readers(_PROCESSES) as mapping:
-        return [*_against_redis(partial(_cpu_ms, mapping, ours), arrow), *_against_json(mapping, ours, text)]
+    rows: list[Row] = []
+    for kind, how in _WAYS:
+        if kind == "mapped" and find_spec("pyarrow") is None:
+            reason = "pyarrow is not installed: pip install 'steersman[arrow]'"
+            rows.append(not_measured("pull", f"{_READ}, {how}", "x", 1 / 100, reason))
+            continue
+        ours = Way(kind=kind, place=str(arrow))
+        # Each way has processes of its own: what another left in their memory must not count.
+        with _readers(_PROCESSES) as readers:
+            rows += _against_redis(partial(_cpu_ms, readers, ours), arrow, how)
+            rows += _against_json(readers, ours, text, how)
+    return rows
 
 
-def _against_redis(mapped: Callable[[], float], arrow: Path) -> list[Row]:
+def _against_redis(mapped: Callable[[], float], arrow: Path, how: str) -> list[Row]:
     try:
         with redis_holding(arrow) as place:
             usual = in_turns(mapped, partial(get_cpu_ms, redis(), place, _PROCESSES), rounds=_ROUNDS)
             with _readers(_PROCESSES) as getting:
                 bare = in_turns(mapped, partial(_cpu_ms, getting, Way(kind="redis", place=place)), rounds=_ROUNDS)
     except Unavailable as exc:
-        return [not_measured("pull", _READ, "x", 1 / 100, str(exc).replace("\n ", ";"))]
+        return [not_measured("pull", f"{_READ}, {how}", "x", 1 / 100, str(exc).replace("\n ", ";"))]
     peer = f"redis-py {REDIS}, GET of the same Arrow bytes"
     gets = "theirs: the GET alone, without touching the frame"
     socket = "a bare socket, the cheapest client there can be; the server's CPU is not in"
     return [
-        _row(usual.ratios, "x", at_most=1 / 100, compared_with=peer, note=f"{_NOTE}; {gets}"),
-        _row(usual.peer, "ms", note=f"by redis-py over loopback, {gets[8:]}"),
-        _row(bare.ratios, "x", compared_with="Redis GET by a bare socket", note=_NOTE),
-        _row(bare.peer, "ms", note=f"by Redis GET over loopback, {socket}"),
-        _row(bare.ours, "ms", note="ours, mapped from an Arrow file"),
+        _row(how, usual.ratios, "x", at_most=1 / 100, compared_with=peer, note=f"{_NOTE}; {gets}"),
+        _row("redis-py", usual.peer, "ms", note=f"over loopback, {gets[8:]}"),
+        _row(how, bare.ratios, "x", compared_with="Redis GET by a bare socket", note=_NOTE),
+        _row("Redis GET", bare.peer, "ms", note=f"over loopback, {socket}"),
+        _row(how, bare.ours, "ms", note=_NOTE),
     ]
 
 
-def _against_json(mapping: list[_Reader], ours: Way, text: Path) -> list[Row]:
+def _against_json(readers: list[_Reader], ours: Way, text: Path, how: str) -> list[Row]:
     rows = []
     peers: tuple[tuple[Kind, str, float | None], ...] = (
         ("json", "the same frame as JSON records, by json.load", 1 / 500),
@@ -82,23 +95,22 @@ def _against_json(mapping: list[_Reader], ours: Way, text: Path) -> list[Row]:
         # One process after the other: eight parsed copies at once would need more memory than many machines have.
         with _readers(_JSON_PROCESSES) as parsing:
             turns = in_turns(
-                partial(_one_by_one, mapping[:_JSON_PROCESSES], ours),
+                partial(_one_by_one, readers[:_JSON_PROCESSES], ours),
                 partial(_one_by_one, parsing, Way(kind=kind, place=str(text))),
                 rounds=_JSON_ROUNDS,
             )
         rows += [
-            _row(turns.ratios, "x", at_most=target, compared_with=peer, note=_NOTE),
-            _row(turns.peer, "ms", note=f"{peer}; {_JSON_PROCESSES} of the processes, one after the other"),
+            _row(how, turns.ratios, "x", at_most=target, compared_with=peer, note=_NOTE),
+            _row(peer, turns.peer, "ms", note=f"{_JSON_PROCESSES} of the processes, one after the other"),
         ]
     return rows
 
 
 def _row(
-    values: list[float], unit: str, *, at_most: float | None = None, compared_with: str = "", note: str = ""
+    how: str, values: list[float], unit: str, *, at_most: float | None = None, compared_with: str = "", note: str = ""
 ) -> Row:
-    return _precise(
-        values, row_of("pull", _READ, values, unit, at_most=at_most, compared_with=compared_with, note=note)
-    )
+    row = row_of("pull", f"{_READ}, {how}", values, unit, at_most=at_most, compared_with=compared_with, note=note)
+    return _precise(values, row)
 
 
 def _precise(values: list[float], row: Row) -> Row:

@@ -152,11 +152,11 @@ class Data:
         """
         self._must_be("arrow", "text(), bytes() or json()")
         try:
-            import pyarrow as pa  # type: ignore[import-not-found,unused-ignore]  # optional, and no dependency of ours
+            import pyarrow as pa  # optional: the extra `arrow`
         except ImportError:
             raise Problem(
                 "pyarrow is not installed where this script runs",
-                fix="pip install pyarrow, or use .polars()",
+                fix="pip install 'steersman[arrow]' (or pyarrow), or use .polars()",
                 kind="Misconfigured",
             ) from None
         return pa.ipc.open_file(pa.py_buffer(self.mmap())).read_all()

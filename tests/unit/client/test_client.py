@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from steersman import client
@@ -240,6 +241,18 @@ def test_a_lazy_table_outlives_the_data_and_the_file(services: Services) -> None
     table = client.pull("bars").lazy()
     (services.folder / "frame").unlink()
     assert table.select(pl.col("b").sum()).collect().item() == 7
+
+
+def test_a_pyarrow_table_lies_over_the_mapped_file_without_a_copy(services: Services) -> None:
+    services.frame = "arrow"
+    rows = 200_000
+    pl.DataFrame({"a": range(rows), "b": [1.5] * rows}).write_ipc(services.folder / "frame", compression="uncompressed")
+    before = pa.total_allocated_bytes()
+    table = client.pull("bars").arrow()
+    (services.folder / "frame").unlink()
+    assert table.column_names == ["a", "b"]
+    assert table["a"][rows - 1].as_py() == rows - 1
+    assert pa.total_allocated_bytes() - before < 100_000, "the columns are the file's own bytes"
 
 
 def test_an_empty_body_is_empty(services: Services) -> None:
