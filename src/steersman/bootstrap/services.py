@@ -15,13 +15,43 @@ import msgspec
 
 from steersman.automation.runner.inflight import Marker
 from steersman.bootstrap.desk import Desk, open_desk
-from steersman.bootstrap.workspace import Workspace
-from steersman.kernel.errors import Conflict
+from steersman.bootstrap.workspace import FILE, Workspace
+from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Conflict, Misconfigured
+from steersman.ledger import Ledger
 from steersman.services import credentials, pulls
 from steersman.services.ports import Credentials, Pulls
 from steersman.services.serving import Caller, Claim, Handler, Running, Server, identify
+from steersman.services.serving.protocol import Question
 
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,160}")
+
+
+class _Handler(Handler):
+    """Says so where what was asked for may stand in a steersman.toml that this process has not read."""
+
+    def __init__(self, shared: Services, ledger: Ledger, clock: Clock, file: Path) -> None:
+        super().__init__(shared, ledger, clock)
+        self._file, self._read = file, _version(file)
+
+    def answer(self, question: Question, caller: Caller) -> object:
+        try:
+            return super().answer(question, caller)
+        except Misconfigured as exc:
+            if _version(self._file) == self._read:
+                raise
+            raise Misconfigured(
+                f"{exc.message}; but {self._file.name} was changed since this desk was started: it has not read that",
+                fix=f"restart `steersman up`; if it says the same then: {exc.fix}",
+            ) from exc
+
+
+def _version(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 class Services:
@@ -74,7 +104,7 @@ class Services:
 
     def handler(self) -> Handler:
         """Return what answers questions with these services."""
-        return Handler(self, self._desk.ledger, self._desk.clock)
+        return _Handler(self, self._desk.ledger, self._desk.clock, self._desk.workspace.root / FILE)
 
     def close(self) -> None:
         """Write what is still counted, finish what refreshes, and let go; the desk's ledger stays open."""

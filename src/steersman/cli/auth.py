@@ -59,15 +59,16 @@ def login(
         flow = _flow(slot, device=device, stdin=stdin)
         if flow != "none":
             broker.check_sealable(name)
+        lease = None
         if flow == "paste":
-            broker.paste(name, _typed(name, stdin=stdin))
+            lease = broker.paste_and_try(name, _typed(name, stdin=stdin))
         elif flow == "device":
             _on_device(broker, slot)
         elif flow == "pkce":
             _in_browser(broker, slot, opens=not no_browser, timeout_s=timeout)
         else:
             broker.forgive(name)
-        lease = broker.lease(name, who="person:cli")
+        lease = lease or broker.lease(name, who="person:cli")
         place = broker.key_place()
     done = {"provider": name, "flow": flow, "expires_at": iso(lease.expires_at), "sealed_with": place.place}
     emit(as_json, done, lambda: say(f"{name}: logged in, and a token came. Next: steersman token {name}"))
@@ -267,7 +268,8 @@ def _show(report: Report, *, scripts: bool) -> None:
     _show_logins(report)
     for row in report.providers:
         if row.problem:
-            say(f"{row.provider}: {row.problem}", f"\n  fix: {row.fix}" if row.fix else "")
+            problem = row.problem.removeprefix(f"{row.provider}: ")
+            say(f"{row.provider}: {problem}", f"\n  fix: {row.fix}" if row.fix else "")
     if scripts:
         say()
         list_rows(

@@ -68,6 +68,26 @@ def test_a_refused_token_exits_1_and_names_the_next_step(
     assert "not-a-token" not in err
 
 
+def test_a_refused_paste_leaves_the_login_that_was_there(
+    desk: Path, server: OAuthServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piped(monkeypatch, server.new_login())
+    assert auth(capsys, desk, "login", "refresh", "--stdin")[0] == 0
+    piped(monkeypatch, "not-a-token")
+    code, said, _ = auth(capsys, desk, "login", "refresh", "--stdin")
+    assert (code, "the login from before is still there" in said["message"]) == (1, True)
+    server.expire_all()
+    (shown,) = [p for p in auth(capsys, desk, "status")[1]["providers"] if p["provider"] == "refresh"]
+    assert (shown["state"], shown["problem"]) == ("ready", "")
+    assert auth(capsys, desk, "login", "refresh", "--stdin")[0] == 2, "nothing piped in"
+    opened = open_desk(desk)
+    providers, ledger = opened.workspace.providers, opened.ledger
+    broker = create(root=desk, state=opened.workspace.services, providers=providers, ledger=ledger, clock=SystemClock())
+    assert broker.lease("refresh", who="test").secret.startswith("planted-")
+    broker.close()
+    opened.close()
+
+
 def test_the_browser_flow_prints_the_address_whole(
     desk: Path, capsys: pytest.CaptureFixture[str], server: OAuthServer
 ) -> None:

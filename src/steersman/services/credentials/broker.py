@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Misconfigured, Unavailable
+from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
 from steersman.ledger import Ledger
 from steersman.services.credentials.counts import Counts
 from steersman.services.credentials.instant import Instant
@@ -118,6 +118,26 @@ class Broker:
         """Store what a person typed in as the login. Raises as `Slot.paste`."""
         with usable():
             self.slot(provider).paste(secret)
+
+    def paste_and_try(self, provider: str, secret: str) -> Lease:
+        """As `paste`, and lease it; a login that was there before stays if the provider refuses the new one.
+
+        Raises:
+            Rejected: the provider refused what was pasted.
+            Otherwise as `Slot.paste` and `lease`.
+        """
+        with usable():
+            before = self.slot(provider).paste(secret)
+            try:
+                return self.lease(provider, who="person:cli")
+            except Rejected as exc:
+                if before is None:
+                    raise
+                self.slot(provider).put_back(before)
+                raise Rejected(
+                    f"{exc.message}; nothing has changed: the login from before is still there",
+                    fix="paste another one: see that it is whole and was not used before",
+                ) from exc
 
     def logged_in(self, provider: str, fetched: Fetched, asked: Instant, *, flow: str) -> None:
         """Store what a person's login brought."""

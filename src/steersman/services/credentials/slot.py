@@ -94,8 +94,8 @@ class Slot:
         """
         self._store.check_key()
 
-    def paste(self, secret: str) -> None:
-        """Store what a person typed in as the login.
+    def paste(self, secret: str) -> tuple[Login, Health] | None:
+        """Store what a person typed in as the login; return what was stored before, for `put_back`.
 
         Raises:
             Misconfigured: this kind takes nothing, or takes it from a reference.
@@ -103,8 +103,16 @@ class Slot:
         login = self.provider.pasted(secret)
         with self._lock():
             self._set_aside_unreadable()
+            before = (self._store.read_anew(), self._store.health()) if self.stored else None
             self._store.write(msgspec.structs.replace(login, logged_in_at=self._clock.now_ns()))
             self._logged_in("paste", "", Health())
+        return before
+
+    def put_back(self, before: tuple[Login, Health]) -> None:
+        """Store again what `paste` took the place of: what was pasted is no login."""
+        with self._lock():
+            self._store.write(before[0])
+            self._logged_in("paste", "", before[1])
 
     def logged_in(self, fetched: Fetched, asked: Instant, *, flow: str) -> None:
         """Store what a person's login brought; `asked` is when the provider was asked for the tokens."""
