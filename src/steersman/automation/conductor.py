@@ -94,6 +94,10 @@ class Conductor:
         with self._changed:
             self._known.add(run_id)
 
+    def forget(self, run_id: str) -> None:
+        """Say that `run_id` will not be executed here after all."""
+        self._settle(run_id, None)
+
     def outcome(self, run_id: str) -> RunOutcome | None:
         """Return how a run ended, None while it has not."""
         with self._changed:

@@ -187,8 +187,15 @@ class BaseEngine(Asking):
         if self.conductor.outcome(request.run_id) is not None:
             return  # asked for again after it ended: one start is one run
         self.conductor.expect(request.run_id)
-        self._running[request.run_id] = threading.Event()
-        self._launch(request)
+        ours = threading.Event()
+        under_way = self._running.setdefault(request.run_id, ours)
+        try:
+            self._launch(request)
+        except BaseException:
+            if under_way is ours:  # nobody will carry it out: let nobody wait for it
+                self._running.pop(request.run_id, None)
+                self.conductor.forget(request.run_id)
+            raise
 
     def _wait(self, request: RunRequest) -> RunOutcome:
         finished = self._running.get(request.run_id)

@@ -27,6 +27,7 @@ from tests.builders_automation import (
 )
 
 from steersman.automation import Automation, Manifest
+from steersman.automation.adapters.embedded import EmbeddedEngine
 from steersman.automation.admission.approval import run_approval
 from steersman.automation.attempts import Attempts
 from steersman.automation.conductor import Conductor, Interrupted, Limits
@@ -183,6 +184,30 @@ def test_a_run_that_breaks_on_our_side_is_recorded_and_holds_nobody_up(
     )
     assert outcomes["after"].reason == "needs job, which failed: could not be carried out: RuntimeError: a bug"
     assert words(ledger)[0] == ("finished", "failed")
+
+
+def test_a_start_that_the_engine_could_not_write_down_is_tried_again_and_does_not_hold_the_engine_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, clock = memory_ledger(), SystemClock()
+    launch, failures = EmbeddedEngine._launch, [OSError(errno.ENOSPC, "No space left on device")]
+
+    def full(engine: EmbeddedEngine, request: RunRequest) -> None:
+        if failures and request.automation == "after":
+            raise failures.pop()
+        launch(engine, request)
+
+    monkeypatch.setattr(EmbeddedEngine, "_launch", full)
+    jobs = (an_automation(), an_automation("after", needs=("job",)))
+    with running("embedded", tmp_path, *jobs, ledger=ledger) as engine:
+        with pytest.raises(OSError, match="No space left"):
+            engine.begin("schedule", ["job"], 1_000_000_000)
+        assert [run_id for run_id in engine._running if run_id.startswith("after")] == []
+        engine.begin("schedule", ["job"], 1_000_000_000)
+        wait_for(lambda: len(events(ledger)) == 4)
+        began = clock.elapsed_ns()
+    assert clock.elapsed_ns() - began < 10e9
+    assert words(ledger) == [("started", None), ("finished", "succeeded")] * 2
 
 
 def test_a_full_disk_before_the_process_starts_is_a_failed_attempt_that_is_tried_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -31,6 +32,7 @@ from steersman.automation.ports import Fact
 from steersman.automation.runner.group import start_ticks
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of
+from steersman.cli.main import run
 from steersman.kernel.clock import SystemClock, iso, to_ns, utc
 from steersman.kernel.errors import Conflict, Unavailable
 from steersman.ledger import new_event
@@ -163,6 +165,58 @@ def test_a_deployment_changed_on_the_server_or_no_longer_declared_is_put_right(
         assert api.deployment("theirs", "theirs") is not None
         engine.deploy(Manifest())  # nothing of it stays behind to fire
         api.delete_deployment(str(kept["id"]))
+
+
+class Terminal(io.StringIO):
+    """A person at the keyboard who types this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_command_shows_what_would_change_and_deploys_when_it_is_told_to(
+    server: PrefectServer,
+    api: PrefectApi,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = (
+        f'[engine.prefect]\nurl = "{server.url}"\npython = "{server.python}"\npool = "{IDLE}"\nstart_worker = false\n'
+    )
+    with a_workspace(tmp_path, SCHEDULED) as desk:
+        toml, place = desk.workspace.root / "steersman.toml", place_of(desk, server, IDLE)
+    toml.write_text(f'{toml.read_text(encoding="utf-8")}\n{table}timeout = "60s"\n', encoding="utf-8")
+
+    def deploy(*options: str) -> tuple[int, str, str]:
+        code = run("auto", ["engine", "deploy", "--engine", "prefect", "--dir", str(toml.parent), *options])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    code, out, err = deploy()
+    assert (code, "+ every_minute: schedule * * * * * UTC" in out) == (1, True)
+    assert "nobody was there to ask\n  fix: add --yes" in err
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    code, out, err = deploy()
+    assert (code, "not deployed to prefect" in err) == (1, True)
+    code, out, err = deploy("--json")
+    assert (code, json.loads(out)["message"]) == (2, "--json cannot ask")
+    code, out, _ = deploy("--dry-run", "--json")
+    assert (code, "follower" in json.loads(out)["created"]) == (0, True)
+    assert api.deployments(place.tag) == [], "nobody said yes yet"
+
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    code, out, _ = deploy()
+    assert (code, "Deploy to prefect?" in out, "deployed: manifest " in out) == (0, True, True)
+    assert {d["name"] for d in api.deployments(place.tag)} >= {"every_minute", "follower"}
+    code, out, _ = deploy("--yes")
+    assert (code, out.splitlines()[-1]) == (0, "prefect already follows this manifest")
+    toml.write_text(toml.read_text(encoding="utf-8").replace("[automation.on_halt]", "[automation.on_stop]"))
+    code, out, _ = deploy("--yes", "--json")
+    found = json.loads(out)
+    assert (list(found["created"]), found["removed"]) == (["on_stop"], {"on_halt": "no longer declared"})
+    with engine_of(desk, server, pool=IDLE) as engine:
+        engine.deploy(Manifest())
 
 
 def test_two_cannot_follow_the_same_schedules(scheduled: tuple[Desk, PrefectEngine], server: PrefectServer) -> None:
