@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
 
 from steersman.automation.model.manifest import Automation, Manifest
 from steersman.automation.model.schedule import why_not
 
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 184, 52, 56, 20, 12
+_ACROSS = 5
 
 
 def rows(manifest: Manifest) -> list[tuple[str, str, str]]:
@@ -68,9 +69,7 @@ def svg(manifest: Manifest, status: Mapping[str, str] | None = None) -> str:
         status: latest status by name; shown in words, never by colour alone.
     """
     place = {
-        name: (_MARGIN + x * (_WIDTH + _GAP_X), _MARGIN + y * (_HEIGHT + _GAP_Y))
-        for x, column in enumerate(columns(manifest))
-        for y, name in enumerate(column)
+        name: (_MARGIN + x * (_WIDTH + _GAP_X), _MARGIN + y * (_HEIGHT + _GAP_Y)) for name, (x, y) in _cells(manifest)
     }
     width = max((x for x, _ in place.values()), default=0) + _WIDTH + _MARGIN
     height = max((y for _, y in place.values()), default=0) + _HEIGHT + _MARGIN
@@ -82,6 +81,17 @@ def svg(manifest: Manifest, status: Mapping[str, str] | None = None) -> str:
     parts += [_edge(place[need], place[a.name]) for a in manifest for need in a.needs]
     parts += [_node(manifest[name], place[name], (status or {}).get(name, "never ran")) for name in place]
     return "".join([*parts, "</svg>"])
+
+
+def _cells(manifest: Manifest) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield column and row of each: what is connected by depth, below that the others side by side."""
+    connected = {n for a in manifest if a.needs for n in (a.name, *a.needs)}
+    layers = [[n for n in column if n in connected] for column in columns(manifest)]
+    for x, column in enumerate(layers):
+        yield from ((name, (x, y)) for y, name in enumerate(column))
+    below = max(map(len, layers), default=0)
+    for number, name in enumerate(n for n in manifest.order if n not in connected):
+        yield name, (number % _ACROSS, below + number // _ACROSS)
 
 
 def _edge(start: tuple[int, int], end: tuple[int, int]) -> str:

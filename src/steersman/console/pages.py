@@ -72,6 +72,7 @@ class Pages:
             seconds=wording.seconds,
             fact=wording.fact,
             counted=wording.counted,
+            size=wording.size,
         )
         self._environment = environment
 

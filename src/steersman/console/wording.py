@@ -66,6 +66,13 @@ def seconds(value: float | None) -> str:
     return f"{value:.1f} s" if value < 120 else f"{value / 60:.0f} min"
 
 
+def size(count: int) -> str:
+    """Return an amount of bytes: `512 B`, `53.2 kB`, `1.4 MB`."""
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:,.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"
+
+
 def fact(value: int | None, unit: str) -> str:
     """Return a check's stored number: flags and counts are whole, all else is in billionths."""
     if value is None:

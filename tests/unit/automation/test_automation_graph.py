@@ -48,3 +48,14 @@ def test_the_svg_is_well_formed_and_says_the_status_in_words() -> None:
 def test_an_empty_manifest_draws_an_empty_picture() -> None:
     assert rows(Manifest()) == []
     ET.fromstring(svg(Manifest()))  # noqa: S314 - our own
+
+
+def test_what_is_connected_to_nothing_stands_side_by_side_below() -> None:
+    chain = [an_automation("prices"), an_automation("chart", needs=("prices",))]
+    alone = [an_automation(f"job{n}", schedule="0 1 * * *") for n in range(12)]
+    root = ET.fromstring(svg(Manifest([*alone, *chain])))  # noqa: S314 - our own
+    rects = [g.find("{http://www.w3.org/2000/svg}rect") for g in root.findall("{http://www.w3.org/2000/svg}g")]
+    places = {(r.get("x"), r.get("y")) for r in rects if r is not None}
+    assert len(places) == 14, "no two in one place"
+    assert len({y for _, y in places}) == 4, "a row for the chain, three for the twelve"
+    assert float(root.get("width") or 0) <= 1240

@@ -14,6 +14,7 @@ from steersman.bootstrap.desk import Desk
 from steersman.console.inbox import look
 from steersman.console.timeline import life_of
 from steersman.console.when import ago, span
+from steersman.console.wording import size
 from steersman.kernel.clock import FakeClock
 from steersman.policy.store import halt_event
 from steersman.trading import events as e
@@ -141,3 +142,7 @@ def test_a_halt_that_covers_an_open_order_is_part_of_its_life_and_others_are_not
     desk.ledger.append([halt_event("all", reason="later", actor="person:me", now_ns=1)])
     assert titles(desk)[-3:] == ["recorded, then sent", "instrument:IBM was halted", "cancelled"]
     desk.close()
+
+
+def test_sizes_are_never_shown_as_nothing() -> None:
+    assert [size(n) for n in (0, 512, 53_200, 999_949, 1_400_000)] == ["0 B", "512 B", "53.2 kB", "999.9 kB", "1.4 MB"]
