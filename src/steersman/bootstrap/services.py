@@ -73,6 +73,7 @@ class Services:
         with self._lock:
             if self._credentials is None:
                 workspace = self._desk.workspace
+                check_owner(workspace)
                 self._credentials = credentials.create(
                     root=workspace.root,
                     state=workspace.services,
@@ -92,6 +93,7 @@ class Services:
         with self._lock:
             if self._pulls is None:
                 workspace = self._desk.workspace
+                check_owner(workspace)
                 self._pulls = pulls.create(
                     root=workspace.root,
                     state=workspace.services,
@@ -114,6 +116,20 @@ class Services:
                 close()
 
 
+def check_owner(workspace: Workspace) -> None:
+    """Refuse to work in another user's folder: what root leaves there once, the desk cannot read at night.
+
+    Raises:
+        Misconfigured: names both users and the way back.
+    """
+    folder = workspace.services if workspace.services.exists() else workspace.state
+    if folder.exists() and (owner := folder.stat().st_uid) != os.getuid():
+        raise Misconfigured(
+            f"{folder} belongs to user {owner}, and this is user {os.getuid()}",
+            fix=f"run as its owner; or, if it should be yours: chown -R {os.getuid()} {workspace.state}",
+        )
+
+
 def open_services(desk: Desk) -> Services:
     """Return the services of `desk`; close them before its ledger."""
     return Services(desk)
@@ -133,8 +149,10 @@ def serving(desk: Desk) -> Iterator[Server]:
     try:
         yield server
     finally:
-        server.close()
-        services.close()
+        try:
+            server.close()
+        finally:
+            services.close()  # in any case: what was counted is written here
 
 
 @contextmanager

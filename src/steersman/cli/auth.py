@@ -14,7 +14,7 @@ from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import console, emit
 from steersman.cli.terminal import list_rows, say
 from steersman.kernel.clock import iso
-from steersman.kernel.errors import Misconfigured, Rejected
+from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
 
 if TYPE_CHECKING:
     from steersman.bootstrap.desk import Desk
@@ -135,10 +135,12 @@ def rotate(
 
 @contextmanager
 def _broker(directory: Dir) -> Iterator[tuple[Desk, Broker]]:
-    from steersman.services.credentials import create  # `--help` needs no services
+    from steersman.bootstrap.services import check_owner  # `--help` needs no services
+    from steersman.services.credentials import create
 
     with opened(directory) as desk:
         workspace = desk.workspace
+        check_owner(workspace)
         broker = create(
             root=workspace.root,
             state=workspace.services,
@@ -254,14 +256,20 @@ def _report(desk: Desk, broker: Broker) -> Report:
     from steersman.services.credentials.projections import PROJECTIONS
     from steersman.services.credentials.queries import by_provider, by_script
 
-    # Only the logins' own read model is caught up: how they do must show on a busy desk at once.
-    projector = Projector(desk.ledger, desk.workspace.projections, PROJECTIONS)
+    providers, key = broker.status(), broker.key_place()
     try:
-        projector.catch_up()
-    finally:
-        projector.close()
+        # Only the logins' own read model is caught up: how they do must show on a busy desk at once.
+        projector = Projector(desk.ledger, desk.workspace.projections, PROJECTIONS)
+        try:
+            projector.catch_up()
+        finally:
+            projector.close()
+    except Unavailable as exc:
+        # How logins do is what somebody asks who looks for what is wrong, for example a full disk.
+        print(f"steersman: without who uses them: {exc}", file=sys.stderr)
+        return Report(providers=providers, usage=[], scripts=[], key=key)
     db = open_reader(desk.workspace.projections)
-    return Report(providers=broker.status(), usage=by_provider(db), scripts=by_script(db), key=broker.key_place())
+    return Report(providers=providers, usage=by_provider(db), scripts=by_script(db), key=key)
 
 
 def _show(report: Report, *, scripts: bool) -> None:

@@ -21,7 +21,8 @@ def services(directory: Dir = HERE, as_json: AsJson = False) -> None:
     from steersman.bootstrap.services import serving
 
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    # A terminal that is closed says SIGHUP: what was counted must be written then, too.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     with closing(open_desk(directory)) as desk, serving(desk):
         workspace = desk.workspace

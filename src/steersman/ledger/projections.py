@@ -20,6 +20,7 @@ from steersman.ledger.type_filter import TypeFilter
 
 _AT_ONCE: Final = 1000
 _BUSY_MS: Final = 15_000
+_DISK: Final = (apsw.FullError, apsw.IOError, apsw.ReadOnlyError, apsw.CantOpenError)
 
 
 class Database(Protocol):
@@ -65,21 +66,37 @@ class BatchProjection(Protocol):
 
 
 class _Writer:
-    """The connection a Projector writes through."""
+    """The connection a Projector writes through; a disk that takes nothing is `Unavailable`."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.connection = apsw.Connection(str(path))
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.connection = apsw.Connection(str(path))
+        except (*_DISK, OSError) as exc:
+            raise self._unwritable(exc) from exc
         self.connection.set_busy_timeout(_BUSY_MS)
         self.execute("PRAGMA journal_mode = WAL")
         # A read model may lose its last transactions in a power cut: it catches up again from its own cursor.
         self.execute("PRAGMA synchronous = NORMAL")
 
     def execute(self, sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        return self.connection.execute(sql, params).fetchall()
+        try:
+            return self.connection.execute(sql, params).fetchall()
+        except _DISK as exc:
+            raise self._unwritable(exc) from exc
 
     def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
-        self.connection.executemany(sql, rows)
+        try:
+            self.connection.executemany(sql, rows)
+        except _DISK as exc:
+            raise self._unwritable(exc) from exc
+
+    def _unwritable(self, exc: Exception) -> Unavailable:
+        return Unavailable(
+            f"{self._path} cannot be written: {exc}",
+            fix="free disk space, or correct the permissions; it catches up by itself then",
+        )
 
 
 class Projector:

@@ -191,6 +191,23 @@ def test_a_login_that_was_mended_wants_no_person_any_more(server: OAuthServer, t
     assert wanting_a_person(ledger) == ()
 
 
+def test_a_login_that_was_broken_before_a_useless_paste_still_wants_a_person(
+    server: OAuthServer, clock: FakeClock, tmp_path: Path
+) -> None:
+    ledger = memory_ledger()
+    broker = a_broker(tmp_path, a_refresh(tmp_path, server), ledger=ledger, clock=clock)
+    broker.paste("acme", "no-login")
+    for _ in range(2):
+        clock.advance(1)
+        with pytest.raises(Rejected):
+            broker.lease("acme", who=WHO)
+        with pytest.raises(Rejected, match="nothing has changed"):
+            broker.paste_and_try("acme", "no-login-either")
+    with pytest.raises(Rejected):
+        broker.lease("acme", who=WHO)
+    assert wanting_a_person(ledger) == ("acme",)
+
+
 @pytest.mark.parametrize("fault", [html, broken(500), broken(502), broken(429), broken(401)])
 def test_a_failing_provider_is_left_alone_by_all_processes_for_longer_and_longer(
     fault: Any, server: OAuthServer, clock: FakeClock, tmp_path: Path

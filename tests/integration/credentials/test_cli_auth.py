@@ -218,3 +218,15 @@ def test_rotating_moves_the_key_and_keeps_the_logins(
     monkeypatch.delenv("STEERSMAN_KEY")
     auth(capsys, desk, "login", "client")
     assert len(server.token_calls) == 1
+
+
+def test_status_says_how_logins_do_where_nothing_can_be_counted(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = desk / ".steersman"
+    auth(capsys, desk, "status")
+    for found in state.glob("projections*"):
+        found.unlink()
+    (state / "projections.db").mkdir()
+    code, said, err = auth(capsys, desk, "status")
+    assert (code, said["usage"], said["scripts"]) == (0, [], [])
+    assert {row["provider"] for row in said["providers"]} >= {"refresh"}
+    assert "projections.db cannot be written" in err

@@ -9,7 +9,7 @@ import pytest
 from tests.builders_automation import a_script, wait_for
 from tests.builders_pulls import CSV, Answer, Rig, a_site, bars
 
-from steersman.kernel.clock import FakeClock
+from steersman.kernel.clock import FakeClock, SystemClock
 from steersman.kernel.errors import Misconfigured, Unavailable
 from steersman.services.events import DATA_PULLED, DATA_SERVED, PULL_FAILED
 from steersman.services.pulls.checking import check_apart
@@ -190,3 +190,25 @@ def test_reads_are_told_before_anybody_waits_for_a_refresh(tmp_path: Path) -> No
         gate.set()
         closing.join(20)
         assert len(rig.events(DATA_PULLED)) == 2
+
+
+def test_a_desk_that_runs_for_months_lets_go_of_what_nobody_asks_for(tmp_path: Path) -> None:
+    clock = FakeClock(SystemClock().now_ns())
+    more = 'params = { symbol = "SPY" }'
+    with a_site() as site, Rig(tmp_path, bars(site, more), clock=clock) as rig:
+        given = [rig.pull(params={"symbol": f"S{number}"}) for number in range(4)]
+        Path(given[0].path).unlink()  # as when memory was needed for something else
+        files = {each.key: rig.state / "pulls" / "keys" / f"{each.key}.json" for each in given}
+        locks = rig.state / "pulls" / "locks"
+
+        def later(days: int) -> list[bool]:
+            """Pull something that many days later; return which of the first keys are remembered then."""
+            clock.advance(days * 86_400)
+            rig.pull(params={"symbol": f"later{days}"})
+            return [file.exists() for file in files.values()]
+
+        assert later(1) == [True] * 4
+        assert later(2) == [False, True, True, True]
+        with rig.puller._locks.take(given[1].key) or pytest.fail("nobody holds it"):
+            assert later(60) == [False, True, False, False], "what somebody holds stays"
+        assert not (locks / f"{given[0].key}.lock").exists()

@@ -133,3 +133,9 @@ def test_an_older_process_is_told_that_a_newer_one_took_over(path: Path) -> None
 def test_two_projections_of_one_name_are_refused(path: Path) -> None:
     with pytest.raises(Misconfigured, match="share a name"):
         Projector(MemoryLedger(), path, [Seen(), Seen()])
+
+
+def test_read_models_that_cannot_be_written_are_an_error_with_a_name(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=f"{tmp_path} cannot be written") as told:
+        Projector(MemoryLedger(), tmp_path, ())
+    assert "free disk space" in told.value.fix

@@ -109,10 +109,18 @@ class Slot:
         return before
 
     def put_back(self, before: tuple[Login, Health]) -> None:
-        """Store again what `paste` took the place of: what was pasted is no login."""
+        """Store again what `paste` took the place of: what was pasted is no login.
+
+        One that was broken is said to be so once more, since the ledger was just told of a login.
+        """
+        login, health = before
+        if health.broken is not None:
+            # Another instant than the refusal of what was pasted: that one is told by its own.
+            again = msgspec.structs.replace(health.broken, recorded=False, since=self._clock.now_ns() + 1)
+            health = msgspec.structs.replace(health, broken=again)
         with self._lock():
-            self._store.write(before[0])
-            self._logged_in("paste", "", before[1])
+            self._store.write(login)
+            self._logged_in("paste", "", health)
 
     def logged_in(self, fetched: Fetched, asked: Instant, *, flow: str) -> None:
         """Store what a person's login brought; `asked` is when the provider was asked for the tokens."""

@@ -30,7 +30,7 @@ from steersman.services.pulls.settings import PullSettings
 from steersman.services.pulls.standing import Standing
 
 _CHECKING_S: Final = 130.0
-_FORGET_NS: Final = 60 * 86_400 * 1_000_000_000
+_FORGET_EVERY_NS: Final = 86_400 * 1_000_000_000
 _MOST_BEHIND: Final = 16
 
 
@@ -63,6 +63,7 @@ class Puller:
         self._behind: set[threading.Thread] = set()
         self._guard = threading.Lock()
         self._is_closed = False
+        self._forgot_at = clock.elapsed_ns()
 
     def pull(
         self,
@@ -106,8 +107,22 @@ class Puller:
             thread.join()
         self._recorder.close()
         self._fetching.close()
-        for key in self._records.forget_before(self._clock.now_ns() - _FORGET_NS):
-            self._locks.forget(key)
+        with contextlib.suppress(OSError):
+            self._forget()
+
+    def _forget(self) -> None:
+        """Let go of what nobody has asked for in a long time: a desk that runs for months must not fill the disk."""
+        self._forgot_at, now = self._clock.elapsed_ns(), self._clock.now_ns()
+        for key in filter(lambda key: self._records.is_old(key, now), self._records.keys()):
+            held = self._locks.take(key)
+            if held is None:
+                continue
+            with held:
+                old = self._records.is_old(key, now)
+                if old:
+                    self._records.remove(key)
+            if old:
+                self._locks.forget(key)
 
     def _standing_record(self, asked: Asked) -> Record:
         """Return what is remembered, with a file that is whole, or without one."""
@@ -173,6 +188,8 @@ class Puller:
             if landed and (record.path or record.trouble):
                 return self._answer(ask, record)
             record, unchanged = self._flights.fly(ask.asked, record, ask.terms(record), ask.reason(record))
+            if self._clock.elapsed_ns() - self._forgot_at > _FORGET_EVERY_NS:
+                self._forget()
             if record.trouble:
                 return self._answer(ask, record)
             self._frames.used(record.path)

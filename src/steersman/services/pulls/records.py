@@ -14,6 +14,9 @@ from steersman.services.ports import Frame, Receipt
 from steersman.services.pulls.http_rules import HttpTerms
 
 _LONGEST_WAIT_NS: Final = 3600 * 1_000_000_000
+_DAY_NS: Final = 86_400 * 1_000_000_000
+_KEPT_NS: Final = 60 * _DAY_NS
+_KEPT_WITHOUT_DATA_NS: Final = 2 * _DAY_NS
 Family = Literal["", "Unavailable", "Rejected"]
 
 
@@ -122,17 +125,25 @@ class Records:
             return self._queue(key).stat().st_size
         return 0
 
-    def forget_before(self, at_ns: int) -> list[str]:
-        """Remove records that nobody has written since `at_ns`; return their keys."""
-        gone = []
-        for path in self._folder.glob("*.json"):
-            with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime_ns < at_ns:
-                    path.unlink()
-                    self._queue(path.stem).unlink(missing_ok=True)
-                    path.with_suffix(".tmp").unlink(missing_ok=True)
-                    gone.append(path.stem)
-        return gone
+    def keys(self) -> list[str]:
+        """Return the keys of all records."""
+        return [path.stem for path in self._folder.glob("*.json")]
+
+    def is_old(self, key: str, now_ns: int) -> bool:
+        """Say whether nobody has written the record for 60 days, or for two if its data is gone."""
+        try:
+            age_ns = now_ns - self._path(key).stat().st_mtime_ns
+        except FileNotFoundError:
+            return False
+        if age_ns <= _KEPT_WITHOUT_DATA_NS:
+            return False
+        record = self.load(key)
+        return age_ns > _KEPT_NS or record is None or not record.path or not Path(record.path).exists()
+
+    def remove(self, key: str) -> None:
+        """Forget everything about `key`. Call with its lock held."""
+        for path in (self._path(key), self._queue(key), self._path(key).with_suffix(".tmp")):
+            path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.json"
