@@ -116,3 +116,15 @@ def test_what_a_run_left_can_be_copied(root: Path, capfd: pytest.CaptureFixture[
     assert f'result    {name}: {{"rows":3,"ok":true}}' in out.splitlines()
     (command,) = [line.partition("steersman ")[2] for line in said.splitlines() if "all of it" in line]
     assert typed(root, capfd, *command.split())[1].startswith("::result")
+
+
+@pytest.mark.parametrize("group", ["auto", "auto adopt", "auto engine", "auth", "inbox", "serve"])
+def test_no_summary_of_a_command_is_cut_off(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, group: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    noun, *more = group.split()
+    assert run(noun, [*more, "--help"]) == 0
+    shown = capfd.readouterr().out
+    assert "..." not in shown.partition("Commands:")[2]
+    assert max(map(len, shown.splitlines())) <= 80

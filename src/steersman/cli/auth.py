@@ -41,7 +41,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     key: KeyPlace
 
 
-@app.command()
+@app.command(short_help="Log in, keep it sealed, and try it.")
 def login(
     name: Provider,
     device: Annotated[bool, typer.Option("--device", help="Log in on another device, with a code.")] = False,
@@ -74,7 +74,7 @@ def login(
     emit(as_json, done, lambda: say(f"{name}: logged in, and a token came. Next: steersman token {name}"))
 
 
-@app.command()
+@app.command(short_help="How every login is, and what sharing saved.")
 def status(
     scripts: Annotated[bool, typer.Option("--scripts", help="Who uses which login, too.")] = False,
     directory: Dir = HERE,
@@ -89,7 +89,7 @@ def status(
     _show(report, scripts=scripts)
 
 
-@app.command()
+@app.command(short_help="Delete a login and tell the provider.")
 def logout(
     name: Provider,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -108,7 +108,7 @@ def logout(
     emit(as_json, {"provider": name, "had_login": had, "revoked": revoked}, lambda: say(text))
 
 
-@app.command()
+@app.command(short_help="Seal every login under a new key.")
 def rotate(
     to: Annotated[
         str,

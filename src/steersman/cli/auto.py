@@ -15,7 +15,7 @@ from steersman.cli.output import emit, show_table
 app = noun("Scripts declared once: when they run, what they need, how they went.")
 
 
-@app.command("list")
+@app.command("list", short_help="How each went, and when it starts next.")
 def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """List every automation: last run, how often it succeeds, how long it takes, when it starts next."""
     from steersman.automation.queries import summaries  # `--help` needs no domain
@@ -44,11 +44,11 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
     emit(as_json, rows, render)
 
 
-app.command()(run)
-app.command()(logs)
-app.command("next")(next_)
+app.command(short_help="Run one now, after what it needs, and wait.")(run)
+app.command(short_help="What a run printed; --follow while it prints.")(logs)
+app.command("next", short_help="The next starts, and why something will not start.")(next_)
 app.command()(graph)
-app.command()(audit)
-app.add_typer(auto_adopt.app, name="adopt")
-app.add_typer(auto_engine.app, name="engine")
-app.command("exec")(exec_)
+app.command(short_help="Find what scripts do twice; write it as a patch.")(audit)
+app.add_typer(auto_adopt.app, name="adopt", short_help="Take over a crontab, a folder or systemd timers.")
+app.add_typer(auto_engine.app, name="engine", short_help="How the engine is; deploy, export, worker.")
+app.command("exec", short_help="One run of a cycle: what Prefect and Airflow start.")(exec_)

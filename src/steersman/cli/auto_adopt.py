@@ -43,7 +43,9 @@ class _Sources(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = noun("Propose automations for what runs today: a crontab, a folder of scripts, systemd timers.")
+app = noun(
+    "Propose automations for what runs today: a crontab, systemd timers, or a folder of scripts (also: auto adopt DIR)."
+)
 app.info.cls = _Sources
 Accept = Annotated[bool, typer.Option("--accept", help="Write the proposal into steersman.toml; asks first.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -51,9 +53,9 @@ Enable = Annotated[bool, typer.Option("--enable", help="Propose enabled = true, 
 Zone = Annotated[str, typer.Option("--tz", help="Zone of the machine it is from, if not this one's.")]
 
 
-@app.command()
+@app.command(short_help="An automation for each line of a crontab.")
 def crontab(
-    source: Annotated[str | None, typer.Argument(metavar="[FILE|-]", help="A crontab; - reads one.")] = None,
+    source: Annotated[str | None, typer.Argument(metavar="FILE|-", help="A crontab; - reads one.")] = None,
     user: Annotated[bool, typer.Option("--user", help="What `crontab -l` prints (the default).")] = False,
     system: Annotated[bool, typer.Option("--system", help="/etc/crontab and /etc/cron.d.")] = False,
     with_user: Annotated[
@@ -87,7 +89,7 @@ def crontab(
     offer.finish(accept=accept, yes=yes, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="An automation for each script of a folder.")
 def folder(
     scripts: Annotated[Path, typer.Argument(metavar="DIR", help="Scripts; they stay where they are.")],
     accept: Accept = False,
@@ -109,11 +111,11 @@ def folder(
     offer.finish(accept=accept, yes=yes, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="An automation for each timer.")
 def systemd(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[DIR...]", help="Folders of units; else ~/.config/systemd/user, /etc/systemd/system."),
+        typer.Argument(metavar="DIR", help="Folders of units; else ~/.config/systemd/user, /etc/systemd/system."),
     ] = None,
     accept: Accept = False,
     yes: Yes = False,

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from steersman.bootstrap.desk import Desk
 
 app = noun("What runs the automations: how it is, bring the manifest to it, one more worker.")
-app.command()(worker)
+app.command(short_help="One more worker of this workspace (dbos).")(worker)
 Kind = Annotated[
     str | None, typer.Option("--engine", metavar="KIND", help="Another engine than [engine]; set up by [engine.KIND].")
 ]
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
-@app.command()
+@app.command(short_help="How the engine is, and what to mend.")
 def status(engine: Kind = None, directory: Dir = HERE, as_json: AsJson = False) -> None:
     """Say how the engine is, with the way to mend what is not well; exits 1 if something failed."""
     with _engine(engine, directory) as (_, found):
@@ -46,7 +46,7 @@ def status(engine: Kind = None, directory: Dir = HERE, as_json: AsJson = False) 
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="Bring the manifest to an engine with a server.")
 def deploy(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -76,7 +76,7 @@ def deploy(
     emit(as_json, change, lambda: None)
 
 
-@app.command()
+@app.command(short_help="Write the files that an engine reads (airflow).")
 def export(
     folder: Annotated[Path, typer.Argument(help="Where the definitions go; older ones of ours there are replaced.")],
     engine: Kind = None,

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def next_(
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 20, directory: Dir = HERE, as_json: AsJson = False
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many starts.")] = 20,
+    directory: Dir = HERE,
+    as_json: AsJson = False,
 ) -> None:
     """List the next starts, those that will not happen among them, and why the others have no time."""
     from steersman.automation.model.schedule import why_not  # `--help` needs no domain

@@ -57,7 +57,7 @@ def _show(rows: list[Hold], *, all_: bool) -> None:
         say("next: `steersman inbox approve ID` or `steersman inbox deny ID`; unanswered, nothing happens")
 
 
-@app.command()
+@app.command(short_help="Let a held order go, or a run start.")
 def approve(
     approval_id: ApprovalId,
     reason: Reason = "",
@@ -74,7 +74,7 @@ def approve(
     _answer(approval_id, reason, wait, directory, grant=True, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Refuse it: nothing is sent, nothing runs.")
 def deny(
     approval_id: ApprovalId,
     reason: Reason = "",

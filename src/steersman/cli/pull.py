@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 600.0
 FORMATS = ("csv", "json", "arrow")
+_OTHERS = (".xlsx", ".xls", ".ods", ".parquet", ".pq", ".jsonl", ".ndjson", ".feather", ".xml", ".html")
 _WIDTH = 80
 _GAP = 2
 _LONGEST_TEXT = 2000
@@ -51,6 +52,11 @@ def pull(
     kind = _format(format_, out)
     value, data = _opened(directory, fields)
     if out:
+        if data.frame != "bytes" and not format_ and Path(out).suffix.lower() in _OTHERS:
+            raise Misconfigured(
+                f"--out {out}: a table is written as {', '.join(FORMATS)}",
+                fix="name a file of one of these, or say --format too",
+            )
         _write(data, out, kind)
     if out != "-":
         emit(as_json, value, lambda: _show(value["pull"], data, head, out))
@@ -137,6 +143,8 @@ def _show(pull_name: str, data: Data, head: int, out: str) -> None:
     shown.print(f"{name}: {size}, {data.state.replace('_', ' ')}, {_span(data.age_s)} old", markup=False)
     if receipt.checks:
         shown.print(f"checked once: {', '.join(sorted(receipt.checks))}", markup=False)
+    if data.state == "stale_on_error":
+        shown.print("the source gave nothing of use; why: steersman pull --status", markup=False)
     if out:
         shown.print(f"written: {out}", markup=False)
     elif data.frame == "arrow":

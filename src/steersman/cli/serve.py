@@ -14,7 +14,7 @@ from steersman.kernel.errors import SteersmanError
 app = noun("Serve logins and data to scripts, without the rest of the desk.")
 
 
-@app.command()
+@app.command(short_help="Answer scripts until Ctrl-C.")
 def services(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """Answer scripts on the workspace's socket until Ctrl-C; `steersman up` does so by itself."""
     from steersman.bootstrap.desk import open_desk  # `--help` needs no workspace

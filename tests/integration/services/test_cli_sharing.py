@@ -82,6 +82,7 @@ def _on_a_terminal(sharing: Sharing, *arguments: str) -> tuple[int, str]:
         (("pull", "bars", "--max-age", "soon"), 2, "--max-age soon"),
         (("pull", "bars", "--format", "xml"), 2, "no format 'xml'"),
         (("pull", "bars", "--out", "nowhere/x.csv"), 2, "cannot be written"),
+        (("pull", "bars", "--out", "x.xlsx"), 2, "a table is written as csv, json, arrow"),
         (("pull",), 2, "no NAME"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
