@@ -80,9 +80,9 @@ class Broker:
 
     def status(self) -> list[ProviderStatus]:
         """Return every declared provider; asks no provider, and needs no key."""
-        counts, now_ns = self._counts.read(), self._clock.now_ns()
+        counts, now_ns = self._counts.read(self._slots), self._clock.now_ns()
         with usable():
-            return [standing(slot, counts.get(name, (0, 0)), now_ns) for name, slot in self._slots.items()]
+            return [standing(slot, counts[name], now_ns) for name, slot in self._slots.items()]
 
     def slot(self, provider: str) -> Slot:
         """Return the login called `provider`.

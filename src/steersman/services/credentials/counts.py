@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterable
 
 from steersman.ledger import Ledger
-from steersman.services.events import LEASE_GRANTED, TOKEN_REFRESHED
+from steersman.services.events import LOGGED_IN, LOGGED_OUT, REAUTH_REQUIRED, TOKEN_FAILED, TOKEN_REFRESHED
+
+_SELDOM = (TOKEN_REFRESHED, TOKEN_FAILED, REAUTH_REQUIRED, LOGGED_IN, LOGGED_OUT)
 
 
 class Counts:
-    """Counts by provider."""
+    """Counts by provider.
+
+    Leases are most of what is in a provider's stream, millions in a year: they are what is left of its length after
+    everything else, so none of them is read.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._mutex = threading.Lock()
         self._pos = 0
-        self._found: Counter[tuple[str, str]] = Counter()
+        self._others: Counter[str] = Counter()
+        self._refreshes: Counter[str] = Counter()
 
-    def read(self) -> dict[str, tuple[int, int]]:
-        """Return (leases, refreshes) by provider."""
+    def read(self, providers: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """Return (leases, refreshes) of each of `providers`."""
         with self._mutex:
-            for event in self._ledger.read(after=self._pos, types=(LEASE_GRANTED, TOKEN_REFRESHED)):
-                self._found[event.stream.removeprefix("provider/"), event.type] += 1
+            for event in self._ledger.read(after=self._pos, types=_SELDOM):
+                provider = event.stream.removeprefix("provider/")
+                self._others[provider] += 1
+                self._refreshes[provider] += event.type == TOKEN_REFRESHED
                 self._pos = event.pos
-            names = {name for name, _ in self._found}
-            return {n: (self._found[n, LEASE_GRANTED], self._found[n, TOKEN_REFRESHED]) for n in names}
+            return {name: (self._leases(name), self._refreshes[name]) for name in providers}
+
+    def _leases(self, provider: str) -> int:
+        return max(0, self._ledger.stream_version(f"provider/{provider}") - self._others[provider])
