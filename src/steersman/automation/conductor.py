@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -129,6 +130,13 @@ class Conductor:
         )
         return outcome
 
+    def skip(self, request: RunRequest, reason: str) -> RunOutcome:
+        """Record that a run does not happen; who was asked to approve it need not answer any more."""
+        outcome = self.recorder.skipped(request, reason)
+        with suppress(Unavailable):  # said above; what is asked expires by itself for those who look at the time
+            self._approvals.withdraw(request)
+        return outcome
+
     def stop(self) -> None:
         """End what runs and wake what waits; `execute` calls return or raise soon after."""
         self.closing.set()
@@ -166,20 +174,20 @@ class Conductor:
     def _execute(self, request: RunRequest, on_progress: Callable[[Progress], None]) -> RunOutcome:
         automation = self.manifest.get(request.automation)
         if automation is None:
-            return self.recorder.skipped(request, "it is no longer declared")
+            return self.skip(request, "it is no longer declared")
         if not automation.enabled and request.cause != "manual":
-            return self.recorder.skipped(request, "it is disabled")
+            return self.skip(request, "it is disabled")
         try:
             params = resolved(automation.params, request.params)
         except ValueError as exc:
-            return self.recorder.skipped(request, str(exc))
+            return self.skip(request, str(exc))
         failed = self._await_needs(request) or self._not_now(automation, request, on_progress)
         if failed:
-            return self.recorder.skipped(request, failed)
+            return self.skip(request, failed)
         lock = FileLock(self.folders.runs / automation.name / "lock")
         refused = self._take(automation, request, lock)
         if refused:
-            return self.recorder.skipped(request, refused)
+            return self.skip(request, refused)
         try:
             # Of an engine that was killed a moment ago: its script must have ended before the next one starts.
             if request.run_id in self.attempts.reconcile(automation.name):

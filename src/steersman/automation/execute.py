@@ -78,7 +78,7 @@ class Executor:
         try:
             return self._conductor.execute(request, on_progress)
         except Interrupted:
-            return self._conductor.recorder.skipped(request, "it was cancelled while it waited")
+            return self._conductor.skip(request, "it was cancelled while it waited")
 
     def stop(self) -> None:
         """End what runs; the run is recorded as cancelled."""

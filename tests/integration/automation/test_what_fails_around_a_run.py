@@ -36,7 +36,7 @@ from steersman.automation.model.outcome import RunRequest
 from steersman.automation.runner.group import start_ticks
 from steersman.automation.runner.lock import FileLock
 from steersman.kernel.clock import FakeClock, SystemClock
-from steersman.kernel.errors import Unavailable
+from steersman.kernel.errors import Rejected, Unavailable
 from steersman.ledger import ANY, Appended, Ledger, NewEvent
 from steersman.ledger.adapters.memory import MemoryLedger
 from steersman.ledger.adapters.memory import create as memory_ledger
@@ -358,6 +358,28 @@ def test_an_approval_after_its_time_starts_nothing(tmp_path: Path) -> None:
     again = a_conductor(tmp_path, ledger, an_automation(approve=True, approve_within_s=60), clock=clock)
     outcome = again.execute(request, lambda _: None)
     assert (outcome.status, outcome.reason) == ("skipped", "person:me approved it, but not within 1 m")
+
+
+def test_nobody_is_asked_any_more_about_a_run_that_was_cancelled_while_it_waited(tmp_path: Path) -> None:
+    ledger = memory_ledger()
+    executor = Executor(root=tmp_path, ledger=ledger, clock=SystemClock(), actor="engine:x")
+    assignment = Assignment(name="job", members=("job",), roots=("job",), cycle="c/5", cause="event", at=5)
+    ended = in_thread(lambda: executor.run(Manifest([an_automation(approve=True)]), assignment))
+    wait_for(lambda: ledger.head().pos)
+    executor.stop()
+    ended.join(10)
+    executor.close()
+    assert words(ledger) == [("skipped", "it was cancelled while it waited")]
+    (asked,) = ledger.read(types=("approval.requested",))
+    with pytest.raises(Rejected, match="expired unanswered"):
+        answer(
+            ledger,
+            str(msgspec.json.decode(asked.data)["approval_id"]),
+            grant=True,
+            by="person:me",
+            reason="",
+            now_ns=asked.recorded_at,
+        )
 
 
 @pytest.mark.parametrize("kind", ENGINES)

@@ -77,16 +77,32 @@ class Approvals:
 
     def _expired(self, automation: Automation, request: RunRequest, asked: Event, stream: str) -> str | None:
         """End a request whose time is over, unless a person was faster."""
-        now = self._clock.now_ns()
-        if now <= msgspec.json.decode(asked.data, type=ApprovalRequested).expires_at:
+        if self._clock.now_ns() <= msgspec.json.decode(asked.data, type=ApprovalRequested).expires_at:
             return None
+        event = self._end(request, asked, stream)
+        # If there is none, it was answered a moment ago: read at the next look.
+        return None if event is None else _words(event, automation, asked=asked)
+
+    def withdraw(self, request: RunRequest) -> None:
+        """End the request for a run that does not happen: nobody is asked about it any more.
+
+        Raises:
+            Unavailable: the ledger does not take it.
+        """
+        stream = approval_stream(run_approval(request.run_id))
+        said = list(self._ledger.read(stream=stream))
+        if len(said) == 1:
+            self._end(request, said[0], stream)
+
+    def _end(self, request: RunRequest, asked: Event, stream: str) -> NewEvent | None:
+        now = self._clock.now_ns()
         data = ApprovalExpired(approval_id=run_approval(request.run_id), at=now)
         event = new_event(APPROVAL_EXPIRED, stream=stream, data=data, actor=self._actor, now_ns=now, cause=asked)
         try:
             self._ledger.append([event], expect=1)
         except Conflict:
-            return None  # answered a moment ago: read at the next look
-        return _words(event, automation, asked=asked)
+            return None
+        return event
 
 
 def _words(end: Event | NewEvent, automation: Automation, *, asked: Event) -> str:
