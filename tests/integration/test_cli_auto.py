@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_the_heading_of_a_log_fits_the_terminal(root: Path, capfd: pytest.Captur
     assert (code, log) == (0, "a-line-of-a-script\n")
     name, figures = heading.splitlines()
     assert name.endswith("attempt 1 · succeeded · exit 0")
-    assert figures.startswith("0.0")
+    assert re.match(r"\d+\.\d\d s, CPU ", figures)
 
 
 def test_a_file_that_cannot_be_written_is_an_error_in_words(
@@ -128,3 +129,11 @@ def test_no_summary_of_a_command_is_cut_off(
     shown = capfd.readouterr().out
     assert "..." not in shown.partition("Commands:")[2]
     assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_the_list_names_a_script_that_is_not_there(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with (root / "steersman.toml").open("a", encoding="utf-8") as file:
+        file.write('[automation.gone]\nrun = "automations/gone.py"\n')
+    code, out, said = typed(root, capfd, "auto", "list")
+    assert (code, "gone" in out) == (0, True)
+    assert "automation.gone.run: there is no file automations/gone.py" in " ".join(said.split())

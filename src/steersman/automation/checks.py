@@ -64,7 +64,7 @@ def tokens(file: TomlFile, here: tuple[str, ...], wanted: Mapping[str, int], the
             raise file.error(
                 (*here, "resources"),
                 f"there is no resource {name!r}; declared: {', '.join(there)}",
-                fix=f"did you mean {near[0]}?" if near else f"add `{name} = 1` to [resources]",
+                fix=(f"did you mean {near[0]}? If not, " if near else "") + f"add `{name} = 1` to [resources]",
             )
         if not 1 <= amount <= there[name]:
             raise file.error(

@@ -10,7 +10,7 @@ from steersman.cli.auto_next import graph, next_
 from steersman.cli.auto_run import run
 from steersman.cli.auto_words import local, word
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
-from steersman.cli.output import emit, show_table
+from steersman.cli.output import console, emit, show_table
 
 app = noun("Scripts declared once: when they run, what they need, how they went.")
 
@@ -19,9 +19,10 @@ app = noun("Scripts declared once: when they run, what they need, how they went.
 def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """List every automation: last run, how often it succeeds, how long it takes, when it starts next."""
     from steersman.automation.queries import summaries  # `--help` needs no domain
-    from steersman.bootstrap.engines import manifest_of
+    from steersman.bootstrap.engines import manifest_of, missing_script
 
     with opened(directory) as desk:
+        missing = missing_script(desk.workspace)
         rows = summaries(desk.db, manifest_of(desk.workspace), now_ns=desk.clock.now_ns())
 
     def render() -> None:
@@ -40,6 +41,8 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
             ],
             empty="no automations yet: add [automation.NAME] with run = ... to steersman.toml",
         )
+        if missing is not None:
+            console(error=True).print(f"its runs will fail: {missing}", markup=False)
 
     emit(as_json, rows, render)
 

@@ -80,6 +80,14 @@ class TomlFile:
         place = f"{self.name}:{line}" if line else self.name
         return Misconfigured(f"{place}: {'.'.join(path)}: {problem}", fix=fix)
 
+    def _rewritten(self, problem: str, found: object) -> str:
+        """Return how to write `found` where only its form is wrong."""
+        if problem.startswith("Expected `array`") and isinstance(found, str):
+            return f'write ["{found}"]'
+        if problem.startswith("Expected `str`") and isinstance(found, int | float) and not isinstance(found, bool):
+            return f'put it in quotes, with its unit if it has one: "{found}"'
+        return f"change the value in {self.name}"
+
     def _explain(self, path: tuple[str, ...], kind: type[T], message: str) -> Misconfigured:
         where = _PATH.search(message)
         inner = tuple(p for p in re.split(r"[.\[\]]+", where.group(1)) if p and p != "...") if where else ()
@@ -101,9 +109,7 @@ class TomlFile:
                 full, f"`{missing.group(1)}` is missing", fix=f"add `{missing.group(1)} = ...` to [{'.'.join(full)}]"
             )
         found = self.get(*full)
-        return self.error(
-            full, f"{plain[0].lower()}{plain[1:]}; found {found!r}", fix=f"change the value in {self.name}"
-        )
+        return self.error(full, f"{plain[0].lower()}{plain[1:]}; found {found!r}", fix=self._rewritten(plain, found))
 
 
 def _decode_extra(kind: type, value: object) -> object:

@@ -16,6 +16,15 @@ from steersman.kernel.clock import to_ns, utc
 _ONE_LONG: Final = re.compile(r"\b(\w+)-\1/\d+")
 
 
+_FIELDS: Final = {
+    "bad minute": (0, "0 to 59"),
+    "bad hour": (1, "0 to 23"),
+    "bad day-of-month": (2, "1 to 31 or L, and a day that its months have"),
+    "bad month": (3, "1 to 12 or jan to dec"),
+    "bad day-of-week": (4, "0 to 7 or sun to sat"),
+}
+
+
 def check_cron(expression: str) -> str:
     """Return what is wrong with a cron `expression` in words, empty if nothing is."""
     fields = expression.split()
@@ -28,7 +37,9 @@ def check_cron(expression: str) -> str:
     try:
         next(CronSim(expression, utc(0)))
     except CronSimError as exc:
-        return f"{str(exc).lower()} field"
+        said = str(exc).lower()
+        number, allowed = _FIELDS.get(said, (None, ""))
+        return f"{said} field" + ("" if number is None else f" ({fields[number]!r}; allowed: {allowed})")
     except StopIteration:
         return "no such date in the next 50 years"
     return ""
