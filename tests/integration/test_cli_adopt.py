@@ -196,6 +196,16 @@ def test_the_system_s_crontabs_are_read_as_cron_reads_them(tmp_path: Path) -> No
         system_crontabs(tmp_path / "none", tmp_path / "none.d")
 
 
+def test_a_folder_named_by_a_way_round_is_written_down_plainly(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place / "desk")
+    assert run("auto", ["adopt", "../scripts", "--json"]) == 0
+    proposal = json.loads(capsys.readouterr().out)["proposal"]
+    assert str(place / "scripts") in proposal
+    assert ".." not in proposal
+
+
 def test_what_is_no_folder_and_no_source_is_named_with_what_to_type(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -106,7 +106,7 @@ def folder(
     if not scripts.is_dir():
         raise Misconfigured(f"{scripts} is not a folder", fix="name a folder of scripts")
     offer = _Offer(directory, tz)
-    reading = read_folder(scripts.absolute(), this_machine(offer.workspace.root), tz=tz)
+    reading = read_folder(_whole(scripts), this_machine(offer.workspace.root), tz=tz)
     offer.make(reading, title=f"adopted from {scripts}", enable=enable)
     offer.finish(accept=accept, yes=yes, as_json=as_json)
 
@@ -129,7 +129,7 @@ def systemd(
 
     offer = _Offer(directory)
     machine = this_machine(offer.workspace.root)
-    reading = read_timers([f.absolute() for f in folders or default_folders(machine)], machine)
+    reading = read_timers([_whole(f) for f in folders or default_folders(machine)], machine)
     offer.make(reading, title="adopted from systemd", enable=enable)
     offer.finish(accept=accept, yes=yes, as_json=as_json)
 
@@ -268,6 +268,11 @@ class _Offer:
         held = [p.name for p in self._proposal.new if p.candidate.holds and not p.candidate.left]
         if held:
             say(f"\nFirst do what the comments say for {', '.join(held)}; until then they stay where they run today.")
+
+
+def _whole(path: Path) -> Path:
+    """Return a path that will mean the same from anywhere; links stay, unless `..` goes past one."""
+    return path.resolve() if ".." in path.parts else path.absolute()
 
 
 def _check_zone(tz: str) -> None:
