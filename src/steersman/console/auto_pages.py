@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request, Response
 
+from steersman.bootstrap.services import open_services
 from steersman.console import automations, shared
 from steersman.console.act_pages import Rooms
 
 
 def add_auto_pages(app: FastAPI, rooms: Rooms) -> None:
     """Add every page of this module."""
+    # Only ever looked at: nothing is pulled or leased through it, so there is nothing to close.
+    services = open_services(rooms.desk)
 
     @app.get("/automations")
     def overview(request: Request) -> Response:
@@ -36,5 +39,5 @@ def add_auto_pages(app: FastAPI, rooms: Rooms) -> None:
     def what_is_shared(request: Request) -> Response:
         rooms.refresh()
         return rooms.show(
-            request, "shared.html", "shared", page=shared.look(rooms.desk), now_ns=rooms.desk.clock.now_ns()
+            request, "shared.html", "shared", page=shared.look(rooms.desk, services), now_ns=rooms.desk.clock.now_ns()
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from steersman.bootstrap.desk import Desk
-from steersman.bootstrap.services import open_services
+from steersman.bootstrap.services import Services
 from steersman.kernel.errors import SteersmanError
 from steersman.services.credentials import queries as logins
 from steersman.services.credentials.queries import ProviderUse, ScriptUse
@@ -34,20 +34,20 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-def look(desk: Desk) -> Shared:
-    """Read the page: nobody is asked for anything, and no secret is looked up."""
+def look(desk: Desk, services: Services) -> Shared:
+    """Read the page: nobody is asked for anything, and no secret is looked up.
+
+    `services` are the same for every reading: what they have counted they need not count again.
+    """
     uses = {use.provider: use for use in logins.by_provider(desk.db)}
     statuses: list[ProviderStatus] = []
     pulls: list[PullStatus] = []
     problem = ""
-    services = open_services(desk)
     try:
         statuses = services.credentials.status() if desk.workspace.providers else []
         pulls = services.pulls.status() if desk.workspace.pulls.pulls else []
     except SteersmanError as exc:
         problem = f"{exc.message}: {exc.fix}" if exc.fix else exc.message
-    finally:
-        services.close()
     return Shared(
         logins=tuple(Login(status=s, use=uses.get(s.provider)) for s in statuses),
         pulls=tuple(pulls),
