@@ -107,7 +107,7 @@ def folder(
         raise Misconfigured(f"{scripts} is not a folder", fix="name a folder of scripts")
     offer = _Offer(directory, tz)
     reading = read_folder(_whole(scripts), this_machine(offer.workspace.root), tz=tz)
-    offer.make(reading, title=f"adopted from {scripts}", enable=enable)
+    offer.make(reading, title=f"adopted from {_whole(scripts)}", enable=enable)
     offer.finish(accept=accept, yes=yes, as_json=as_json)
 
 
