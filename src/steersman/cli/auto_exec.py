@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -50,7 +51,8 @@ def exec_(
             root=desk.workspace.root, ledger=desk.ledger, clock=desk.clock, actor=f"engine:{desk.workspace.engine.kind}"
         )
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: executor.stop())
+            # In a thread: the handler may interrupt this one while it holds the lock that `stop` needs.
+            signal.signal(number, lambda *_: threading.Thread(target=executor.stop, daemon=True).start())
         try:
             outcome = executor.run(manifest_of(desk.workspace), assignment)
         finally:
