@@ -137,3 +137,24 @@ def test_the_list_names_a_script_that_is_not_there(root: Path, capfd: pytest.Cap
     code, out, said = typed(root, capfd, "auto", "list")
     assert (code, "gone" in out) == (0, True)
     assert "automation.gone.run: there is no file automations/gone.py" in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--at", str(1 << 63)), "allowed: 0 to 9223372036854775807"),
+        (("--at", "-1"), "the start is due at -1 ns since 1970 UTC"),
+        (("--at", "5", "--members", "never"), "hand is no member of its cycle; members: never"),
+        (("--at", "5", "--roots", "never"), "never is no member of its cycle; members: hand"),
+        (("--at", "5", "--members", "hnd,hand"), "there is no automation 'hnd'"),
+        (("--at", "5", "--cause", "whim"), "--cause 'whim': allowed is schedule, manual, needs, event"),
+    ],
+    ids=["too late", "before 1970", "not a member", "root that is no member", "not declared", "cause"],
+)
+def test_a_run_that_no_cycle_can_have_is_refused_and_leaves_no_trace(
+    options: tuple[str, ...], says: str, root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, _, said = typed(root, capfd, "auto", "exec", "hand", "--cycle", "x", *options)
+    assert (code, says in said) == (2, True)
+    assert typed(root, capfd, "auto", "list")[0] == 0
+    assert "has not run yet" in typed(root, capfd, "auto", "logs", "hand")[2]

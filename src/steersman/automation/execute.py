@@ -15,10 +15,14 @@ from steersman.automation.model.manifest import Manifest
 from steersman.automation.model.outcome import Cause, Progress, RunOutcome
 from steersman.automation.runner.process import GRACE_S
 from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Misconfigured
 from steersman.ledger import Ledger
 
 SKIPPED_EXIT = 99
 """What `auto exec` ends with when the run was skipped: Airflow's BashOperator takes 99 as "skipped" by default."""
+
+
+LATEST_NS = (1 << 63) - 1
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,9 +60,10 @@ class Executor:
         running is ended and recorded first.
 
         Raises:
-            Misconfigured: a name is not declared.
+            Misconfigured: a name is not declared, or the cycle is none.
         """
         check_names(manifest, [*assignment.members, assignment.name])
+        _check(assignment)
         self._conductor.manifest = manifest
         self._conductor.reconcile()
         request = next(
@@ -87,6 +92,24 @@ class Executor:
     def close(self) -> None:
         """Let go."""
         self._conductor.release()
+
+
+def _check(assignment: Assignment) -> None:
+    """Refuse what no cycle can be.
+
+    An event with an instant that no database can hold could never be taken back.
+    """
+    if not 0 <= assignment.at <= LATEST_NS:
+        raise Misconfigured(
+            f"the start is due at {assignment.at} ns since 1970 UTC; allowed: 0 to {LATEST_NS}",
+            fix="give nanoseconds, e.g. --at 1764498600000000000",
+        )
+    for name in (assignment.name, *assignment.roots):
+        if name not in assignment.members:
+            raise Misconfigured(
+                f"{name} is no member of its cycle; members: {', '.join(assignment.members)}",
+                fix=f"add {name} to --members",
+            )
 
 
 def exit_code(outcome: RunOutcome) -> int:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import emit
 from steersman.cli.terminal import say
+from steersman.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
     from steersman.automation import RunOutcome
+    from steersman.automation.model.outcome import Cause
 
 
 def exec_(
@@ -29,10 +31,7 @@ def exec_(
     as_json: AsJson = False,
 ) -> None:
     """Carry out one run of a cycle and wait: what Prefect and Airflow call. Exits 0 done, 1 failed, 99 skipped."""
-    import msgspec  # `--help` needs no domain
-
-    from steersman.automation.execute import Assignment, Executor, exit_code
-    from steersman.automation.model.outcome import Cause
+    from steersman.automation.execute import Assignment, Executor, exit_code  # `--help` needs no domain
     from steersman.bootstrap.engines import manifest_of
     from steersman.cli.auto_params import pairs
 
@@ -41,7 +40,7 @@ def exec_(
         members=_names(members) or (name,),
         roots=_names(roots) or (name,),
         cycle=cycle,
-        cause=msgspec.convert(cause, Cause),
+        cause=_cause(cause),
         at=at,
         params=pairs(param),
         anyway=anyway,
@@ -59,6 +58,20 @@ def exec_(
             executor.close()
     emit(as_json, outcome, lambda: _show(outcome))
     raise typer.Exit(exit_code(outcome))
+
+
+def _cause(text: str) -> Cause:
+    import msgspec  # as above
+
+    from steersman.automation.model.outcome import Cause
+
+    try:
+        found: Cause = msgspec.convert(text, Cause)
+    except msgspec.ValidationError as exc:
+        raise Misconfigured(
+            f"--cause {text!r}: allowed is {', '.join(get_args(Cause))}", fix="write --cause schedule"
+        ) from exc
+    return found
 
 
 def _names(text: str) -> tuple[str, ...]:

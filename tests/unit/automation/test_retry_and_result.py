@@ -53,3 +53,9 @@ def test_a_result_too_big_for_the_ledger_is_refused() -> None:
     value, complaint = parse_result(b'::result {"x": "' + b"y" * MAX_BYTES + b'"}')
     assert value is None
     assert f"allowed: {MAX_BYTES:,}" in complaint
+
+
+def test_a_result_nested_without_end_is_named_and_breaks_nothing() -> None:
+    value, complaint = parse_result(b"::result " + b'{"a":' * 5000 + b"1" + b"}" * 5000)
+    assert value is None
+    assert complaint.startswith("the ::result line is not a JSON object: ")

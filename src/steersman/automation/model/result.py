@@ -20,5 +20,5 @@ def parse_result(tail: bytes) -> tuple[dict[str, object] | None, str]:
         return None, f"the ::result line has {len(raw):,} bytes, allowed: {MAX_BYTES:,}"
     try:
         return msgspec.json.decode(raw, type=dict[str, object]), ""
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         return None, f"the ::result line is not a JSON object: {exc}"
