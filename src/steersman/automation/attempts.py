@@ -189,7 +189,13 @@ class Attempts:
         )
 
     def broken(self, request: RunRequest, exc: Exception) -> RunOutcome:
-        """Record that a run ended because carrying it out failed, for a reason that is not the script's."""
+        """Record that a run ended because carrying it out failed, for a reason that is not the script's.
+
+        If it had ended before that, it ended as it did.
+        """
+        before = self._recorder.final(request.run_id)
+        if before is not None:
+            return before
         number = 1
         while self._recorder.was_finished(request.run_id, number) is not None:
             number += 1

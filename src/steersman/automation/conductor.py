@@ -132,7 +132,7 @@ class Conductor:
 
     def skip(self, request: RunRequest, reason: str) -> RunOutcome:
         """Record that a run does not happen; who was asked to approve it need not answer any more."""
-        outcome = self.recorder.skipped(request, reason)
+        outcome = self.recorder.skipped(request, reason, patient=True)
         with suppress(Unavailable):  # said above; what is asked expires by itself for those who look at the time
             self._approvals.withdraw(request)
         return outcome
@@ -165,11 +165,12 @@ class Conductor:
             with self._one_each.held(request.run_id, partial(self.closing.pause, _POLL_S)):
                 return self.recorder.final(request.run_id) or self._execute(request, on_progress)
         except Exception as exc:
-            if self.closing.is_set and isinstance(exc, Unavailable):
-                # What is known of the attempt stands in its marker, for the next engine to record.
-                raise Interrupted from exc
-            _log.exception("the run %s broke", request.run_id)
-            return self.attempts.broken(request, exc)
+            if not (self.closing.is_set and isinstance(exc, Unavailable)):
+                _log.exception("the run %s broke", request.run_id)
+                with suppress(Unavailable):
+                    return self.attempts.broken(request, exc)
+            # What is known of the attempt stands in its marker, for the next engine to record.
+            raise Interrupted from exc
 
     def _execute(self, request: RunRequest, on_progress: Callable[[Progress], None]) -> RunOutcome:
         automation = self.manifest.get(request.automation)
@@ -196,8 +197,11 @@ class Conductor:
                     return ended
             return self.attempts.carry_out(self.manifest, automation, request, params, on_progress)
         finally:
-            self.folders.prune(automation.name, automation.keep_runs, spare=request.run_id)
-            lock.release()
+            try:
+                with suppress(OSError):  # somebody clears away too; the next run looks again
+                    self.folders.prune(automation.name, automation.keep_runs, spare=request.run_id)
+            finally:
+                lock.release()
 
     def _not_now(self, automation: Automation, request: RunRequest, on_progress: Callable[[Progress], None]) -> str:
         """Wait for the window and for a person, as declared; return why the run must not start, empty if it may."""

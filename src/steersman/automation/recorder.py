@@ -85,8 +85,12 @@ class Recorder:
         correlation = _correlation(cycle) if cycle is not None else inherited
         self._append(RUN_FINISHED, event, event.run_id, event.attempt, correlation=correlation)
 
-    def skipped(self, request: RunRequest, reason: str) -> RunOutcome:
-        """Record a start that does not happen and return it as an outcome."""
+    def skipped(self, request: RunRequest, reason: str, *, patient: bool = False) -> RunOutcome:
+        """Record a start that does not happen and return it as an outcome; `patient`: however long the ledger takes.
+
+        Raises:
+            Unavailable: the ledger does not take it for a quarter of a minute, or `wait` said to give up.
+        """
         event = RunSkipped(
             automation=request.automation,
             reason=reason,
@@ -95,7 +99,15 @@ class Recorder:
             run_id=request.run_id,
         )
         stream = f"automation/{request.automation}"
-        self._append(RUN_SKIPPED, event, request.run_id, 0, correlation=_correlation(request.cycle), stream=stream)
+        self._append(
+            RUN_SKIPPED,
+            event,
+            request.run_id,
+            0,
+            correlation=_correlation(request.cycle),
+            stream=stream,
+            pauses=None if patient else _PAUSES_S,
+        )
         return _skip_outcome(event)
 
     def missed(self, missed: Missed) -> None:

@@ -150,6 +150,17 @@ def test_a_timeout_is_kept_although_the_start_cannot_be_recorded(tmp_path: Path,
     assert words(ledger) == [("started", None), ("finished", "timed_out")]
 
 
+def test_a_start_that_does_not_happen_is_recorded_when_the_core_is_back(tmp_path: Path, impatient: None) -> None:
+    ledger = Away()
+    conductor = a_conductor(tmp_path, ledger, an_automation(enabled=False))
+    ledger.away.set()
+    ended = in_thread(lambda: conductor.execute(a_request(cause="schedule"), lambda _: None))
+    wait_for(lambda: ledger.refusals > 40)
+    ledger.away.clear()
+    ended.join(10)
+    assert words(ledger) == [("skipped", "it is disabled")]
+
+
 def test_an_approval_is_asked_for_once_the_core_is_back(tmp_path: Path) -> None:
     ledger = Away()
     conductor = a_conductor(tmp_path, ledger, an_automation(approve=True))
@@ -231,6 +242,26 @@ def test_a_full_disk_before_the_process_starts_is_a_failed_attempt_that_is_tried
     assert (first["status"], first["will_retry"]) == ("failed", True)
     assert "could not be started: No space left on device" in first["error"]
     assert conductor.attempts.tokens.claims() == []
+
+
+def test_a_run_whose_folders_somebody_deletes_meanwhile_ends_as_it_did(tmp_path: Path) -> None:
+    run = a_script(tmp_path, "clear.sh", "rm -rf .steersman/runs/job; true\n")
+    conductor = a_conductor(tmp_path, memory_ledger(), an_automation(run=run))
+    outcomes = [conductor.execute(a_request(run_id=f"job-{n}"), lambda _: None) for n in (1, 2)]
+    assert [(outcome.status, outcome.attempts) for outcome in outcomes] == [("succeeded", 1)] * 2
+
+
+def test_what_fails_after_the_end_of_a_run_does_not_change_how_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    ledger = memory_ledger()
+    conductor = a_conductor(tmp_path, ledger, an_automation())
+    monkeypatch.setattr(conductor.folders, "prune", broken)
+    assert conductor.execute(a_request(), lambda _: None).ok
+    assert words(ledger) == [("started", None), ("finished", "succeeded")]
 
 
 def test_a_start_that_ends_one_whose_folder_is_not_there_yet_is_not_broken_by_it(tmp_path: Path) -> None:
