@@ -401,7 +401,10 @@ def test_a_refresh_token_with_spaces_is_one_and_an_unusable_one_is_said(server: 
     broker = a_broker(tmp_path, a_refresh(tmp_path, server))
     broker.paste("acme", "begin")
     told = iter(["with some spaces", "\u00e9"])
-    answer = lambda: (200, msgspec.json.encode({"access_token": "a", "refresh_token": next(told)}), {})  # noqa: E731 - the server's word for a fault
+
+    def answer() -> Answer:
+        return 200, msgspec.json.encode({"access_token": "a", "refresh_token": next(told)}), {}
+
     server.faults = [answer, answer]
     lease = broker.lease("acme", who=WHO)
     assert "refresh token that" not in broker.status()[0].problem

@@ -196,9 +196,10 @@ def test_a_login_is_not_moved_away_where_no_other_could_be_sealed(tmp_path: Path
     sealed = state(tmp_path) / "logins" / "acme.sealed"
     before = sealed.read_bytes()
     without = a_broker(tmp_path, providers(KEYED, tmp_path))
-    for act in (lambda: without.check_sealable("acme"), lambda: without.paste("acme", "another-key")):
-        with pytest.raises(Misconfigured, match="STEERSMAN_KEY, which is not set"):
-            act()
+    with pytest.raises(Misconfigured, match="STEERSMAN_KEY, which is not set"):
+        without.check_sealable("acme")
+    with pytest.raises(Misconfigured, match="STEERSMAN_KEY, which is not set"):
+        without.paste("acme", "another-key")
     assert sealed.read_bytes() == before
 
 
