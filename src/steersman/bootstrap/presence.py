@@ -38,5 +38,7 @@ def find(path: Path) -> Presence | None:
 
 
 def withdraw(path: Path) -> None:
-    """Say that nobody serves any more."""
-    path.unlink(missing_ok=True)
+    """Say that nobody serves any more, unless another process does."""
+    found = find(path)
+    if found is None or found.pid == os.getpid():
+        path.unlink(missing_ok=True)

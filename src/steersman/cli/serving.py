@@ -13,6 +13,7 @@ from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.supervisor import Child, Supervisor, python_module, wait_until
 from steersman.bootstrap.workspace import Workspace
 from steersman.cli.output import console
+from steersman.kernel.errors import Conflict
 
 
 def say(text: str) -> None:
@@ -53,7 +54,16 @@ def keep_up(workspace: Workspace, *, port: int | None, pace_s: float | None, on_
 
     Args:
         on_ready: gets the console's URL, without the token.
+
+    Raises:
+        Conflict: this workspace is up already; nothing was started.
     """
+    served = presence.find(workspace.presence)
+    if served is not None:
+        raise Conflict(
+            f"this desk is up already: process {served.pid} serves {served.url}",
+            fix=f"use that one, or end the `steersman up` that started process {served.pid} first",
+        )
     presence.withdraw(workspace.presence)
     supervisor = Supervisor(children(workspace, port=port, pace_s=pace_s), say=say)
     for number in (signal.SIGTERM, signal.SIGINT):
