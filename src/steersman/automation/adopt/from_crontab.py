@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -222,6 +223,10 @@ class _EntryReader:
         ]
         if entry.user is not None and entry.user != self._machine.user:
             holds.append(f"runs as {entry.user} today; Steersman runs as {self._machine.user}")
+        if entry.stdin is not None and _open_quote(entry.command):
+            holds.append(
+                "in cron a % ends the command, here within a quote, so it fails today: write \\% in the crontab"
+            )
         return holds
 
     def _may_use(self, name: str, started: Started) -> bool:
@@ -266,3 +271,11 @@ def _grouped(text: str) -> str:
     nodes = parse(text).named_children
     single = len(nodes) == 1 and nodes[0].type in ("command", "subshell")
     return text if single else f"{{ {text.rstrip('; ')}; }}"
+
+
+def _open_quote(command: str) -> bool:
+    try:
+        shlex.split(command)
+    except ValueError:
+        return True
+    return False

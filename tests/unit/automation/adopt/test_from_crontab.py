@@ -264,3 +264,9 @@ def test_a_start_with_the_desk_gets_the_longest_limit(root: Path) -> None:
 )
 def test_a_line_is_named_after_what_it_does(root: Path, line: str, name: str) -> None:
     assert offer(read(root, f"0 6 * * * {line}"), root).new[0].name == name
+
+
+def test_a_percent_within_quotes_is_held_because_cron_cuts_the_command_there(root: Path) -> None:
+    cut, whole = read(root, '0 6 * * * echo "90% done"', "0 7 * * * cat%lines").candidates
+    assert any("a % ends the command, here within a quote" in hold for hold in cut.holds)
+    assert not whole.holds
