@@ -182,3 +182,8 @@ def test_wrong_usage_exits_2_and_names_it(
         arguments = [".", "--dir", str(tmp_path)]
     assert audit(*arguments) == 2
     assert message in "".join(capfd.readouterr())
+
+
+def test_a_folder_without_scripts_is_not_called_clean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit(tmp_path) == 0
+    assert "there are no scripts in" in " ".join(capsys.readouterr().out.split())

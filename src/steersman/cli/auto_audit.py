@@ -185,6 +185,9 @@ def _cost(cost: Cost | None) -> str:
 def _closing(report: Report, folder: Path, written: Sequence[Path], *, fix: bool) -> Iterator[str]:
     summary = report.summary
     total = sum(summary.findings.values())
+    if not summary.scripts and not summary.not_read:
+        yield f"there are no scripts in {folder}: nothing was looked at"
+        return
     if not total:
         yield f"nothing found in {summary.scripts} scripts; {summary.not_read} not read"
         return
