@@ -14,6 +14,8 @@ import msgspec
 from steersman.kernel.errors import Unavailable
 
 FOLDER: Final = Path(__file__).parents[3] / "tests" / "corpus" / "scripts"
+BLIND: Final = FOLDER.with_name("blind")
+"""Scripts and labels by somebody who had not seen the audit; nothing may be changed on account of them."""
 _PLANTED: Final = re.compile(r"@@([a-z0-9_]+):([a-z0-9-]+)@@")
 _LETTERS: Final = string.ascii_letters + string.digits
 _UPPER: Final = string.ascii_uppercase + string.digits
@@ -30,7 +32,7 @@ _SHAPES: Final[dict[str, tuple[str, str, int]]] = {
     "openai": ("sk-", _LETTERS, 48),
 }
 
-Set = Literal["dev", "held out", "hard"]
+Set = Literal["dev", "held out", "blind", "hard"]
 Mark = tuple[str, int, str]
 """File (`desk/script`), line, code: a label or a finding."""
 
@@ -66,14 +68,16 @@ def desks(which: Set | None = None) -> list[str]:
     """
     if not FOLDER.is_dir():
         raise Unavailable("the labelled scripts are not here", fix="run it in a checkout of the source")
-    names = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+    names = sorted(path.name for folder in (FOLDER, BLIND) for path in folder.iterdir() if path.is_dir())
     return [name for name in names if which is None or set_of(name) == which]
 
 
 def set_of(desk: str) -> Set:
-    """Return the set of a desk: held out if sha256 of its name is divisible by 3; `hard` was written to be missed."""
+    """Return the set of a desk; held out if sha256 of its name is divisible by 3; `hard` was written to be missed."""
     if desk == "hard":
         return "hard"
+    if (BLIND / desk).is_dir():
+        return "blind"
     return "held out" if int(hashlib.sha256(desk.encode()).hexdigest(), 16) % 3 == 0 else "dev"
 
 
@@ -86,7 +90,8 @@ def write_out(desk: str, folder: Path) -> list[str]:
         return secrets[-1]
 
     folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted((FOLDER / desk).glob("*.txt")) + sorted((FOLDER / desk).glob(".*.txt")):
+    home = (BLIND if set_of(desk) == "blind" else FOLDER) / desk
+    for path in sorted(home.glob("*.txt")) + sorted(home.glob(".*.txt")):
         text = _PLANTED.sub(plant, path.read_text(encoding="utf-8"))
         (folder / path.name.removesuffix(".txt")).write_text(text, encoding="utf-8")
     return secrets
@@ -95,7 +100,8 @@ def write_out(desk: str, folder: Path) -> list[str]:
 def labels(names: Iterable[str]) -> set[Mark]:
     """Return the labels of the desks `names`."""
     chosen = set(names)
-    rows = (FOLDER / "labels.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    tables = [(folder / "labels.tsv").read_text(encoding="utf-8") for folder in (FOLDER, BLIND)]
+    rows = [row for table in tables for row in table.splitlines()[1:]]
     parts = [row.split("\t") for row in rows]
     return {(file, int(line), code) for file, line, code in parts if file.split("/")[0] in chosen}
 
