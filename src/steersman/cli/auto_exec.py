@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
@@ -50,8 +49,8 @@ def exec_(
             root=desk.workspace.root, ledger=desk.ledger, clock=desk.clock, actor=f"engine:{desk.workspace.engine.kind}"
         )
         for number in (signal.SIGTERM, signal.SIGINT):
-            # In a thread: the handler may interrupt this one while it holds the lock that `stop` needs.
-            signal.signal(number, lambda *_: threading.Thread(target=executor.stop, daemon=True).start())
+            # At once: Airflow signals the script too, and whose end is seen first says how the run ended.
+            signal.signal(number, lambda *_: executor.stop())
         try:
             outcome = executor.run(manifest_of(desk.workspace), assignment)
         finally:
