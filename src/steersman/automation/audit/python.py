@@ -82,7 +82,7 @@ def read(module: Module, files: dict[str, str]) -> Script:
 def _call(request: Request) -> Call:
     module = request.module
     limited, change = limit(request)
-    methods = {request.method(frame) for _, _, frame in [*frames(request), (None, None, None)]}
+    methods = {request.method(frame) for frame in request.callers}
     asked = request.asked(None)
     login = asked is not None and asked.is_login
     return Call(

@@ -64,6 +64,8 @@ class Folder:
                 target = module.target(call)
                 if target is not None:
                     found[target].append((module, call))
+                if isinstance(target, ast.ClassDef) and (made := module.constructor(target)) is not None:
+                    found[made].append((module, call))
         self._sites = dict(found)
         self._given.clear()
 
@@ -210,6 +212,10 @@ class Module:
             return None
         return self._member(owner, node.attr, 0)
 
+    def member(self, owner: ast.ClassDef, name: str) -> ast.expr | None:
+        """Return what objects of a class keep as `name`, if that is one expression."""
+        return self._member(owner, name, 0)
+
     def _member(self, owner: ast.ClassDef, name: str, depth: int) -> ast.expr | None:
         """Return what a class, or the nearest class of this file that it extends, sets `name` to."""
         found = self.attributes.get((owner, name)) or self.bindings.get((owner, name))
@@ -274,6 +280,49 @@ class Module:
         module = self if first == self.name else self.folder.modules.get(first)
         return (module, module.definitions.get(rest)) if module is not None else (None, None)
 
+    def constructor(self, definition: ast.ClassDef) -> Function | None:
+        """Return the `__init__` of a class of this folder."""
+        return next((n for n in definition.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+
+    def entry(self, node: ast.Subscript) -> ast.expr | None:
+        """Return what `NAME["key"]` is, where NAME is one dict that is written out, and that key is never set anew."""
+        key, home, table = node.slice, self, self.table(node.value)
+        if not isinstance(key, ast.Constant) or table is None:
+            return None
+        for other in home.nodes:
+            if isinstance(other, ast.Subscript) and isinstance(other.ctx, ast.Store | ast.Del):
+                same = isinstance(other.slice, ast.Constant) and other.slice.value == key.value
+                if same and ast.dump(other.value) == ast.dump(node.value):
+                    return None
+        return table.get(str(key.value))
+
+    def table(self, node: ast.expr) -> dict[str, ast.expr] | None:
+        """Return the entries of a dict that `node` is, or is bound to, where they are written out."""
+        for _ in range(_DEEPEST):
+            match node:
+                case ast.Name() if (value := self.value_of(node)) is not None:
+                    node = value
+                case ast.Attribute() if (value := self.attribute_value(node)) is not None:
+                    node = value
+                case ast.Subscript() if (value := self.entry(node)) is not None:
+                    node = value
+                case _:
+                    break
+        if isinstance(node, ast.Dict):
+            entries = zip(node.keys, node.values, strict=True)
+            return {str(k.value): v for k, v in entries if isinstance(k, ast.Constant)}
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
+            return {k.arg: k.value for k in node.keywords if k.arg}
+        return None
+
+    def given(self, call: ast.Call, *names: str) -> ast.expr | None:
+        """Return the value of the first keyword among `names`, also one in a written out dict: `f(**OPTIONS)`."""
+        found = keyword(call, *names)
+        for spread in (k.value for k in call.keywords if k.arg is None):
+            table = self.table(spread) or {}
+            found = found or next((table[n] for n in names if n in table), None)
+        return found
+
     def target(self, call: ast.Call) -> ast.AST | None:
         """Return the function that `call` runs, if it stands in this folder."""
         func = call.func
@@ -306,6 +355,12 @@ def argument(function: Function, call: ast.Call, name: str) -> ast.expr | None:
     defaults = dict(zip(reversed([a.arg for a in function.args.args]), reversed(function.args.defaults), strict=False))
     defaults |= {a.arg: d for a, d in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True) if d}
     return defaults.get(name)
+
+
+def argument_given(function: Function, call: ast.Call, name: str) -> bool:
+    """Say whether `call` itself gives the parameter `name`, and not its default."""
+    value = argument(function, call, name)
+    return any(value is a for a in (*call.args, *(k.value for k in call.keywords)))
 
 
 def keyword(call: ast.Call, *names: str) -> ast.expr | None:

@@ -47,7 +47,7 @@ class Request:
         first = url[0] if url else ""
         absolute = isinstance(first, str) and "://" in first
         if self.session is not None and self.session.call is not None and not absolute:
-            base = keyword(self.session.call, "base_url")
+            base = _of_session(self.session, "base_url")
             if base is None and self.library == "aiohttp" and self.session.call.args:
                 base = self.session.call.args[0]
             if base is not None and self.session.module is not None:
@@ -56,14 +56,21 @@ class Request:
                 end = root[-1] if root else ""
                 root = (*root[:-1], end.rstrip("/")) if isinstance(end, str) else root
                 url = (*root, "/", *path)
-        return endpoint(joined(url), mapping(self.module, keyword(self.call, "params"), frame))
+        return endpoint(joined(url), mapping(self.module, self.module.given(self.call, "params"), frame))
 
     @property
     def carries_login(self) -> bool:
         """Say whether it sends headers or a login: by itself, or by a session, whose headers may be set anywhere."""
-        own = keyword(self.call, "headers", "auth", "cookies") is not None
+        own = self.module.given(self.call, "headers", "auth", "cookies") is not None
         wrapped = any(keyword(c, "headers") is not None for c in _calls_in(self.url, self.module))
         return own or wrapped or self.session is not None
+
+    @property
+    def callers(self) -> list[Frame | None]:
+        """Return who decides what is asked, the request itself included where it may decide alone."""
+        found = [frame for _, _, frame in frames(self)]
+        alone = self.library != "urllib" or not any(frame is not None for frame in found)
+        return [*found, None] if alone else found
 
     def method(self, frame: Frame | None) -> str:
         """Return the verb in small letters; empty when it is only known at run time."""
@@ -75,12 +82,31 @@ class Request:
         return self.verb
 
     def _urllib_method(self, frame: Frame | None) -> str:
+        made = self._request_given(frame)
+        if made is not None:
+            return Request(module=made[0], call=made[1], library="urllib", verb="get", url=None).method(
+                frame and frame.outer
+            )
         calls = [self.call, *_calls_in(self.url, self.module)]
         bodies = (keyword(c, "data") or (c.args[1] if len(c.args) > 1 else None) for c in calls)
         if any(body is not None and _is_given(self.module, body, frame) for body in bodies):
             return "post"
         named = next((m for c in calls if (m := keyword(c, "method")) is not None), None)
         return (literal(evaluate(self.module, named)) or "").lower() if named is not None else "get"
+
+    def _request_given(self, frame: Frame | None) -> tuple[Module, ast.Call] | None:
+        """Return the `Request(...)` that the caller hands over, with the module it stands in."""
+        if frame is None or not isinstance(self.url, ast.Name) or self.module.parameter(self.url) is not frame.function:
+            return None
+        given = argument(frame.function, frame.call, self.url.id)
+        made = _calls_in(given, frame.module)
+        return (frame.module, made[0]) if made else None
+
+
+def _of_session(session: Ref, *names: str) -> ast.expr | None:
+    if session.call is None or session.module is None:
+        return None
+    return session.module.given(session.call, *names)
 
 
 def _calls_in(node: ast.expr | None, module: Module) -> list[ast.Call]:
@@ -162,7 +188,7 @@ def home_methods(definition: ast.ClassDef) -> set[str]:
 
 def limit(request: Request) -> tuple[bool, Change]:
     """Say whether anything ends the wait for an answer, and return the edit that makes it so."""
-    call, given = request.call, keyword(request.call, "timeout")
+    call, given = request.call, request.module.given(request.call, "timeout")
     if given is None and request.partial is not None:
         given = keyword(request.partial, "timeout")
     if request.library in ("pandas", "polars"):
@@ -281,11 +307,11 @@ def retried(module: Module, call: ast.Call, session: Ref | None, depth: int = 0)
 def _retrying_session(session: Ref) -> bool:
     if session.call is None or session.module is None:
         return False
-    if (transport := keyword(session.call, "transport")) is not None:
+    if (transport := _of_session(session, "transport")) is not None:
         made = session.module.resolve(transport).call
         if made is not None and keyword(made, "retries") is not None:
             return True
-    if keyword(session.call, "retries") is not None:
+    if _of_session(session, "retries") is not None:
         return True
     for call in session.module.calls:
         if isinstance(call.func, ast.Attribute) and call.func.attr == "mount" and len(call.args) == 2:

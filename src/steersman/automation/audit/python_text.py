@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from steersman.automation.audit.endpoints import UNKNOWN, Hole, Text, joined, literal
-from steersman.automation.audit.python_module import Function, Module, argument, parameters
+from steersman.automation.audit.python_module import Function, Module, argument, argument_given, parameters
 
 _DEEPEST = 12
 _STRIPS = {"lstrip": str.lstrip, "rstrip": str.rstrip, "strip": str.strip}
@@ -99,8 +99,11 @@ def _name(module: Module, node: ast.Name, frame: Frame | None, depth: int) -> Te
     if function is not None:
         if frame is not None and frame.function is function:
             given = argument(function, frame.call, node.id)
-            home = frame.module if given is not None else module
-            return evaluate(home, given, frame.outer, depth + 1) if given is not None else UNKNOWN
+            if given is None:
+                return UNKNOWN
+            if not argument_given(function, frame.call, node.id):
+                return evaluate(module, given, None, depth + 1)  # its default, which stands here
+            return evaluate(frame.module, given, frame.outer, depth + 1)
         return (Hole(node.id, node.id, parameter=True),)
     dotted = module.aliases.get(node.id, "")
     home_name, _, attribute = dotted.rpartition(".")
@@ -118,17 +121,43 @@ def _constant_of(home: Module, name: str, depth: int) -> Text:
 def _attribute(module: Module, node: ast.Attribute, frame: Frame | None, depth: int) -> Text:
     value = module.attribute_value(node)
     if value is not None:
+        made = module.parameter(value) if isinstance(value, ast.Name) else None
+        if made is not None and isinstance(value, ast.Name) and (frame is None or frame.function is not made):
+            return _constructed(module, made, value, depth)
         return evaluate(module, value, frame, depth + 1)
     if isinstance(node.value, ast.Name):
         home = module.folder.modules.get(module.aliases.get(node.value.id, ""))
         if home is not None:
             return _constant_of(home, node.attr, depth)
+    home, owner = module.find(module.resolve(node.value).name)
+    if home is not None and isinstance(owner, ast.ClassDef):
+        value = home.member(owner, node.attr)
+        if value is not None:
+            made = home.parameter(value) if isinstance(value, ast.Name) else None
+            if made is not None and isinstance(value, ast.Name):
+                return _constructed(home, made, value, depth)
+            return evaluate(home, value, None, depth + 1)
     return (Hole(node.attr, module.text(node)),)
+
+
+def _constructed(module: Module, made: Function, name: ast.Name, depth: int) -> Text:
+    """Return what every constructor call of the folder gives for a parameter that an object keeps, if that is one."""
+    given = {
+        evaluate(home if argument_given(made, call, name.id) else module, value, None, depth + 1)
+        for home, call in module.folder.sites(made)
+        if (value := argument(made, call, name.id)) is not None
+    }
+    if not module.folder.sites(made) and (value := argument(made, ast.Call(name, [], []), name.id)) is not None:
+        given = {evaluate(module, value, None, depth + 1)}
+    return given.pop() if len(given) == 1 else (Hole(name.id, f"self.{name.id}", parameter=True),)
 
 
 def _subscript(module: Module, node: ast.Subscript, frame: Frame | None, depth: int) -> Text:
     if module.resolve(node.value).name == "os.environ":
         return (Hole(literal(evaluate(module, node.slice, frame, depth + 1)) or "?", module.text(node), env=True),)
+    entry = module.entry(node)
+    if entry is not None:
+        return evaluate(module, entry, frame, depth + 1)
     return (Hole(_name_of(node, module), module.text(node)),)
 
 

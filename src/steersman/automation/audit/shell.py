@@ -116,14 +116,14 @@ def _call(tree: Tree, command: Command, request: Http | None) -> Call:
 
 
 def _facts(tree: Tree, request: Http) -> Iterator[tuple[str, Shared]]:
-    for command, arguments, by_function in sites(tree, request):
-        asked = request.asked(tree, arguments)
+    for made, command, arguments, by_function in sites(tree, request):
+        asked = made.asked(tree, arguments)
         if asked is None or not asked.comparable:
             continue
-        reads = request.method in _READS
+        reads = made.method in _READS
         if reads or asked.is_login:
             what = "login" if not reads else "check" if asked.state else "pull"
-            yield what, _shared(tree, request, command, asked, what, by_function)
+            yield what, _shared(tree, made, command, asked, what, by_function)
 
 
 def _shared(tree: Tree, request: Http, command: Command, asked: Endpoint, what: str, by_function: bool) -> Shared:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from steersman.automation.audit.endpoints import Endpoint, Text, endpoint, joined, shown
+from steersman.automation.audit.endpoints import Endpoint, Hole, Text, endpoint, joined, shown
 from steersman.automation.audit.facts import Change, Edit
 from steersman.automation.audit.shell_tree import Command, Tree, Word
 
@@ -93,7 +93,8 @@ class Http:
         """Return what is asked for; `arguments` are those of the function it stands in."""
         if not self.urls:
             return None
-        url = tree.evaluate(self.urls[0].node, arguments)
+        word = self.urls[0]
+        url = word.text if word.origin == word.node else tree.evaluate(word.node, arguments)
         first = url[0] if url else ""
         if isinstance(first, str) and "://" not in first and re.match(r"[\w-]+(\.[\w-]+)+(:\d+)?(/|$)", first):
             url = joined(("http://",), url)
@@ -129,7 +130,22 @@ def _parted(command: Command, short: frozenset[str], long: frozenset[str]) -> Ht
                 found.options.append((f"-{letter}", None))
         else:
             found.urls.append(word)
+    surely = [w for w in found.urls if "://" in w.start]
+    if surely:
+        # Beside an address, a variable without quotes holds options, if anything.
+        found.options += [(w.text[0].source, None) for w in found.urls if _is_bare(w) and isinstance(w.text[0], Hole)]
+        found.urls = [w for w in found.urls if not _is_bare(w)]
     return found
+
+
+def _is_bare(word: Word) -> bool:
+    bare = word.node.type in ("simple_expansion", "expansion") or _is_rest(word)
+    return bare and len(word.text) == 1 and isinstance(word.text[0], Hole)
+
+
+def _is_rest(word: Word) -> bool:
+    """Say whether `word` is whatever a function is called with: `"$@"`."""
+    return any(isinstance(p, Hole) and re.fullmatch(r"\$\{?[@*]\}?", p.source) for p in word.text)
 
 
 def _curl(command: Command) -> Http:
@@ -212,24 +228,32 @@ def retry(command: Command) -> Change:
     return Change(edits=(Edit(start=end, end=end, new=" --retry 3"),))
 
 
-def sites(tree: Tree, request: Http) -> Iterator[tuple[Command, tuple[Text, ...], bool]]:
-    """Return where the address is decided: the command, or the calls of its function that fill `$1` in.
+def sites(tree: Tree, request: Http) -> Iterator[tuple[Http, Command, tuple[Text, ...], bool]]:
+    """Return where the address is decided: the command, or the calls of its function that fill `$1` or `$@` in.
 
-    The flag says whether it is a call of the function.
+    With each comes the request as it then is; the flag says whether it is a call of the function.
     """
     base = request.asked(tree)
     name = tree.function_of(request.command.node)
+    rest = any(_is_rest(w) for w in request.command.words)
     found = False
-    if name and base is not None and any(h.parameter for h in base.holes):
+    if (name and base is not None and any(h.parameter for h in base.holes)) or (name and rest):
         for call in tree.commands:
             if call.name == name:
                 arguments = tuple(w.text for w in call.words)
-                asked = request.asked(tree, arguments)
-                if asked is not None and asked.key != base.key:
+                made = _made(request, call) if rest else request
+                asked = made.asked(tree, arguments)
+                if asked is not None and (base is None or asked.key != base.key):
                     found = True
-                    yield call, arguments, True
+                    yield made, call, arguments, True
     if not found:
-        yield request.command, (), False
+        yield request, request.command, (), False
+
+
+def _made(request: Http, call: Command) -> Http:
+    """Return the request of a function with what `call` gives in the place of `"$@"`."""
+    words = tuple(w for own in request.command.words for w in (call.words if _is_rest(own) else (own,)))
+    return http(replace(request.command, words=words)) or request
 
 
 def retried(tree: Tree, request: Http) -> bool:

@@ -32,6 +32,7 @@ _WRAPPERS: Final = {
     "xargs": ("-n", "-P", "-I", "-L", "-d"),
 }
 _RETRY: Final = re.compile(r"(?i)retr(y|ies)|backoff")
+_FALLBACK: Final = re.compile(r"\$\{\w+:?[-=](\w+://[^${}\s]+)\}$")
 _DEEPEST: Final = 10
 
 
@@ -45,10 +46,14 @@ def _parser() -> Parser:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word: where it stands and what it is; holes for what only running would tell."""
+    """One word: where it stands and what it is; holes for what only running would tell.
+
+    `origin` is the variable in the command that it comes out of, `node` itself for one part of its text.
+    """
 
     node: Node
     text: Text
+    origin: Node | None = None
 
     @property
     def fixed(self) -> str:
@@ -87,6 +92,8 @@ class Tree:
         self.source = source
         self.root = _parser().parse(source.data).root_node
         self.values: dict[str, list[Node | None]] = defaultdict(list)
+        self._locals: dict[tuple[str, str], list[Node | None]] = defaultdict(list)
+        self._arrays: dict[str, list[Node]] = defaultdict(list)
         self.functions: dict[str, Node] = {}
         self.nodes = list(_walk(self.root))
         for node in self.nodes:
@@ -95,12 +102,7 @@ class Tree:
 
     def _index(self, node: Node) -> None:
         if node.type == "variable_assignment":
-            name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
-            if name is not None:
-                appended = any(c.type == "+=" for c in node.children)
-                temporary = node.parent is not None and node.parent.type == "command"
-                if not temporary:
-                    self.values[self.text(name)].append(None if appended else value)
+            self._assign(node)
         elif node.type == "for_statement":
             variable = node.child_by_field_name("variable")
             if variable is not None:
@@ -112,6 +114,47 @@ class Tree:
         elif node.type == "command" and self.text(node).startswith("read "):
             for word in self.text(node).split()[1:]:
                 self.values[word].append(None)
+
+    def _assign(self, node: Node) -> None:
+        name, value, above = node.child_by_field_name("name"), node.child_by_field_name("value"), node.parent
+        if name is None or (above is not None and above.type == "command"):
+            return
+        appended = any(c.type == "+=" for c in node.children)
+        if value is not None and value.type == "array":
+            # What is added only sometimes is left out; a second list in the place of the first is not followed.
+            sometimes = any(a.type in (*LOOPS, "if_statement", "function_definition") for a in self.ancestors(node))
+            if not (appended and sometimes):
+                known = self._arrays[self.text(name)]
+                known.append(value if appended or not known else node)
+            return
+        declared = above is not None and above.type == "declaration_command"
+        function = self.function_of(node) if declared and above is not None else ""
+        if function and above is not None and re.match(r"(local|declare|typeset)\b", self.text(above)):
+            self._locals[function, self.text(name)].append(None if appended else value)
+        else:
+            self.values[self.text(name)].append(None if appended else value)
+
+    def _words(self, node: Node) -> list[Word]:
+        """Return the words that a word becomes: the elements of an array, the parts of an unquoted variable."""
+        inner = (
+            node.named_children[0] if node.type in ("string", "command_name") and node.named_child_count == 1 else node
+        )
+        inner = inner.named_children[0] if inner.type == "string" and inner.named_child_count == 1 else inner
+        if inner.type not in ("simple_expansion", "expansion"):
+            return [Word(node, self.evaluate(node))]
+        listed = re.fullmatch(r"\$\{(\w+)\[[@*]\]\}", self.text(inner))
+        if listed is not None and self.text(node).strip('"') == self.text(inner):
+            arrays = self._arrays.get(listed[1], [])
+            if arrays and all(a.type == "array" for a in arrays):
+                return [Word(e, self.evaluate(e), node) for a in arrays for e in a.named_children]
+            return [Word(node, self.evaluate(node))]
+        text = self.evaluate(node)
+        if (inner is not node and node.type != "command_name") or self.text(node).startswith('"'):
+            return [Word(node, text)]
+        if not text:
+            return []  # an empty variable without quotes is no word at all
+        parts = _split(text)
+        return [Word(node, part, node if len(parts) > 1 else None) for part in parts]
 
     @property
     def problem(self) -> int | None:
@@ -175,21 +218,24 @@ class Tree:
     def _variable(self, node: Node, arguments: tuple[Text, ...], depth: int) -> Text:
         named = next((c for c in node.named_children if c.type in ("variable_name", "special_variable_name")), None)
         name = self.text(named) if named is not None else "?"
-        if name.isdigit() and node.type == "simple_expansion":
+        if name.isdigit() and (node.type == "simple_expansion" or self.text(node) == f"${{{name}}}"):
             place = int(name) - 1
             return (
                 arguments[place]
                 if 0 <= place < len(arguments)
                 else (Hole(f"arg{name}", self.text(node), parameter=True),)
             )
-        values = self.values.get(name, [])
+        values = self._locals.get((self.function_of(node), name)) or self.values.get(name, [])
+        fallback = _FALLBACK.match(self.text(node))
+        if fallback is not None and (not values or self._mentions(values[0], name)):
+            return (fallback[1],)  # the address it has unless somebody says otherwise
         if len(values) == 1 and values[0] is not None and not self._mentions(values[0], name):
             return self.evaluate(values[0], arguments, depth + 1)
         known = not values or (len(values) == 1 and values[0] is not None)
         return (Hole(name, self.text(node), env=known and name.isidentifier()),)
 
-    def _mentions(self, node: Node, name: str) -> bool:
-        return any(n.type == "variable_name" and self.text(n) == name for n in _walk(node))
+    def _mentions(self, node: Node | None, name: str) -> bool:
+        return node is not None and any(n.type == "variable_name" and self.text(n) == name for n in _walk(node))
 
     def _command(self, node: Node) -> Command | None:
         environment: dict[str, Text] = {}
@@ -200,7 +246,7 @@ class Tree:
                 if name is not None:
                     environment[self.text(name)] = self.evaluate(value)
             elif child.is_named and not child.type.endswith("_redirect"):
-                words.append(Word(child, self.evaluate(child)))
+                words += self._words(child)
         limited = retried = False
         while words:
             program = words[0].fixed.rpartition("/")[2]
@@ -216,7 +262,7 @@ class Tree:
                 break
         if not words:
             return None
-        word = words[0].node
+        word = words[0].origin or words[0].node
         return Command(
             name=words[0].fixed.rpartition("/")[2],
             word=word,
@@ -226,6 +272,20 @@ class Tree:
             retried=retried,
             environment=environment,
         )
+
+
+def _split(text: Text) -> list[Text]:
+    """Part a text at its spaces, as the shell does with a variable that stands without quotes."""
+    words: list[Text] = [()]
+    for part in text:
+        if isinstance(part, Hole):
+            words[-1] = (*words[-1], part)
+            continue
+        for number, piece in enumerate(re.split(r"\s+", part)):
+            if number:
+                words.append(())
+            words[-1] = joined(words[-1], (piece,))
+    return [word for word in words if word]
 
 
 def _behind(words: list[Word], valued: tuple[str, ...], environment: dict[str, Text], *, takes: int) -> list[Word]:
