@@ -65,7 +65,7 @@ def up(folder: Path, *arguments: str) -> Iterator[tuple[psutil.Process, str]]:
         yield psutil.Process(process.pid), str(json.loads(line)["url"])
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(60) in (0, -signal.SIGKILL)
         process.stdout.close()
 
 
@@ -131,8 +131,20 @@ def test_a_second_core_on_the_same_workspace_is_refused_and_the_first_goes_on(tm
     with up(folder) as (process, _):
         second = steersman("up", "--port", "0", "--dir", str(folder))
         assert second.returncode == 1
-        assert "writes this ledger already" in second.stderr
+        assert "this desk is up already" in second.stderr
         assert process.is_running()
+
+
+def test_what_a_killed_supervisor_leaves_ends_and_the_next_one_finds_room(tmp_path: Path) -> None:
+    folder = a_desk(tmp_path / "desk")
+    with up(folder) as (process, _):
+        family = process.children()
+        assert len(family) == 2
+        process.kill()
+        until(lambda: not any(each.is_running() for each in family), seconds=30)
+    with up(folder) as (process, url):
+        assert process.is_running()
+        assert url.startswith("http://127.0.0.1:")
 
 
 def test_a_port_in_use_is_named_with_the_way_out(tmp_path: Path) -> None:

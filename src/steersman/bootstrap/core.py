@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from steersman import __version__
 from steersman.bootstrap.access import patiently
@@ -24,6 +25,7 @@ from steersman.bootstrap.events import (
     FeedWaiting,
     ProcessStarted,
 )
+from steersman.bootstrap.leash import end_with_supervisor
 from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.policy_file import PolicyFile
 from steersman.bootstrap.venues import make_venues, not_for_replays
@@ -47,6 +49,9 @@ _ANCHOR_EVERY_S = 3600.0
 _WATCH_S = 1.0
 _JUMP_S = 2.0
 OnProgress = Callable[[TradeProgress], None]
+
+_DESK_FIRST_S: Final = 3.0
+"""What the desk needs to say its last words to the core when both lost their supervisor."""
 
 
 class Core:
@@ -207,6 +212,7 @@ def main(argv: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    end_with_supervisor(after_s=_DESK_FIRST_S)
     try:
         core = Core(load_workspace(options.dir))
     except SteersmanError as exc:

@@ -12,6 +12,7 @@ from functools import partial
 
 import msgspec
 
+from steersman.bootstrap.leash import VARIABLE
 from steersman.kernel.clock import Clock, SystemClock
 from steersman.kernel.errors import Misconfigured, Unavailable
 
@@ -86,13 +87,16 @@ class Supervisor:
 
     def _start(self, child: Child) -> None:
         # A session of its own: Ctrl-C in the terminal reaches the supervisor only, which then stops them in order.
-        self._running[child.name] = subprocess.Popen(child.command, start_new_session=True, stdin=subprocess.DEVNULL)
+        # And a pipe that nobody writes to: a child whose supervisor was killed sees its end, and ends too.
+        self._running[child.name] = subprocess.Popen(
+            child.command, start_new_session=True, stdin=subprocess.PIPE, env={**os.environ, VARIABLE: "1"}
+        )
 
     def _watch(self, child: Child) -> None:
         backoff = 0.5
         while not self._stopping.is_set():
             began = self._clock.elapsed_ns()
-            code = self._running[child.name].wait()
+            code = _ended(self._running[child.name])
             if self._stopping.is_set():
                 return
             if code == EXIT_MISCONFIGURED:
@@ -111,15 +115,27 @@ class Supervisor:
         # Last started, first stopped: the desk lets go of the core before the core closes its socket.
         for child in reversed(self._children):
             process = self._running.get(child.name)
-            if process is None or process.poll() is not None:
+            if process is None:
                 continue
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_GRACE_S)
-            except subprocess.TimeoutExpired:
-                self._say(f"{child.name} did not stop within {STOP_GRACE_S:g} s; killing it")
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            if process.poll() is None:
+                self._end(child, process)
+            _ended(process)
+
+    def _end(self, child: Child, process: subprocess.Popen[bytes]) -> None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._say(f"{child.name} did not stop within {STOP_GRACE_S:g} s; killing it")
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end of a child, let go of its pipe, and return its exit code."""
+    code = process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
+    return code
 
 
 def _describe(code: int) -> str:

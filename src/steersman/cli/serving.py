@@ -62,8 +62,7 @@ def keep_up(workspace: Workspace, *, port: int | None, pace_s: float | None, on_
     if served is not None:
         raise Conflict(
             f"this desk is up already: process {served.pid} serves {served.url}",
-            fix="use that one, or end its `steersman up` first; if that was killed, desk and core go on by themselves:"
-            f" kill {served.pid}, then the core that the next start names",
+            fix="use that one, or end its `steersman up` first",
         )
     presence.withdraw(workspace.presence)
     supervisor = Supervisor(children(workspace, port=port, pace_s=pace_s), say=say)

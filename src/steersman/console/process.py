@@ -18,6 +18,7 @@ from steersman.bootstrap import presence
 from steersman.bootstrap.desk import Desk, open_desk
 from steersman.bootstrap.engines import KeptEngine
 from steersman.bootstrap.events import DESK_STARTED, ProcessStarted
+from steersman.bootstrap.leash import end_with_supervisor
 from steersman.bootstrap.services import serving_unless_served
 from steersman.console.server import serve
 from steersman.console.token import read_or_create
@@ -82,6 +83,7 @@ def main(argv: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    end_with_supervisor()
     try:
         desk = open_desk(options.dir, through_core=True)
         try:
