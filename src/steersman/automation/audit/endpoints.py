@@ -170,6 +170,9 @@ def endpoint(url: Text, params: Mapping[str, Text] | None) -> Endpoint | None:
     if cut is not None:
         before, _, after = str(url[cut]).partition("?")
         query.update(_query(joined((after,), url[cut + 1 :])))
+        # A query that is put together elsewhere: which parameters it has is not known.
+        unread = any(isinstance(p, Hole) for p in url[cut + 1 :][:1]) and after == ""
+        params = None if unread and not query else params
         url = joined(url[:cut], (before,))
     query.update(params or {})
     kept = tuple((k, v) for k, v in query.items() if not _NOT_DATA.match(k))

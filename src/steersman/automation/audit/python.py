@@ -87,11 +87,11 @@ def _call(request: Request) -> Call:
     login = asked is not None and asked.is_login
     return Call(
         place=module.place(request.call),
-        what=f"{request.library}.{request.verb}" if request.library != "urllib" else "urlopen",
+        what={"urllib": "urlopen", "curl": "curl"}.get(request.library, f"{request.library}.{request.verb}"),
         limited=limited,
         limit=change,
         reads=bool(methods & set(_READS)) and not login,
-        retried=retried(module, request.call, request.session),
+        retried=(request.run is not None and request.run.retried) or retried(module, request.call, request.session),
     )
 
 

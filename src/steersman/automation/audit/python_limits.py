@@ -9,8 +9,9 @@ from typing import Final
 
 from steersman.automation.audit.endpoints import shown
 from steersman.automation.audit.facts import Call, Change
+from steersman.automation.audit.python_curl import curl
 from steersman.automation.audit.python_edits import add_keyword
-from steersman.automation.audit.python_module import Module, keyword
+from steersman.automation.audit.python_module import Module
 from steersman.automation.audit.python_text import evaluate
 
 # What waits for ever unless told otherwise -> the argument that tells it, as each library documents it.
@@ -31,7 +32,7 @@ def waits(module: Module) -> Iterator[Call]:
     for call in module.calls:
         name = module.resolve(call.func).name
         for pattern, text in _ENDLESS:
-            if pattern.match(name):
+            if pattern.match(name) and curl(module, call) is None:
                 limited = _limited(module, call, text.partition("=")[0])
                 yield Call(
                     place=module.place(call),
@@ -42,7 +43,7 @@ def waits(module: Module) -> Iterator[Call]:
 
 
 def _limited(module: Module, call: ast.Call, name: str) -> bool:
-    given = keyword(call, name)
+    given = module.given(call, name)
     if given is not None:
         return not (isinstance(given, ast.Constant) and given.value is None)
     if any(k.arg is None for k in call.keywords):

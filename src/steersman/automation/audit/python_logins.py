@@ -126,6 +126,8 @@ def _credentials(module: Module, call: ast.Call, name: str) -> dict[str, ast.exp
     """Return what is handed over to log in, by its name; None when `call` is no login."""
     known = bool(_SDKS.match(name))
     given = {k.arg: k.value for k in call.keywords if k.arg and _CREDENTIAL.match(k.arg)}
+    for spread in (k.value for k in call.keywords if k.arg is None):
+        given |= {n: v for n, v in (module.table(spread) or {}).items() if _CREDENTIAL.match(n)}
     if not known:
         package, last = name.partition(".")[0], name.rpartition(".")[2]
         imported = {a.partition(".")[0] for a in module.aliases.values()} - set(module.folder.modules)
@@ -152,11 +154,20 @@ def _identity(module: Module, call: ast.Call, name: str, given: dict[str, ast.ex
     if name.endswith(".login"):
         made = module.resolve(call.func).call
         home = module.resolve(call.func).module
-        host = literal(evaluate(home, made.args[0])) if made is not None and home is not None and made.args else None
+        host = literal(evaluate(home, _first(home, made))) if made is not None and home is not None else None
         return f"{library} {host} {_print(module, given.get('user'))}", host or ""
     owner = name.partition("()")[0] if library != "alpaca" else library
     prints = " ".join(f"{k}={_print(module, v)}" for k, v in sorted(given.items()))
     return f"{owner} {prints}", ""
+
+
+def _first(home: Module, made: ast.Call) -> ast.expr | None:
+    """Return the host a connection is made to: the argument named so, the first, or the first of a tuple `*SERVER`."""
+    first = home.given(made, "host") or (made.args[0] if made.args else None)
+    if isinstance(first, ast.Starred):
+        value = home.value_of(first.value) if isinstance(first.value, ast.Name) else first.value
+        return value.elts[0] if isinstance(value, ast.Tuple | ast.List) and value.elts else None
+    return first
 
 
 def _database(module: Module, given: dict[str, ast.expr]) -> tuple[str, str]:

@@ -36,6 +36,10 @@ class Folder:
     _sites: dict[ast.AST, list[tuple[Module, ast.Call]]] | None = None
     _given: dict[tuple[ast.AST, str], Ref] = field(default_factory=dict)
 
+    def home(self, node: ast.AST) -> Module | None:
+        """Return the module that `node` stands in."""
+        return next((m for m in self.modules.values() if node in m.parents), None)
+
     @property
     def complete(self) -> bool:
         """Whether every module is in and its calls are known: from then on nothing resolves differently."""
@@ -229,6 +233,8 @@ class Module:
         """Return what `node` is, by its full name; `?` when that cannot be followed."""
         if depth > _DEEPEST:
             return UNKNOWN
+        if node not in self.parents and (home := self.folder.home(node)) is not None:
+            return home.resolve(node, depth)
         if depth or not self.folder.complete:
             return self._resolve(node, depth)
         if node not in self._resolved:
@@ -306,6 +312,8 @@ class Module:
                     node = value
                 case ast.Subscript() if (value := self.entry(node)) is not None:
                     node = value
+                case ast.Name() | ast.Attribute() if (value := self.elsewhere(node)) is not None:
+                    node = value
                 case _:
                     break
         if isinstance(node, ast.Dict):
@@ -314,6 +322,19 @@ class Module:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
             return {k.arg: k.value for k in node.keywords if k.arg}
         return None
+
+    def elsewhere(self, node: ast.Name | ast.Attribute) -> ast.expr | None:
+        """Return what another file of the folder, or a class, sets a name to: `config.SETTINGS`, `Settings.API`."""
+        if isinstance(node, ast.Name):
+            home_name, _, name = self.aliases.get(node.id, "").rpartition(".")
+        else:
+            home_name, name = self.resolve(node.value).name, node.attr
+        home = self.folder.modules.get(home_name)
+        if home is not None:
+            found = home.bindings.get((home.tree, name)) or []
+            return found[0] if len(found) == 1 else None
+        home, owner = self.find(home_name)
+        return home.member(owner, name) if home is not None and isinstance(owner, ast.ClassDef) else None
 
     def given(self, call: ast.Call, *names: str) -> ast.expr | None:
         """Return the value of the first keyword among `names`, also one in a written out dict: `f(**OPTIONS)`."""

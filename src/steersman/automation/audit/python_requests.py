@@ -10,6 +10,7 @@ from typing import Final
 
 from steersman.automation.audit.endpoints import Endpoint, endpoint, joined, literal
 from steersman.automation.audit.facts import Change
+from steersman.automation.audit.python_curl import Curl, curl
 from steersman.automation.audit.python_edits import add_keyword, replace
 from steersman.automation.audit.python_module import Function, Module, Ref, argument, keyword
 from steersman.automation.audit.python_text import Frame, evaluate, mapping
@@ -40,6 +41,7 @@ class Request:
     session: Ref | None = None
     limited_by_class: bool = False
     partial: ast.Call | None = None
+    run: Curl | None = None
 
     def asked(self, frame: Frame | None) -> Endpoint | None:
         """Return what is asked for, with the parameters that `frame` gives."""
@@ -154,6 +156,9 @@ def _recognise(module: Module, call: ast.Call) -> Request | None:
             limited_by_class=limited,
             partial=partial,
         )
+    run = curl(module, call)
+    if run is not None:
+        return Request(module=module, call=call, library="curl", verb=run.verb, url=run.url, run=run)
     if name == "urllib.request.urlopen":
         url = call.args[0] if call.args else keyword(call, "url")
         return Request(module=module, call=call, library="urllib", verb="get", url=url)
@@ -191,6 +196,9 @@ def limit(request: Request) -> tuple[bool, Change]:
     call, given = request.call, request.module.given(request.call, "timeout")
     if given is None and request.partial is not None:
         given = keyword(request.partial, "timeout")
+    if request.run is not None:
+        ends = request.run.limited or (given is not None and not _is_none(given))
+        return ends, Change() if ends else add_keyword(request.module, call, f"timeout={LIMIT_S}")
     if request.library in ("pandas", "polars"):
         why = f"{request.library} takes no timeout here"
         return request.library == "polars", Change(why_not=why, next_step="read the file of a pull(): it has one")

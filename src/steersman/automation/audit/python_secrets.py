@@ -12,6 +12,14 @@ from steersman.automation.audit.python_edits import client_name
 from steersman.automation.audit.python_module import Module
 from steersman.automation.audit.secret_shapes import find_secret
 
+# Where the password stands in calls that take it without a name, as their documentation has it.
+_PASSWORDS: Final[tuple[tuple[re.Pattern[str], tuple[int, ...]], ...]] = (
+    (re.compile(r"^(smtplib|imaplib|ftplib)\..*\.login$"), (1,)),
+    (re.compile(r"^ftplib\.FTP(_TLS)?$"), (2,)),
+    (re.compile(r"HTTP(Basic|Digest|Proxy)Auth$|\bBasicAuth$|DigestAuth$"), (1,)),
+    (re.compile(r"^poplib\..*\.pass_$"), (0,)),
+    (re.compile(r"^pymysql\.connect$|^MySQLdb\.connect$"), (2,)),
+)
 _PLAIN: Final = re.compile(rb"""^[rRuU]?(?:"[^"\\\n]*"|'[^'\\\n]*')$""")
 
 
@@ -49,12 +57,42 @@ def _name(module: Module, node: ast.Constant) -> str:
         case ast.arguments():
             return _parameter(parent, node)
         case ast.Call() if len(parent.args) == 2 and parent.args[1] is node:
-            return _default_of_environment(module, parent)
+            return _default_of_environment(module, parent) or _position(module, parent, node)
         case ast.BoolOp():
             above = module.parents.get(parent)
             return _target(above.targets[0]) if isinstance(above, ast.Assign) else ""
-        case ast.Call() | ast.Tuple() | _:
+        case ast.Call():
+            return _position(module, parent, node)
+        case ast.Tuple() if len(parent.elts) == 2 and _authenticates(module, parent):
+            return "password" if parent.elts[1] is node else _alone(parent.elts[1])
+        case _:
             return ""
+
+
+def _position(module: Module, call: ast.Call, node: ast.Constant) -> str:
+    """Return what an argument without a name is: the password of a login, of basic authentication, of a connection."""
+    name = module.resolve(call.func).name
+    place = next((n for n, a in enumerate(call.args) if a is node), None)
+    for pattern, positions in _PASSWORDS:
+        if pattern.search(name) and place is not None and place in positions:
+            return "password"
+    return ""
+
+
+def _authenticates(module: Module, pair: ast.Tuple) -> bool:
+    above = module.parents.get(pair)
+    match above:
+        case ast.keyword():
+            return above.arg == "auth"
+        case ast.Assign():
+            return _target(above.targets[0]).lower() in ("auth", "basic_auth", "http_auth")
+        case _:
+            return False
+
+
+def _alone(password: ast.expr) -> str:
+    """Some send their key as the user, with no password."""
+    return "key" if isinstance(password, ast.Constant) and not password.value else ""
 
 
 def _default_of_environment(module: Module, call: ast.Call) -> str:

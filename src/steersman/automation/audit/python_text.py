@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from steersman.automation.audit.endpoints import UNKNOWN, Hole, Text, joined, literal
-from steersman.automation.audit.python_module import Function, Module, argument, argument_given, parameters
+from steersman.automation.audit.python_module import Function, Module, argument, argument_given, keyword, parameters
 
 _DEEPEST = 12
 _STRIPS = {"lstrip": str.lstrip, "rstrip": str.rstrip, "strip": str.strip}
@@ -29,6 +29,11 @@ def evaluate(module: Module, node: ast.expr | None, frame: Frame | None = None, 
     """Return the text of `node`; what only running would tell is a `Hole`."""
     if node is None or depth > _DEEPEST:
         return UNKNOWN
+    home = module if node in module.parents else module.folder.home(node) or module
+    return _evaluate(home, node, frame, depth)
+
+
+def _evaluate(module: Module, node: ast.expr, frame: Frame | None, depth: int) -> Text:
     match node:
         case ast.Constant(value=str() | int() | float()):
             return (str(node.value),) if node.value != "" else ()
@@ -69,6 +74,8 @@ def mapping(module: Module, node: ast.expr | None, frame: Frame | None = None) -
         return found
     if isinstance(node, ast.Call) and module.resolve(node.func).name == "dict" and not node.args:
         return {k.arg: evaluate(module, k.value, frame) for k in node.keywords if k.arg}
+    if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and (table := module.table(node)) is not None:
+        return {k: evaluate(module, v, frame) for k, v in table.items()}
     if isinstance(node, ast.Name):
         value = module.value_of(node)
         if value is not None:
@@ -129,8 +136,11 @@ def _attribute(module: Module, node: ast.Attribute, frame: Frame | None, depth: 
         home = module.folder.modules.get(module.aliases.get(node.value.id, ""))
         if home is not None:
             return _constant_of(home, node.attr, depth)
-    home, owner = module.find(module.resolve(node.value).name)
+    kept = module.resolve(node.value)
+    home, owner = module.find(kept.name)
     if home is not None and isinstance(owner, ast.ClassDef):
+        if kept.call is not None and kept.module is not None and (said := keyword(kept.call, node.attr)) is not None:
+            return evaluate(kept.module, said, None, depth + 1)
         value = home.member(owner, node.attr)
         if value is not None:
             made = home.parameter(value) if isinstance(value, ast.Name) else None
@@ -156,6 +166,9 @@ def _subscript(module: Module, node: ast.Subscript, frame: Frame | None, depth: 
     if module.resolve(node.value).name == "os.environ":
         return (Hole(literal(evaluate(module, node.slice, frame, depth + 1)) or "?", module.text(node), env=True),)
     entry = module.entry(node)
+    key = literal(evaluate(module, node.slice, frame, depth + 1)) if entry is None else None
+    if key is not None and (table := module.table(node.value)) is not None:
+        entry = table.get(key)
     if entry is not None:
         return evaluate(module, entry, frame, depth + 1)
     return (Hole(_name_of(node, module), module.text(node)),)
@@ -181,9 +194,39 @@ def _call(module: Module, node: ast.Call, frame: Frame | None, depth: int) -> Te
         for arg in node.args:
             parts += [("/",), evaluate(module, arg, frame, depth + 1)]
         return joined(*parts[1:])
+    if name == "urllib.parse.urlencode" and first is not None:
+        return _encoded(module, node, frame)
+    made = _returned(module, node, frame, depth)
+    if made is not None:
+        return made
     if isinstance(node.func, ast.Attribute):
         return _method(module, node, node.func, frame, depth)
     return (Hole(_name_of(node, module), module.text(node)),)
+
+
+def _encoded(module: Module, node: ast.Call, frame: Frame | None) -> Text:
+    entries = mapping(module, node.args[0], frame)
+    if entries is None:
+        return (Hole("query", module.text(node)),)
+    parts = [t for name, value in entries.items() for t in (("&",), (f"{name}=",), value)]
+    return joined(*parts[1:])
+
+
+def _returned(module: Module, node: ast.Call, frame: Frame | None, depth: int) -> Text | None:
+    """Return what a function of this folder that only puts a text together makes of what `node` gives it."""
+    target = module.target(node)
+    home = module.folder.home(target) if isinstance(target, ast.FunctionDef) else None
+    if home is None or not isinstance(target, ast.FunctionDef):
+        return None
+    returns = [r.value for r in ast.walk(target) if isinstance(r, ast.Return) and r.value is not None]
+    if len(returns) != 1:
+        return None
+    text = evaluate(home, returns[0], Frame(target, node, module, frame), depth + 1)
+    if not any(isinstance(p, str) for p in text):
+        return None
+    given = [p for a in (*node.args, *(k.value for k in node.keywords)) for p in evaluate(module, a, frame, depth + 1)]
+    # What the function computes has no name where it is called.
+    return tuple(p if isinstance(p, str) or p.env or p in given else Hole(p.name) for p in text)
 
 
 def overridden(module: Module, address: str) -> tuple[str, ...]:

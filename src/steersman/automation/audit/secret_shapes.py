@@ -15,6 +15,8 @@ _SHAPES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("GitLab token", re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}")),
     ("Slack token", re.compile(r"\bxox[abeprs]-[A-Za-z0-9-]{10,}")),
     ("Slack webhook", re.compile(r"hooks\.slack\.com/services/T[A-Za-z0-9]+/B[A-Za-z0-9]+/[A-Za-z0-9]{16,}")),
+    ("Discord webhook", re.compile(r"discord(?:app)?\.com/api/webhooks/\d+/[A-Za-z0-9_-]{40,}")),
+    ("Telegram bot token", re.compile(r"(?<!\d)\d{8,10}:AA[A-Za-z0-9_-]{33}(?![\w-])")),
     ("Stripe key", re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}")),
     ("Google API key", re.compile(r"\bAIza[0-9A-Za-z_-]{35}")),
     ("SendGrid key", re.compile(r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}")),
@@ -24,6 +26,8 @@ _SHAPES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]{40,}?-----END [A-Z ]*PRIVATE KEY-----")),
 )
 _IN_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:([^\s@/'\"]+)@")
+_IN_QUERY: Final = re.compile(r"[?&]([A-Za-z_-]+)=([^&\s'\"{}$]+)")
+_IN_JSON: Final = re.compile(r"""\\?"([A-Za-z_-]+)\\?"\s*:\s*\\?"([^"\\\s{}$]+)\\?\"""")
 _AUTHORIZATION: Final = re.compile(r"(?i)\b(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{8,})")
 _NAME: Final = re.compile(
     r"(?i)(pass(word|wd|phrase)?|pwd|secret|token|credentials?|auth|"
@@ -80,8 +84,12 @@ def find_secret(value: str, name: str = "") -> tuple[str, str] | None:
     # Prose says "basic authentication" too: what is sent has digits, and more than a word's letters.
     if (found := _AUTHORIZATION.search(value)) and is_random(found.group(1)) and re.search(r"\d", found.group(1)):
         return "authorization", found.group(1)
+    for pattern in (_IN_QUERY, _IN_JSON) if "://" in value or "{" in value else ():
+        for found in pattern.finditer(value):
+            if promises_secret(found.group(1)) and is_random(found.group(2)):
+                return "part of a request", found.group(2)
     head, colon, rest = value.partition(":")
-    if colon and promises_secret(head.strip()) and is_random(rest.strip()):
+    if colon and not head.startswith("${") and promises_secret(head.strip()) and is_random(rest.strip()):
         return "header", rest.strip()
     if name and promises_secret(name) and is_random(value):
         return "password" if "pass" in name.lower() or "pwd" in name.lower() else "key", value

@@ -11,8 +11,8 @@ from steersman.automation.audit.endpoints import Endpoint, Hole, Text, endpoint,
 from steersman.automation.audit.facts import Change, Edit
 from steersman.automation.audit.shell_tree import Command, Tree, Word
 
-_CURL_VALUED: Final = frozenset("AbcCdDeEFhHKmoPQrTtuUwxXyYz")
-_CURL_LONG: Final = frozenset(
+CURL_VALUED: Final = frozenset("AbcCdDeEFhHKmoPQrTtuUwxXyYz")
+CURL_LONG: Final = frozenset(
     (
         "--header",
         "--data",
@@ -54,7 +54,7 @@ _CURL_LONG: Final = frozenset(
     )
 )
 _WGET_VALUED: Final = frozenset("OoaTtwPUeQ")
-_BODY: Final = ("-d", "-F", "--data", "--data-raw", "--data-binary", "--data-urlencode", "--json", "--form")
+CURL_BODY: Final = ("-d", "-F", "--data", "--data-raw", "--data-binary", "--data-urlencode", "--json", "--form")
 # Wait for ever unless told otherwise -> the words that tell them, as each manual has it.
 _LIMITS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "curl": (("-m", "--max-time"), "--max-time 30"),
@@ -149,7 +149,7 @@ def _is_rest(word: Word) -> bool:
 
 
 def _curl(command: Command) -> Http:
-    found = _parted(command, _CURL_VALUED, _CURL_LONG)
+    found = _parted(command, CURL_VALUED, CURL_LONG)
     named = found.value("--url")
     if named is not None:
         found.urls.insert(0, named)
@@ -158,7 +158,7 @@ def _curl(command: Command) -> Http:
         found.method = method.fixed.lower().removeprefix("-x").removeprefix("--request=")
     elif found.has("-T", "--upload-file"):
         found.method = "put"
-    elif found.has(*_BODY) and not found.has("-G", "--get"):
+    elif found.has(*CURL_BODY) and not found.has("-G", "--get"):
         found.method = "post"
     elif found.has("-I", "--head"):
         found.method = "head"
@@ -237,7 +237,10 @@ def sites(tree: Tree, request: Http) -> Iterator[tuple[Http, Command, tuple[Text
     name = tree.function_of(request.command.node)
     rest = any(_is_rest(w) for w in request.command.words)
     found = False
-    if (name and base is not None and any(h.parameter for h in base.holes)) or (name and rest):
+    told = (
+        any(isinstance(p, Hole) and p.parameter for p in tree.evaluate(request.urls[0].node)) if request.urls else False
+    )
+    if name and (told or rest):
         for call in tree.commands:
             if call.name == name:
                 arguments = tuple(w.text for w in call.words)

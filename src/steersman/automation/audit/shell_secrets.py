@@ -42,6 +42,15 @@ def secrets(tree: Tree) -> Iterator[Secret]:
 
 def _name(tree: Tree, node: Node) -> str:
     parent = node.parent
+    if parent is not None and parent.type == "expansion":  # the default of a variable: `${TOKEN:-...}`
+        variable = next((c for c in parent.named_children if c.type == "variable_name"), None)
+        name = tree.text(variable) if variable is not None else ""
+        above = parent.parent if parent.parent is None or parent.parent.type != "string" else parent.parent.parent
+        return name if name and not name.isdigit() else _assigned(tree, above)
+    return _assigned(tree, parent)
+
+
+def _assigned(tree: Tree, parent: Node | None) -> str:
     if parent is not None and parent.type == "variable_assignment":
         name = parent.child_by_field_name("name")
         return tree.text(name) if name is not None else ""
@@ -55,12 +64,29 @@ def _option(tree: Tree, node: Node, value: str) -> tuple[str, str] | None:
         return "option", given.strip("'\"")
     before = node.prev_named_sibling
     option = tree.text(before) if before is not None else ""
+    attached = _attached(tree, node, value)
+    if attached:
+        return ("password", attached) if is_random(attached) else None
     if option in _USER and ":" in value:
         password = value.partition(":")[2]
         return ("password", password) if is_random(password) else None
     if option.startswith("--") and promises_secret(option[2:]) and is_random(value):
         return "option", value
     return None
+
+
+def _attached(tree: Tree, node: Node, value: str) -> str:
+    """Return the password that some programs take behind their `-p`: `mysql -psecret`, `sshpass -p secret`."""
+    above, before = node.parent, node.prev_named_sibling
+    called = above.child_by_field_name("name") if above is not None and above.type == "command" else None
+    program = tree.text(called).rpartition("/")[2] if called is not None else ""
+    if program in ("mysql", "mysqldump", "mariadb", "mariadb-dump", "sshpass") and value.startswith("-p"):
+        return value[2:]
+    if program == "sshpass" and before is not None and tree.text(before) == "-p":
+        return value
+    if program in ("lftp", "ncftpput", "ncftpget") and before is not None and tree.text(before) == "-u":
+        return value.partition(",")[2]
+    return ""
 
 
 def _change(tree: Tree, node: Node, at: int, secret: str) -> Renamed:
