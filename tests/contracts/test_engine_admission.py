@@ -61,6 +61,32 @@ def test_a_run_that_a_person_denies_does_not(kind: str, tmp_path: Path) -> None:
     assert reasons(ledger) == ["denied by person:me: fine"]
 
 
+def test_starts_do_not_pile_up_behind_one_that_waits_for_a_person(kind: str, tmp_path: Path) -> None:
+    ledger = memory_ledger()
+    with running(kind, tmp_path, an_automation(approve=True), ledger=ledger) as engine:
+        engine.begin("schedule", ["job"], 1_000_000_000)
+        wait_for(lambda: asked(ledger))
+        for second in (2, 3):
+            engine.begin("schedule", ["job"], second * 1_000_000_000)
+        wait_for(lambda: len(reasons(ledger)) == 2)
+        assert len(asked(ledger)) == 1
+        answer(ledger, asked(ledger)[0], grant=True, by="person:me", reason="", now_ns=2)
+        wait_for(lambda: len(events(ledger)) == 4)
+    assert all(reason.startswith("overlap: job-19700101T000001Z-") for reason in reasons(ledger))
+
+
+def test_a_later_start_takes_the_place_of_one_that_waits_for_a_person(kind: str, tmp_path: Path) -> None:
+    ledger = memory_ledger()
+    with running(kind, tmp_path, an_automation(approve=True, overlap="cancel"), ledger=ledger) as engine:
+        engine.begin("schedule", ["job"], 1_000_000_000)
+        wait_for(lambda: asked(ledger))
+        engine.begin("schedule", ["job"], 2_000_000_000)
+        wait_for(lambda: len(asked(ledger)) == 2)
+        answer(ledger, asked(ledger)[1], grant=True, by="person:me", reason="", now_ns=2)
+        wait_for(lambda: len(events(ledger)) == 3)
+    assert reasons(ledger) == ["cancelled while it waited: a later start took its place"]
+
+
 def test_only_the_first_answer_counts_and_only_a_persons(kind: str, tmp_path: Path) -> None:
     ledger = memory_ledger()
     run_id = begun(kind, tmp_path, ledger)

@@ -42,6 +42,7 @@ _LETTING_GO_S = 5.0
 _LETTING_GO_POLL_S = 0.005
 # As late as a busy machine may make a start that nobody missed.
 _PUNCTUAL_NS = 120_000_000_000
+_LET_GO = "cancelled while it waited: a later start took its place"
 _VERBS: dict[Status, str] = {
     "failed": "failed",
     "timed_out": "timed out",
@@ -182,7 +183,7 @@ class Conductor:
             params = resolved(automation.params, request.params)
         except ValueError as exc:
             return self.skip(request, str(exc))
-        failed = self._await_needs(request) or self._not_now(automation, request, on_progress)
+        failed = self._await_needs(request) or self._closed(automation, request)
         if failed:
             return self.skip(request, failed)
         lock = FileLock(self.folders.runs / automation.name / "lock")
@@ -190,6 +191,10 @@ class Conductor:
         if refused:
             return self.skip(request, refused)
         try:
+            # With the lock held: what waits for a person or its window counts as running; starts do not pile up.
+            failed = self._await_turn(automation, request, on_progress)
+            if failed:
+                return self.skip(request, failed)
             # Of an engine that was killed a moment ago: its script must have ended before the next one starts.
             if request.run_id in self.attempts.reconcile(automation.name):
                 ended = self.recorder.final(request.run_id)
@@ -203,15 +208,21 @@ class Conductor:
             finally:
                 lock.release()
 
-    def _not_now(self, automation: Automation, request: RunRequest, on_progress: Callable[[Progress], None]) -> str:
+    def _closed(self, automation: Automation, request: RunRequest) -> str:
+        """Return why the run must not start at this moment, empty if it may, or may wait for a better one."""
+        if automation.outside == "skip" and not request.anyway:
+            why = closed_reason(self.manifest, automation, self._clock.now_ns())
+            if why:
+                return why
+        return login_required(self._ledger, automation.credentials)
+
+    def _await_turn(self, automation: Automation, request: RunRequest, on_progress: Callable[[Progress], None]) -> str:
         """Wait for the window and for a person, as declared; return why the run must not start, empty if it may."""
 
         def waiting(note: str) -> None:
             on_progress(Progress(run_id=request.run_id, automation=automation.name, state="waiting", note=note))
 
-        closed = self._await_window(automation, request, waiting) or login_required(
-            self._ledger, automation.credentials
-        )
+        closed = self._await_window(automation, request, waiting)
         if closed or not automation.approve or self._by_person:
             return closed
         told = False
@@ -220,8 +231,14 @@ class Conductor:
                 waiting(f"for approval: steersman inbox approve run/{request.run_id}")
                 told = True
             self.closing.pause(_ANSWER_POLL_S)
+            if self._let_go(automation, request):
+                return _LET_GO
         # The answer may have come when the window was over.
         return said or self._await_window(automation, request, waiting)
+
+    def _let_go(self, automation: Automation, request: RunRequest) -> bool:
+        """Say whether a later start wants this one to end (`overlap = cancel`)."""
+        return self.folders.cancel_file(automation.name, request.run_id).exists()
 
     def _await_window(self, automation: Automation, request: RunRequest, waiting: Callable[[str], None]) -> str:
         told = 0
@@ -237,6 +254,8 @@ class Conductor:
                 told = opens
             # In naps: the wall clock may be set, or the machine may sleep, while we wait.
             self.closing.pause(min(max((opens - now) / 1e9, 0.01), _LONGEST_NAP_S))
+            if self._let_go(automation, request):
+                return _LET_GO
         return ""
 
     def _await_needs(self, request: RunRequest) -> str:
@@ -302,10 +321,10 @@ class Conductor:
     def _admit(self, automation: Automation, request: RunRequest, lock: FileLock, running: str) -> str:
         """Take the lock that `running` holds as `overlap` says; return why not, empty once it is held."""
         if automation.overlap == "skip":
-            return f"overlap: {running or 'another run'} is still running"
+            return f"overlap: {running or 'another run'} is not over yet"
         waiting = FileLock(self.folders.runs / automation.name / "queue")
         if not waiting.acquire(request.run_id):
-            return f"overlap: {running} is still running and {waiting.holder()} already waits"
+            return f"overlap: {running} is not over yet and {waiting.holder()} already waits"
         try:
             if automation.overlap == "cancel" and running:
                 self.folders.ask_to_end(automation.name, running)
