@@ -58,6 +58,21 @@ def test_the_demo_looks_as_in_the_readme(
     context.close()
 
 
+@pytest.mark.parametrize("page_name", ["automations", "shared"])
+def test_what_scripts_did_looks_as_in_the_docs(browser: Browser, demo: Served, tmp_path: Path, page_name: str) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark", reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{demo.url}/login?token={demo.token}")
+    page.goto(f"{demo.url}/{page_name}")
+    page.wait_for_selector("html[data-drawn]", state="attached")
+    expect(page.locator("#live-word")).to_have_text("live")
+    expect(
+        page.get_by_role("rowheader", name="backup_ledger" if page_name == "automations" else "prices")
+    ).to_be_visible()
+    page.screenshot(path=(IMAGES if WRITE else tmp_path) / f"{page_name}-dark.png")
+    context.close()
+
+
 def test_the_pages_of_acts_look_as_in_the_docs(browser: Browser, tmp_path: Path) -> None:
     """Take the inbox on a phone, an order that a person approved, and a halt that was obeyed."""
     to = IMAGES if WRITE else tmp_path
