@@ -222,7 +222,9 @@ class Module:
 
     def _member(self, owner: ast.ClassDef, name: str, depth: int) -> ast.expr | None:
         """Return what a class, or the nearest class of this file that it extends, sets `name` to."""
-        found = self.attributes.get((owner, name)) or self.bindings.get((owner, name))
+        found: list[ast.expr | None] = [*(self.attributes.get((owner, name)) or self.bindings.get((owner, name)) or [])]
+        # `self.session = None`, until it is opened: what it is then counts.
+        found = [v for v in found if not (isinstance(v, ast.Constant) and v.value is None)] or found
         if found or depth > _DEEPEST:
             return found[0] if found and len(found) == 1 else None
         bases = [self.definitions.get(b.id) for b in owner.bases if isinstance(b, ast.Name)]

@@ -8,9 +8,18 @@ from dataclasses import dataclass
 from urllib.parse import urljoin
 
 from steersman.automation.audit.endpoints import UNKNOWN, Hole, Text, joined, literal
-from steersman.automation.audit.python_module import Function, Module, argument, argument_given, keyword, parameters
+from steersman.automation.audit.python_module import (
+    Function,
+    Module,
+    Ref,
+    argument,
+    argument_given,
+    keyword,
+    parameters,
+)
 
 _DEEPEST = 12
+_MOST_SITES = 20
 _STRIPS = {"lstrip": str.lstrip, "rstrip": str.rstrip, "strip": str.strip}
 _KEPT = ("lower", "upper", "encode", "decode", "as_posix", "expanduser", "resolve", "absolute")
 
@@ -128,14 +137,7 @@ def _constant_of(home: Module, name: str, depth: int) -> Text:
 def _attribute(module: Module, node: ast.Attribute, frame: Frame | None, depth: int) -> Text:
     value = module.attribute_value(node)
     if value is not None:
-        made = module.parameter(value) if isinstance(value, ast.Name) else None
-        if made is not None and isinstance(value, ast.Name) and (frame is None or frame.function is not made):
-            return _constructed(module, made, value, depth)
-        return evaluate(module, value, frame, depth + 1)
-    if isinstance(node.value, ast.Name):
-        home = module.folder.modules.get(module.aliases.get(node.value.id, ""))
-        if home is not None:
-            return _constant_of(home, node.attr, depth)
+        return _kept(module, value, frame, depth)
     kept = module.resolve(node.value)
     home, owner = module.find(kept.name)
     if home is not None and isinstance(owner, ast.ClassDef):
@@ -143,23 +145,30 @@ def _attribute(module: Module, node: ast.Attribute, frame: Frame | None, depth: 
             return evaluate(kept.module, said, None, depth + 1)
         value = home.member(owner, node.attr)
         if value is not None:
-            made = home.parameter(value) if isinstance(value, ast.Name) else None
-            if made is not None and isinstance(value, ast.Name):
-                return _constructed(home, made, value, depth)
-            return evaluate(home, value, None, depth + 1)
+            return _kept(home, value, None, depth, kept)
+    if isinstance(node.value, ast.Name):
+        home = module.folder.modules.get(module.aliases.get(node.value.id, ""))
+        if home is not None:
+            return _constant_of(home, node.attr, depth)
     return (Hole(node.attr, module.text(node)),)
 
 
-def _constructed(module: Module, made: Function, name: ast.Name, depth: int) -> Text:
-    """Return what every constructor call of the folder gives for a parameter that an object keeps, if that is one."""
-    given = {
-        evaluate(home if argument_given(made, call, name.id) else module, value, None, depth + 1)
-        for home, call in module.folder.sites(made)
-        if (value := argument(made, call, name.id)) is not None
-    }
-    if not module.folder.sites(made) and (value := argument(made, ast.Call(name, [], []), name.id)) is not None:
-        given = {evaluate(module, value, None, depth + 1)}
-    return given.pop() if len(given) == 1 else (Hole(name.id, f"self.{name.id}", parameter=True),)
+def _kept(module: Module, value: ast.expr, frame: Frame | None, depth: int, kept: Ref | None = None) -> Text:
+    """Return what an object keeps; where its constructor works it out, from what all who construct one hand over.
+
+    `kept` is the object, where that is known: then only what it was made with counts.
+    """
+    made = module.function_of(value)
+    if made is None or made.name != "__init__" or (frame is not None and frame.function is made):
+        return evaluate(module, value, frame, depth + 1)
+    if kept is None and frame is not None and isinstance(frame.call.func, ast.Attribute):
+        kept = frame.module.resolve(frame.call.func.value)
+    sites = module.folder.sites(made)
+    sites = [(m, c) for m, c in sites if kept is not None and c is kept.call] or sites
+    # Nobody constructs one here: its defaults are what is known.
+    sites = sites or [(module, ast.Call(func=ast.Name(id=""), args=[], keywords=[]))]
+    given = {evaluate(module, value, Frame(made, call, home), depth + 1) for home, call in sites[:_MOST_SITES]}
+    return given.pop() if len(given) == 1 else (Hole("kept", "", parameter=True),)
 
 
 def _subscript(module: Module, node: ast.Subscript, frame: Frame | None, depth: int) -> Text:
