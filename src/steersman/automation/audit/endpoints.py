@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-_LOGIN: Final = re.compile(r"^(o?auth2?|token|tokens|log-?in|sign-?in|sessions?|authenticate|authorize)$")
+_LOGIN: Final = re.compile(
+    r"^(o?auth2?|((access|api|auth|get|id)[-_]?)?tokens?([-_]auth)?|log-?[io]n|sign-?in|sessions?|"
+    r"authenticat(e|ion)|authorize)(\.(json|php))?$"
+)
+_ENDS_A_LOGIN: Final = re.compile(r"^(log-?out|sign-?out|revoke|introspect|userinfo)$")
 _STATE: Final = {
     "clock": "market open",
     "market-status": "market open",
@@ -16,6 +20,14 @@ _STATE: Final = {
     "account": "account",
     "balance": "balance",
     "balances": "balance",
+    "funds": "balance",
+    "buying_power": "balance",
+    "market_status": "market open",
+    "is-open": "market open",
+    "healthcheck": "service up",
+    "health-check": "service up",
+    "heartbeat": "service up",
+    "alive": "service up",
     "health": "service up",
     "healthz": "service up",
     "healthy": "service up",
@@ -140,7 +152,8 @@ class Endpoint:
 
     @property
     def is_login(self) -> bool:
-        return any(_LOGIN.match(s.lower()) for s in self.path[-2:])
+        last = [s.lower() for s in self.path[-2:]]
+        return any(_LOGIN.match(s) for s in last) and not _ENDS_A_LOGIN.match(last[-1])
 
     @property
     def state(self) -> str:

@@ -120,7 +120,7 @@ def _facts(
     request: Request, asked: Endpoint, home: Module, call: ast.Call, frame: Frame | None
 ) -> Iterator[tuple[str, Shared]]:
     reads = request.method(frame) in _READS
-    if asked.is_login and not (reads and request.method(frame) != ""):
+    if asked.is_login and not (reads and request.method(frame) != "") and request.method(frame) != "delete":
         yield "login", _login(request, asked, home, call, frame)
     elif reads:
         yield ("check" if asked.state else "pull"), _pull(request, asked, home, call, frame)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import Final
 
-from steersman.automation.audit.endpoints import Hole, masked, shown
+from steersman.automation.audit.endpoints import Hole, literal, masked, shown
 from steersman.automation.audit.facts import Change, Shared
 from steersman.automation.audit.python_module import Module
 from steersman.automation.audit.python_text import evaluate
@@ -23,6 +23,9 @@ _METHODS: Final = {
     "fetch_status": "service up",
     "is_trading_minute": "market open",
     "is_open_on_minute": "market open",
+    "is_session": "market open",
+    "valid_days": "market open",
+    "open_at_time": "market open",
 }
 
 
@@ -38,13 +41,31 @@ def _of_call(module: Module, call: ast.Call) -> Shared | None:
     name = module.resolve(call.func).name
     if name in _DISK and call.args:
         return _check(module, call, "disk", call.args[0])
+    if name.startswith("subprocess.") and call.args and isinstance(call.args[0], ast.List):
+        return _command(module, call, call.args[0])
     if name in _AGE and call.args:
+        return _check(module, call, "file age", call.args[0])
+    if name == "os.stat" and call.args and _asks_age(module, call):
         return _check(module, call, "file age", call.args[0])
     if isinstance(call.func, ast.Attribute) and call.func.attr == "stat" and _asks_age(module, call):
         return _check(module, call, "file age", call.func.value)
     if isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
         return _method(module, call, call.func, name)
     return None
+
+
+def _command(module: Module, call: ast.Call, listed: ast.List) -> Shared | None:
+    """Return the check that a command makes which is run with its words in a list: as in shell."""
+    program = literal(evaluate(module, listed.elts[0])) if listed.elts else None
+    words = [(e, literal(evaluate(module, e)) or "?") for e in listed.elts[1:]]
+    plain = [(e, text) for e, text in words if not text.startswith("-")]
+    if program == "df" and plain:
+        return _check(module, call, "disk", plain[-1][0])
+    if program == "systemctl" and len(plain) == 2 and plain[0][1] == "is-active":
+        return _check(module, call, "service up", plain[1][0])
+    if program in ("pgrep", "pidof") and plain:
+        return _check(module, call, "process", plain[-1][0])
+    return _check(module, call, "service up", plain[-1][0]) if program == "ping" and plain else None
 
 
 def _asks_age(module: Module, call: ast.Call) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+import sys
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,11 +16,14 @@ from steersman.automation.audit.python_edits import client_name, login_change, r
 from steersman.automation.audit.python_module import Module, keyword
 from steersman.automation.audit.python_requests import Request
 from steersman.automation.audit.python_text import evaluate, overridden
+from steersman.automation.audit.secret_shapes import promises_secret
 
 _SDKS: Final = re.compile(
     r"^(tweepy\.(Client|OAuth\w*Handler)|slack_sdk\.(web\.)?(WebClient|async_client\.AsyncWebClient)|"
     r"spotipy\.(client\.)?Spotify|alpaca\.[\w.]*Client|alpaca_trade_api\.(rest\.)?REST|ccxt\.(\w+\.)?\w+|"
     r"boto3\.(client|resource|Session|session\.Session)|psycopg2?\.connect|asyncpg\.(connect|create_pool)|"
+    r"pymysql\.connect|MySQLdb\.connect|mysql\.connector\.connect|sqlalchemy\.create_engine|pymongo\.MongoClient|"
+    r"paramiko\.(client\.)?SSHClient\(\)\.connect|"
     r"smtplib\.SMTP(_SSL)?\(\)\.login|imaplib\.IMAP4(_SSL)?\(\)\.login|ftplib\.FTP(_TLS)?\(\)\.login|"
     r"(authlib\.integrations\.\w+|requests_oauthlib|authlib\.\w+)\.\w*OAuth2?(Session|Client)\(\)\.fetch_token|"
     r"google\.oauth2\.service_account\.Credentials\.from_service_account_(file|info))$"
@@ -37,8 +41,11 @@ _POSITIONS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
     (re.compile(r"^alpaca"), ("key_id", "secret_key")),
     (re.compile(r"^slack"), ("token",)),
     (re.compile(r"^google"), ("file",)),
-    (re.compile(r"connect$|create_pool$"), ("dsn",)),
+    (re.compile(r"^paramiko"), ("host", "port", "username", "password")),
+    (re.compile(r"^(pymysql|MySQLdb)"), ("host", "user", "password", "database")),
+    (re.compile(r"connect$|create_pool$|create_engine$|MongoClient$"), ("dsn",)),
 )
+_NO_LOGIN: Final = frozenset(("cryptography", "Crypto", "jwt", "nacl", "itsdangerous", "jose", "joserfc"))
 _GENERIC: Final = frozenset(("api_key", "apikey", "api_secret", "access_token", "client_secret", "secret_key"))
 _PART_OF_A_LOGIN: Final = re.compile(r"(Credentials?|Auth|Manager|Provider|Config|Settings|Params|Request)$")
 _DEEPEST: Final = 8
@@ -132,7 +139,14 @@ def _credentials(module: Module, call: ast.Call, name: str) -> dict[str, ast.exp
         package, last = name.partition(".")[0], name.rpartition(".")[2]
         imported = {a.partition(".")[0] for a in module.aliases.values()} - set(module.folder.modules)
         generic = bool(_GENERIC & set(given)) and last[:1].isupper() and not _PART_OF_A_LOGIN.search(last)
-        return given if package in imported and generic and "()" not in name else None
+        if package not in imported or package in _NO_LOGIN or package in sys.stdlib_module_names:
+            return None
+        handed = {**given, **{f"{n}": a for n, a in enumerate(call.args)}}
+        plainly = any(promises_secret(_called(module, a)) for a in handed.values())
+        if "()" in name:  # `client.login(user, password)`
+            return handed if last in ("login", "log_in", "authenticate", "sign_in") and plainly else None
+        constructs = last[:1].isupper() and not _PART_OF_A_LOGIN.search(last)
+        return (given if generic else handed) if generic or (constructs and plainly) else None
     for pattern, names in _POSITIONS:
         if pattern.search(name):
             given |= dict(zip(names, call.args, strict=False))
@@ -143,15 +157,29 @@ def _credentials(module: Module, call: ast.Call, name: str) -> dict[str, ast.exp
         given |= {k: v for k, v in named.items() if _CREDENTIAL.match(k)}
     if name.startswith("boto3") and not any("key" in k for k in given):
         return None  # the ambient chain of AWS is shared already
+    dsn = literal(evaluate(module, given["dsn"])) if "dsn" in given else None
+    if dsn is not None and "://" in dsn and "@" not in dsn and name.startswith(("sqlalchemy", "pymongo")):
+        return None  # a file, or a server that asks nobody who they are
     return given or None
+
+
+def _called(module: Module, node: ast.expr) -> str:
+    """Return the name of a variable, of the program or its environment, that is handed over."""
+    match evaluate(module, node):
+        case (Hole(env=True, name=name),):
+            return name
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def _identity(module: Module, call: ast.Call, name: str, given: dict[str, ast.expr]) -> tuple[str, str]:
     """Return what equal logins have in common, and where they log in (empty if that is not seen)."""
     library = name.partition(".")[0]
-    if library in ("psycopg", "psycopg2", "asyncpg"):
+    if library in _DATABASES:
         return _database(module, given)
-    if name.endswith(".login"):
+    if library == "paramiko":
+        machine = _plain(module, given.get("host"))
+        return f"paramiko {machine} {_print(module, given.get('username') or given.get('user'))}", machine
+    if library in ("smtplib", "imaplib", "ftplib"):
         made = module.resolve(call.func).call
         home = module.resolve(call.func).module
         host = literal(evaluate(home, _first(home, made))) if made is not None and home is not None else None
@@ -186,6 +214,7 @@ def _database(module: Module, given: dict[str, ast.expr]) -> tuple[str, str]:
     return f"postgres {host} {url.path.lstrip('/')} {user}", host
 
 
+_DATABASES: Final = ("psycopg", "psycopg2", "asyncpg", "pymysql", "MySQLdb", "mysql", "sqlalchemy", "pymongo")
 _DATABASE_PARTS: Final = (("host", "host"), ("dbname", "database"), ("user", "username"))
 
 
@@ -219,6 +248,8 @@ def _change(module: Module, given: dict[str, ast.expr]) -> Renamed:
         if len(secrets) != 1:
             why = "it takes several secrets" if secrets else "its secret is not handed over here"
             return Change(why_not=f"{why}: which of them the provider leases is for you to say")
+        if secrets[0] not in module.parents:
+            return Change(why_not="its secret is kept in another file")
         function, imported = client_name(module, "token")
         return Change(edits=(replace(module, secrets[0], f'{function}("{name}").secret'),), client=(imported,))
 

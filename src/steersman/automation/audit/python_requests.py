@@ -205,6 +205,8 @@ def limit(request: Request) -> tuple[bool, Change]:
     if given is not None:
         if not _is_none(given):
             return True, Change()
+        if given not in request.module.parents:
+            return False, Change(why_not="the limit is taken away in another file")
         return False, Change(edits=(replace(request.module, given, str(LIMIT_S)),))
     if any(k.arg is None for k in call.keywords) and not _kwargs_without_timeout(request):
         return True, Change()

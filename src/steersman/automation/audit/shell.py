@@ -122,6 +122,8 @@ def _facts(tree: Tree, request: Http) -> Iterator[tuple[str, Shared]]:
             continue
         reads = made.method in _READS
         if reads or asked.is_login:
+            if made.method == "delete":
+                continue
             what = "login" if not reads else "check" if asked.state else "pull"
             yield what, _shared(tree, made, command, asked, what, by_function)
 
@@ -238,6 +240,12 @@ def _checks(tree: Tree) -> Iterator[tuple[str, Shared]]:
             kind, subject = "service up", words[1]
         elif command.name in ("pgrep", "pidof") and words:
             kind, subject = "process", words[-1]
+        elif command.name == "date" and words and any(w.fixed in ("-r", "--reference") for w in command.words):
+            kind, subject = "file age", words[0]
+        elif command.name == "ping" and words:
+            kind, subject = "service up", words[-1]
+        elif command.name == "mountpoint" and subject is not None:
+            kind = "disk"
         if kind and subject is not None and not any(isinstance(p, Hole) and not p.env for p in subject.text):
             yield "check", _state(tree, command, kind, subject)
 
