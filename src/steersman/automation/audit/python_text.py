@@ -175,7 +175,8 @@ def _subscript(module: Module, node: ast.Subscript, frame: Frame | None, depth: 
     if module.resolve(node.value).name == "os.environ":
         return (Hole(literal(evaluate(module, node.slice, frame, depth + 1)) or "?", module.text(node), env=True),)
     entry = module.entry(node)
-    key = literal(evaluate(module, node.slice, frame, depth + 1)) if entry is None else None
+    told = entry is None and not isinstance(node.slice, ast.Constant)
+    key = literal(evaluate(module, node.slice, frame, depth + 1)) if told else None
     if key is not None and (table := module.table(node.value)) is not None:
         entry = table.get(key)
     if entry is not None:
