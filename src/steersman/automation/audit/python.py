@@ -21,9 +21,9 @@ from steersman.automation.audit.python_requests import (
     frames,
     limit,
     requests_of,
-    retried,
     unlimited_sessions,
 )
+from steersman.automation.audit.python_retries import retried
 from steersman.automation.audit.python_secrets import secrets
 from steersman.automation.audit.python_text import Frame, overridden
 from steersman.automation.audit.python_waits import waits

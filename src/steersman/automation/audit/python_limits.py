@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from steersman.automation.audit.endpoints import shown
+from steersman.automation.audit.endpoints import literal, shown
 from steersman.automation.audit.facts import Call, Change
 from steersman.automation.audit.python_curl import curl
 from steersman.automation.audit.python_edits import add_keyword
@@ -48,6 +48,9 @@ def _limited(module: Module, call: ast.Call, name: str) -> bool:
         return not (isinstance(given, ast.Constant) and given.value is None)
     if any(k.arg is None for k in call.keywords):
         return True
+    listed = call.args[0].elts[:1] if call.args and isinstance(call.args[0], ast.List) else []
+    if [literal(evaluate(module, program)) for program in listed] == ["timeout"]:
+        return True  # the command of that name ends it
     if name == "connect_timeout":
         return any("connect_timeout" in shown(evaluate(module, a)) for a in call.args)
     callee = call.func.attr if isinstance(call.func, ast.Attribute) else ""

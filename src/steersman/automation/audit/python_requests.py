@@ -12,7 +12,8 @@ from steersman.automation.audit.endpoints import Endpoint, endpoint, joined, lit
 from steersman.automation.audit.facts import Change
 from steersman.automation.audit.python_curl import Curl, curl
 from steersman.automation.audit.python_edits import add_keyword, replace
-from steersman.automation.audit.python_module import Function, Module, Ref, argument, keyword
+from steersman.automation.audit.python_module import Function, Module, Ref, argument, argument_given, keyword
+from steersman.automation.audit.python_retries import of_session
 from steersman.automation.audit.python_text import Frame, evaluate, mapping
 
 _VERBS: Final = "get|head|options|post|put|patch|delete|request|stream"
@@ -23,7 +24,6 @@ _HTTP: Final = re.compile(
 _SESSIONS: Final = ("requests.Session", "requests.sessions.Session")
 _FRAMES: Final = re.compile(r"^(pandas|polars)\.(read_(csv|json|html|excel|parquet|table|xml|ndjson)|scan_\w+)$")
 _READS: Final = ("get", "head", "options")
-_RETRIES: Final = re.compile(r"(?i)retr(y|ies)|backoff|stamina|tenacity|on_exception")
 _DEEPEST: Final = 3
 _MOST_CALLERS: Final = 100
 LIMIT_S: Final = 30
@@ -49,7 +49,7 @@ class Request:
         first = url[0] if url else ""
         absolute = isinstance(first, str) and "://" in first
         if self.session is not None and self.session.call is not None and not absolute:
-            base = _of_session(self.session, "base_url")
+            base = of_session(self.session, "base_url")
             if base is None and self.library == "aiohttp" and self.session.call.args:
                 base = self.session.call.args[0]
             if base is not None and self.session.module is not None:
@@ -103,12 +103,6 @@ class Request:
         given = argument(frame.function, frame.call, self.url.id)
         made = _calls_in(given, frame.module)
         return (frame.module, made[0]) if made else None
-
-
-def _of_session(session: Ref, *names: str) -> ast.expr | None:
-    if session.call is None or session.module is None:
-        return None
-    return session.module.given(session.call, *names)
 
 
 def _calls_in(node: ast.expr | None, module: Module) -> list[ast.Call]:
@@ -204,10 +198,13 @@ def limit(request: Request) -> tuple[bool, Change]:
         return request.library == "polars", Change(why_not=why, next_step="read the file of a pull(): it has one")
     if given is not None:
         if not _is_none(given):
-            return True, Change()
+            left = _left_out(request, given)
+            return not left, Change(why_not=f"its limit is `{left}`, which not everybody gives") if left else Change()
         if given not in request.module.parents:
             return False, Change(why_not="the limit is taken away in another file")
         return False, Change(edits=(replace(request.module, given, str(LIMIT_S)),))
+    if _spread_without_timeout(request):
+        return False, add_keyword(request.module, call, f"timeout={LIMIT_S}")
     if any(k.arg is None for k in call.keywords) and not _kwargs_without_timeout(request):
         return True, Change()
     if request.library == "urllib" and len(call.args) > 2:
@@ -218,11 +215,41 @@ def limit(request: Request) -> tuple[bool, Change]:
     return False, add_keyword(request.module, call, f"timeout={LIMIT_S}")
 
 
+def _left_out(request: Request, given: ast.expr) -> str:
+    """Return the parameter that is the limit, where it is None unless a caller says otherwise and some do not."""
+    function = request.module.parameter(given) if isinstance(given, ast.Name) else None
+    if function is None or not isinstance(given, ast.Name):
+        return ""
+    default = argument(function, ast.Call(given, [], []), given.id)
+    if default is None or not _is_none(default):
+        return ""
+    sites = request.module.folder.sites(function)
+    return given.id if any(not argument_given(function, call, given.id) for _, call in sites) else ""
+
+
+def _spread_without_timeout(request: Request) -> bool:
+    """Say whether all that is handed over with `**` is dicts that are written out, without a limit."""
+    spreads = [k.value for k in request.call.keywords if k.arg is None]
+    tables = [request.module.table(s) for s in spreads]
+    changed = any(
+        isinstance(n, ast.Attribute) and n.attr in ("update", "setdefault") and ast.dump(n.value) == ast.dump(s)
+        for s in spreads
+        for n in request.module.nodes
+    )
+    limits = request.library in ("httpx", "aiohttp") or request.limited_by_class or _session_limits(request)
+    return bool(spreads) and not changed and not limits and all(t is not None and "timeout" not in t for t in tables)
+
+
 def _kwargs_without_timeout(request: Request) -> bool:
     """Say whether `**name` is a parameter that no caller in the folder gives a timeout through."""
     function = request.module.function_of(request.call)
     if function is None or function.args.kwarg is None:
         return False
+    for node in ast.walk(function):
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.value, ast.Name):
+            sets = isinstance(node.ctx, ast.Store) or getattr(node, "attr", "") in ("setdefault", "update")
+            if sets and node.value.id == function.args.kwarg.arg:
+                return False
     sites = request.module.folder.sites(function)
     return bool(sites) and all(
         keyword(c, "timeout") is None and all(k.arg is not None for k in c.keywords) for _, c in sites
@@ -236,11 +263,26 @@ def _session_limits(request: Request) -> bool:
         return False
     if request.library == "urllib3":
         return keyword(session.call, "timeout") is not None
+    if _mounts_a_limit(session.module, session.call):
+        return True
     for node in session.module.nodes:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and keyword(node.value, "timeout"):
             for target in node.targets:
                 if isinstance(target, ast.Attribute) and session.module.resolve(target.value).call is session.call:
                     return True
+    return False
+
+
+def _mounts_a_limit(module: Module, made: ast.Call) -> bool:
+    """Say whether an adapter of this folder that sets a timeout is mounted on the session that `made` makes."""
+    for call in module.calls:
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "mount" and len(call.args) == 2:
+            _, adapter = module.find(module.resolve(call.args[1]).name)
+            if isinstance(adapter, ast.ClassDef) and module.resolve(call.func.value).call is made:
+                named = (n.value for n in ast.walk(adapter) if isinstance(n, ast.Constant))
+                return "timeout" in named or any(
+                    isinstance(n, ast.keyword) and n.arg == "timeout" for n in ast.walk(adapter)
+                )
     return False
 
 
@@ -293,77 +335,3 @@ def _chain(request: Request, frame: Frame | None, function: Function, site: ast.
         return link
     outer = _chain(request, frame.outer, function, site, home) if frame.outer else link
     return Frame(frame.function, frame.call, frame.module, outer)
-
-
-def retried(module: Module, call: ast.Call, session: Ref | None, depth: int = 0) -> bool:
-    """Say whether a failed call is tried again: by its session, a decorator, a loop, or whoever calls its function."""
-    if session is not None and _retrying_session(session):
-        return True
-    if any(_is_retrying(module, a) for a in module.ancestors(call)) or _in_retry_loop(module, call):
-        return True
-    function = module.function_of(call)
-    if function is None or depth >= _DEEPEST:
-        return False
-    handed = any(
-        isinstance(a, ast.Name) and a.id == function.name
-        for c in module.calls
-        if _RETRIES.search(module.resolve(c.func).name)
-        for a in c.args
-    )
-    sites = module.folder.sites(function)[:_MOST_CALLERS]
-    return handed or (bool(sites) and all(retried(m, c, None, depth + 1) for m, c in sites))
-
-
-def _retrying_session(session: Ref) -> bool:
-    if session.call is None or session.module is None:
-        return False
-    if (transport := _of_session(session, "transport")) is not None:
-        made = session.module.resolve(transport).call
-        if made is not None and keyword(made, "retries") is not None:
-            return True
-    if _of_session(session, "retries") is not None:
-        return True
-    for call in session.module.calls:
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "mount" and len(call.args) == 2:
-            adapter = session.module.resolve(call.args[1])
-            most = keyword(adapter.call, "max_retries") if adapter.call is not None else None
-            same = session.module.resolve(call.func.value).call is session.call
-            if same and most is not None and not (isinstance(most, ast.Constant) and not most.value):
-                return True
-    return False
-
-
-def _is_retrying(module: Module, node: ast.AST) -> bool:
-    """Say whether `node` is something that repeats what stands in it: a decorated function, a retrying call or loop."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        deciding = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
-        return any(_RETRIES.search(module.resolve(d).name) or _repeats(module, d) for d in deciding)
-    if isinstance(node, ast.For | ast.AsyncFor):
-        return isinstance(node.iter, ast.Call) and bool(_RETRIES.search(module.resolve(node.iter.func).name))
-    return isinstance(node, ast.Call) and bool(_RETRIES.search(module.resolve(node.func).name))
-
-
-def _repeats(module: Module, decorator: ast.expr) -> bool:
-    """Say whether a decorator of this folder holds a loop with a `try` that returns: it repeats what it wraps."""
-    _, definition = module.find(module.resolve(decorator).name)
-    loops = [n for n in ast.walk(definition) if isinstance(n, ast.For | ast.While)] if definition is not None else []
-    tries = [t for loop in loops for t in ast.walk(loop) if isinstance(t, ast.Try)]
-    return any(isinstance(n, ast.Return) for t in tries for part in t.body for n in ast.walk(part))
-
-
-def _in_retry_loop(module: Module, call: ast.Call) -> bool:
-    """Say whether `call` stands in a `try` in a loop that ends once it went well."""
-    guarded: ast.Try | None = None
-    below: ast.AST = call
-    for node in module.ancestors(call):
-        if isinstance(node, ast.Try) and below in node.body:
-            guarded = node
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            return False
-        elif guarded is not None and isinstance(node, ast.While):
-            return True
-        elif guarded is not None and isinstance(node, ast.For):
-            tried = [*guarded.body, *guarded.orelse, *node.body]
-            return any(isinstance(n, ast.Return | ast.Break) for t in tried for n in ast.walk(t))
-        below = node
-    return False

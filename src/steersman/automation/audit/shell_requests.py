@@ -200,6 +200,8 @@ def limited(tree: Tree, command: Command) -> bool:
         return any(name in options for name, _ in request.options)
     if command.name in ("ssh", "scp", "sftp"):
         return any("connecttimeout" in shown(w.text).lower() for w in command.words)
+    if command.name == "nc":
+        return any(re.match(r"-[a-z46]*w", w.start) for w in command.words)
     return any(w.start.partition("=")[0] in options for w in command.words)
 
 

@@ -55,7 +55,7 @@ def _while(tree: Tree, loop: Node) -> str:
         return ""
     if text in _ENDLESS:
         return "waits until a condition holds" if _leaves(tree, loop) else "repeats its work for ever, with a sleep"
-    if _counts(tree, loop, text):
+    if _counts(tree, loop, text) or _gives_up(tree, loop):
         return ""
     short = " ".join(text.split())
     return f"waits on `{short if len(short) <= 50 else short[:47] + '...'}`"
@@ -67,11 +67,20 @@ def _counts(tree: Tree, loop: Node, condition: str) -> bool:
     return counted is not None and _requests(tree, loop)
 
 
+def _gives_up(tree: Tree, loop: Node) -> bool:
+    """Say whether a file is fetched until it comes, a number of times: `[ $n -ge 5 ] && exit` in the loop."""
+    condition = loop.child_by_field_name("condition")
+    asked = [r for c in tree.commands if c.node == condition and (r := http(c)) is not None]
+    written = [r.value("-o", "--output", "-O", "--output-document") for r in asked]
+    fetches = any(w is not None and w.fixed != "/dev/null" for w in written)
+    return fetches and _leaves(tree, loop) and bool(re.search(r"-(ge|gt|eq)\b|>=?\s*\d", tree.text(loop)))
+
+
 def _for(tree: Tree, loop: Node) -> str:
     """A bounded wait: leaves as soon as a test holds, and makes no request of its own to repeat."""
     variable = loop.child_by_field_name("variable")
     body = loop.child_by_field_name("body")
-    if body is None or not _leaves(tree, loop) or _requests(tree, loop):
+    if body is None or not _leaves(tree, loop) or (_requests(tree, loop) and not _judges(tree, loop)):
         return ""
     if variable is not None and re.search(rf"\$\{{?{re.escape(tree.text(variable))}\b", tree.text(body)):
         return ""
@@ -80,6 +89,16 @@ def _for(tree: Tree, loop: Node) -> str:
     tests = [n for n in tree.nodes if n.type == "test_command" and loop in tree.ancestors(n)]
     known = any(c.name in ("test", "pgrep", "kill", "systemctl", "ls", "pidof") for c in _inside(tree, loop))
     return "waits, a number of times, until a condition holds" if tests or known else ""
+
+
+def _judges(tree: Tree, loop: Node) -> bool:
+    """Say whether a loop is left for what an answer says, `[ "$state" = done ] && break`, and not once there is one."""
+    text = tree.text(loop)
+    if "http_code" in text or "$?" in text:
+        return False
+    asked = {m[1] for m in re.finditer(r"(\w+)=\"?\$\((?:[^()]*\b)?(?:curl|wget|http)\b[^\n]*\|", text)}
+    tests = [tree.text(n) for n in tree.nodes if n.type == "test_command" and loop in tree.ancestors(n)]
+    return any(re.search(rf"\$\{{?{name}\b", test) for name in asked for test in tests)
 
 
 def _inside(tree: Tree, loop: Node) -> list[Command]:

@@ -34,7 +34,7 @@ def found(folder: Path, code: str) -> list[tuple[str, int]]:
             5,
         ),
         (
-            'B = "https://api.fieldnotes.example"\ndef u(p, v="v1"):\n return f"{B}/{v}/{p}"\nrequests.get(u("prices"))',
+            'B = "https://api.fieldnotes.example"\ndef u(p,v="v1"):\n return f"{B}/{v}/{p}"\nrequests.get(u("prices"))',
             4,
         ),
         ('class C:\n B = "https://api.fieldnotes.example/v1"\nrequests.get(f"{C.B}/prices")', 3),
@@ -212,3 +212,49 @@ def test_a_secret_behind_an_option_or_as_a_default_is_found_once(tmp_path: Path,
 
 def test_a_page_or_a_word_in_a_query_is_no_secret() -> None:
     assert find_secret("https://h.example/a?page_token=next&sort=key") is None
+
+
+@pytest.mark.parametrize(
+    ("script", "lines"),
+    [
+        ('O = {"headers": {}}\nrequests.get("https://h.example/a", **O)', [3]),
+        ('def get(u, timeout=None):\n return requests.get(u, timeout=timeout)\nget("https://h.example/a")', [3]),
+        (
+            'def get(u, timeout=None):\n return requests.get(u, timeout=timeout)\nget("https://h.example", timeout=4)',
+            [],
+        ),
+        (
+            'def get(u, **kw):\n kw.setdefault("timeout", 4)\n return requests.get(u, **kw)\nget("https://h.example/a")',
+            [],
+        ),
+        ('import subprocess\nsubprocess.run(["timeout", "30", "git", "pull"])', []),
+    ],
+)
+def test_a_limit_counts_where_it_surely_reaches_the_call(tmp_path: Path, script: str, lines: list[int]) -> None:
+    written(tmp_path, a__py=f"import requests\n{script}\n")
+    assert found(tmp_path, "NO_TIMEOUT") == [("a.py", line) for line in lines]
+
+
+def test_asking_again_until_the_status_is_right_is_a_retry(tmp_path: Path) -> None:
+    loop = "for n in range(5):\n    r = requests.get('https://h.example/a', timeout=4)\n    if r.ok:\n        break\n"
+    written(tmp_path, a__py=f"import requests\n{loop}")
+    assert found(tmp_path, "NO_RETRY") == []
+
+
+@pytest.mark.parametrize(
+    ("loop", "polls"),
+    [
+        ('for i in $(seq 9); do s=$(curl -m 3 h.example/j | jq .s); [ "$s" = done ] && break; sleep 5; done', True),
+        ("for i in 1 2 3; do curl -m 3 h.example/j && break; sleep 5; done", False),
+        ("until curl -m 3 -o f h.example/j; do n=$((n+1)); [ $n -ge 5 ] && exit 1; sleep 5; done", False),
+        ("until curl -m 3 -s -o /dev/null h.example/j; do sleep 5; done", True),
+    ],
+)
+def test_a_wait_for_an_answer_is_polling_and_a_repeated_attempt_is_not(tmp_path: Path, loop: str, polls: bool) -> None:
+    written(tmp_path, a__sh=f"{loop}\n")
+    assert bool(found(tmp_path, "POLLING")) == polls
+
+
+def test_netcat_with_its_limit_written_together_has_one(tmp_path: Path) -> None:
+    written(tmp_path, a__sh="nc -z -w3 h.example 80\nnc -zw3 h.example 80\n")
+    assert found(tmp_path, "NO_TIMEOUT") == []
