@@ -19,6 +19,7 @@ from steersman.automation.audit.model import CODES, SEVERITY, Code, Finding, Not
 from steersman.automation.audit.patch import NOT_VALID, apply, chosen, diff, veiled
 from steersman.automation.audit.python_module import Folder, Module
 from steersman.automation.audit.shell_secrets import env_secrets
+from steersman.automation.audit.shell_tree import Tree
 from steersman.automation.audit.source import Source
 
 # What replaces most comes first: a limit for a call that a pull replaces is not needed.
@@ -85,6 +86,7 @@ def _read(folder: Path) -> tuple[list[Script], list[NotRead]]:
     read: list[Script] = []
     unread: list[NotRead] = []
     folders: dict[str, Folder] = defaultdict(Folder)
+    trees: dict[str, list[Tree]] = defaultdict(list)
     modules: list[Module] = []
     settings: list[Source] = []
     for found in scripts(folder):
@@ -98,11 +100,15 @@ def _read(folder: Path) -> tuple[list[Script], list[NotRead]]:
             modules += [module] if isinstance(module, Module) else []
             unread += [module] if isinstance(module, NotRead) else []
         elif language == "shell":
-            script = shell.read(source)
-            read += [script] if isinstance(script, Script) else []
-            unread += [script] if isinstance(script, NotRead) else []
+            tree = shell.parse(source)
+            trees[here] += [tree] if isinstance(tree, Tree) else []
+            unread += [tree] if isinstance(tree, NotRead) else []
         else:
             settings.append(source)
+    for beside in trees.values():
+        for tree in beside:
+            tree.link(beside)
+    read += [shell.read(tree) for beside in trees.values() for tree in beside]
     read += _python(modules, folders)
     read += [_settings(s) for s in settings if _is_read(s, read)]
     return sorted(read, key=lambda s: s.file), unread

@@ -10,7 +10,7 @@ from typing import Final
 from steersman.automation.audit.facts import Change, Edit, Renamed, Secret
 from steersman.automation.audit.python_edits import client_name
 from steersman.automation.audit.python_module import Module
-from steersman.automation.audit.secret_shapes import find_secret
+from steersman.automation.audit.secret_shapes import IN_REQUEST, find_secret
 
 # Where the password stands in calls that take it without a name, as their documentation has it.
 _PASSWORDS: Final[tuple[tuple[re.Pattern[str], tuple[int, ...]], ...]] = (
@@ -32,6 +32,8 @@ def secrets(module: Module) -> Iterator[Secret]:
         found = find_secret(value, name)
         if found is not None and found[1] not in (None, name):
             kind, secret = found
+            if kind == IN_REQUEST and isinstance(module.parents.get(node), ast.Expr):
+                continue  # a docstring that shows what a request looks like
             yield Secret(
                 place=module.place(node),
                 kind=kind,

@@ -44,6 +44,7 @@ _PLACEHOLDER: Final = re.compile(
 _WORDS: Final = re.compile(r"^_*[A-Za-z]+(?:[-_./: ]+[A-Za-z]+)*_*$")
 _PATTERN: Final = re.compile(r"\(\?|\[[^\]]+\]|\\[wdsbWDS]|\([^)]*\|")
 _SHORTEST: Final = 8
+IN_REQUEST: Final = "part of a request"
 
 
 def entropy(text: str) -> float:
@@ -87,7 +88,7 @@ def find_secret(value: str, name: str = "") -> tuple[str, str] | None:
     for pattern in (_IN_QUERY, _IN_JSON) if "://" in value or "{" in value else ():
         for found in pattern.finditer(value):
             if promises_secret(found.group(1)) and is_random(found.group(2)):
-                return "part of a request", found.group(2)
+                return IN_REQUEST, found.group(2)
     head, colon, rest = value.partition(":")
     if colon and not head.startswith("${") and promises_secret(head.strip()) and is_random(rest.strip()):
         return "header", rest.strip()

@@ -67,14 +67,24 @@ _HARMLESS: Final = frozenset(
 )
 
 
-def read(source: Source) -> Script | NotRead:
-    """Return what the script does, or why it cannot be read."""
+def parse(source: Source) -> Tree | NotRead:
+    """Return the script as a tree, or why it cannot be read."""
     tree = Tree(source)
     problem = tree.problem
     if problem is not None:
         return NotRead(file=source.file, line=problem, reason="not shell as bash reads it")
+    return tree
+
+
+def read(tree: Tree) -> Script:
+    """Return what the script does, also by functions of scripts that it reads into itself (`Tree.link`)."""
+    source = tree.source
     calls, sends = [], []
     facts: list[tuple[str, Shared]] = [*_checks(tree)]
+    for library in tree.libraries:
+        for command in library.commands:
+            lent = http(command)
+            facts += _facts(library, lent, tree) if lent is not None and lent.urls else []
     for command in tree.commands:
         request = http(command)
         if request is not None and not request.urls:
@@ -82,7 +92,7 @@ def read(source: Source) -> Script | NotRead:
         if waits(command):
             calls.append(_call(tree, command, request))
         if request is not None:
-            facts += _facts(tree, request)
+            facts += _facts(tree, request, tree)
             asked = request.asked(tree)
             if request.method not in _READS and not (asked is not None and asked.is_login):
                 sends.append(source.place(command.word.start_byte))
@@ -96,6 +106,7 @@ def read(source: Source) -> Script | NotRead:
         checks=tuple(f for what, f in facts if what == "check"),
         waits=tuple(polling(tree)),
         secrets=tuple(secrets(tree)),
+        uses=tuple(library.source.file for library in tree.libraries),
         sends=tuple(sends),
     )
 
@@ -115,8 +126,11 @@ def _call(tree: Tree, command: Command, request: Http | None) -> Call:
     )
 
 
-def _facts(tree: Tree, request: Http) -> Iterator[tuple[str, Shared]]:
-    for made, command, arguments, by_function in sites(tree, request):
+def _facts(tree: Tree, request: Http, script: Tree) -> Iterator[tuple[str, Shared]]:
+    """Return what a request of `tree` asks for where `script` decides that."""
+    for made, home, command, arguments, by_function in sites(tree, request):
+        if home is not script:
+            continue
         asked = made.asked(tree, arguments)
         if asked is None or not asked.comparable:
             continue
@@ -125,7 +139,7 @@ def _facts(tree: Tree, request: Http) -> Iterator[tuple[str, Shared]]:
             if made.method == "delete":
                 continue
             what = "login" if not reads else "check" if asked.state else "pull"
-            yield what, _shared(tree, made, command, asked, what, by_function)
+            yield what, _shared(home, made, command, asked, what, by_function)
 
 
 def _shared(tree: Tree, request: Http, command: Command, asked: Endpoint, what: str, by_function: bool) -> Shared:

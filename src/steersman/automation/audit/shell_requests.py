@@ -134,7 +134,7 @@ def _parted(command: Command, short: frozenset[str], long: frozenset[str]) -> Ht
     if surely:
         # Beside an address, a variable without quotes holds options, if anything.
         found.options += [(w.text[0].source, None) for w in found.urls if _is_bare(w) and isinstance(w.text[0], Hole)]
-        found.urls = [w for w in found.urls if not _is_bare(w)]
+        found.urls = [*surely, *(w for w in found.urls if w not in surely and not _is_bare(w))]
     return found
 
 
@@ -230,10 +230,10 @@ def retry(command: Command) -> Change:
     return Change(edits=(Edit(start=end, end=end, new=" --retry 3"),))
 
 
-def sites(tree: Tree, request: Http) -> Iterator[tuple[Http, Command, tuple[Text, ...], bool]]:
+def sites(tree: Tree, request: Http) -> Iterator[tuple[Http, Tree, Command, tuple[Text, ...], bool]]:
     """Return where the address is decided: the command, or the calls of its function that fill `$1` or `$@` in.
 
-    With each comes the request as it then is; the flag says whether it is a call of the function.
+    With each comes the request as it then is, and the script that calls; the flag says whether it is a call.
     """
     base = request.asked(tree)
     name = tree.function_of(request.command.node)
@@ -243,21 +243,32 @@ def sites(tree: Tree, request: Http) -> Iterator[tuple[Http, Command, tuple[Text
         any(isinstance(p, Hole) and p.parameter for p in tree.evaluate(request.urls[0].node)) if request.urls else False
     )
     if name and (told or rest):
-        for call in tree.commands:
+        for home, call in [(t, c) for t in (tree, *tree.users) for c in t.commands]:
             if call.name == name:
                 arguments = tuple(w.text for w in call.words)
-                made = _made(request, call) if rest else request
+                made = _made(request, call, _shifted(tree, name)) if rest else request
                 asked = made.asked(tree, arguments)
                 if asked is not None and (base is None or asked.key != base.key):
                     found = True
-                    yield made, call, arguments, True
+                    yield made, home, call, arguments, True
     if not found:
-        yield request, request.command, (), False
+        yield request, tree, request.command, (), False
 
 
-def _made(request: Http, call: Command) -> Http:
+def _given(call: Command) -> tuple[Word, ...]:
+    """Return the words of a call as its script has them: the function may stand in another one."""
+    return tuple(replace(word, origin=word.node) for word in call.words)
+
+
+def _shifted(tree: Tree, function: str) -> int:
+    """Return how many arguments a function takes off by `shift` before it hands on the rest."""
+    shifts = [c for c in tree.commands if c.name == "shift" and tree.function_of(c.node) == function]
+    return sum(int(c.words[0].fixed) if c.words and c.words[0].fixed.isdigit() else 1 for c in shifts)
+
+
+def _made(request: Http, call: Command, shifted: int) -> Http:
     """Return the request of a function with what `call` gives in the place of `"$@"`."""
-    words = tuple(w for own in request.command.words for w in (call.words if _is_rest(own) else (own,)))
+    words = tuple(w for own in request.command.words for w in (_given(call)[shifted:] if _is_rest(own) else (own,)))
     return http(replace(request.command, words=words)) or request
 
 

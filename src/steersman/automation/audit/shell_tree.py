@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from steersman.automation.audit.endpoints import UNKNOWN, Hole, Text, joined, literal
+from steersman.automation.audit.endpoints import UNKNOWN, Hole, Text, joined, literal, masked
 from steersman.automation.audit.source import Source
 
 if TYPE_CHECKING:
@@ -95,10 +95,12 @@ class Tree:
         self._locals: dict[tuple[str, str], list[Node | None]] = defaultdict(list)
         self._arrays: dict[str, list[Node]] = defaultdict(list)
         self.functions: dict[str, Node] = {}
+        self.libraries: list[Tree] = []
+        self.users: list[Tree] = []
         self.nodes = list(_walk(self.root))
         for node in self.nodes:
             self._index(node)
-        self.commands = [c for n in self.nodes if n.type == "command" and (c := self._command(n)) is not None]
+        self.commands = self._commands()
 
     def _index(self, node: Node) -> None:
         if node.type == "variable_assignment":
@@ -231,8 +233,35 @@ class Tree:
             return (fallback[1],)  # the address it has unless somebody says otherwise
         if len(values) == 1 and values[0] is not None and not self._mentions(values[0], name):
             return self.evaluate(values[0], arguments, depth + 1)
+        if not values:
+            for library in self.libraries:
+                if (told := library.known(name, depth + 1)) is not None:
+                    return told
         known = not values or (len(values) == 1 and values[0] is not None)
         return (Hole(name, self.text(node), env=known and name.isidentifier()),)
+
+    def known(self, name: str, depth: int) -> Text | None:
+        """Return what a variable is set to, once and outside of functions: what a script that reads this one gets."""
+        values = self.values.get(name, [])
+        if len(values) != 1 or values[0] is None or depth > _DEEPEST or self._mentions(values[0], name):
+            return None
+        return self.evaluate(values[0], (), depth + 1)
+
+    def reads(self, other: Tree) -> bool:
+        """Say whether this script reads `other` into itself: `. ./common.sh`, `source "$HERE/common.sh"`."""
+        names = [masked(c.words[0].text) for c in self.commands if c.name in (".", "source") and c.words]
+        return other.source.file.rpartition("/")[2] in [name.rpartition("/")[2] for name in names]
+
+    def link(self, others: Iterable[Tree]) -> None:
+        """Let this script know what it reads of `others`, the scripts beside it."""
+        self.libraries = [other for other in others if other is not self and self.reads(other)]
+        for library in self.libraries:
+            library.users.append(self)
+        if self.libraries:
+            self.commands = self._commands()  # their words may be known now
+
+    def _commands(self) -> list[Command]:
+        return [c for n in self.nodes if n.type == "command" and (c := self._command(n)) is not None]
 
     def _mentions(self, node: Node | None, name: str) -> bool:
         return node is not None and any(n.type == "variable_name" and self.text(n) == name for n in _walk(node))

@@ -258,3 +258,21 @@ def test_a_wait_for_an_answer_is_polling_and_a_repeated_attempt_is_not(tmp_path:
 def test_netcat_with_its_limit_written_together_has_one(tmp_path: Path) -> None:
     written(tmp_path, a__sh="nc -z -w3 h.example 80\nnc -zw3 h.example 80\n")
     assert found(tmp_path, "NO_TIMEOUT") == []
+
+
+def test_functions_and_variables_of_a_sourced_script_count_where_they_are_used(tmp_path: Path) -> None:
+    library = (
+        "API=https://api.fieldnotes.example/v1\n"
+        "get_token() { curl -m 9 -d x https://id.fieldnotes.example/oauth/token; }\n"
+        'api() { local path=$1; shift; curl -m 9 --retry 2 "$@" "$API$path"; }\n'
+    )
+    a = '. "$(dirname "$0")/common.sh"\nget_token\napi /prices -H "A: b"\n'
+    b = 'source ./common.sh\nget_token\ncurl -m 9 --retry 2 "$API/prices"\n'
+    written(tmp_path, common__sh=library, a__sh=a, b__sh=b)
+    assert found(tmp_path, "LOGIN_REPEATED") == [("common.sh", 2)]
+    assert found(tmp_path, "PULL_REPEATED") == [("a.sh", 3), ("b.sh", 3)]
+
+
+def test_a_request_shown_in_a_docstring_is_no_secret(tmp_path: Path) -> None:
+    written(tmp_path, a__py='def f():\n    """Answer.\n\n    {"access_token": "2YotnFZFEjr1zCsicMWpAA"}\n    """\n')
+    assert found(tmp_path, "SECRET_IN_CODE") == []
