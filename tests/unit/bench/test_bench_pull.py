@@ -13,7 +13,7 @@ from steersman.bench.pull_reader import Way
 
 def test_without_a_redis_server_the_row_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    (row,) = pull._against_redis(lambda: 1.0, tmp_path / "frame.arrow")
+    (row,) = pull._against_redis(lambda: 1.0, tmp_path / "frame.arrow", "by polars")
     assert (row.value, row.met) == (None, None)
     assert "apt-get install redis-server" in row.note
 
@@ -23,13 +23,14 @@ def test_every_way_of_reading_finds_the_same_sum(tmp_path: Path) -> None:
     pull_reader._make(str(arrow), str(text), 1000, 5)
     sums = [
         pull_reader.read(Way(kind="arrow", place=str(arrow))),
+        pull_reader.read(Way(kind="mapped", place=str(arrow))),
         pull_reader.read(Way(kind="json", place=str(text))),
         pull_reader.read(Way(kind="polars_json", place=str(text))),
     ]
-    assert sums == pytest.approx([sums[0]] * 3)
+    assert sums == pytest.approx([sums[0]] * 4)
     assert sums[0] == pytest.approx(1000 * 3 + 1.0001 * 499_500)
 
 
 def test_small_ratios_keep_their_digits() -> None:
-    row = pull._row([0.0012345, 0.002, 0.001], "x", at_most=1 / 500, compared_with="JSON")
+    row = pull._row("by polars", [0.0012345, 0.002, 0.001], "x", at_most=1 / 500, compared_with="JSON")
     assert (row.value, row.low, row.high, row.met) == (0.001234, 0.001, 0.002, True)
