@@ -257,6 +257,8 @@ class Module:
                 return self._resolve_call(node, depth)
             case ast.Await():
                 return self.resolve(node.value, depth + 1)
+            case ast.BoolOp(op=ast.Or()):  # `session or requests.Session()`
+                return self.resolve(node.values[-1], depth + 1)
             case _:
                 return UNKNOWN
 

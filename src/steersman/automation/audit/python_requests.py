@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from steersman.automation.audit.endpoints import Endpoint, endpoint, joined, literal
+from steersman.automation.audit.endpoints import Endpoint, Text, endpoint, joined, literal
 from steersman.automation.audit.facts import Change
 from steersman.automation.audit.python_curl import Curl, curl
 from steersman.automation.audit.python_edits import add_keyword, replace
@@ -58,7 +58,16 @@ class Request:
                 end = root[-1] if root else ""
                 root = (*root[:-1], end.rstrip("/")) if isinstance(end, str) else root
                 url = (*root, "/", *path)
-        return endpoint(joined(url), mapping(self.module, self.module.given(self.call, "params"), frame))
+        return endpoint(joined(url), self._params(frame))
+
+    def _params(self, frame: Frame | None) -> dict[str, Text] | None:
+        given = self.module.given(self.call, "params")
+        spreads = [k.value.id for k in self.call.keywords if k.arg is None and isinstance(k.value, ast.Name)]
+        rest = frame.function.args.kwarg if frame is not None else None
+        if given is None and frame is not None and rest is not None and rest.arg in spreads:
+            # `request(method, url, **kwargs)`: what the caller of the wrapper says.
+            return mapping(frame.module, frame.module.given(frame.call, "params"), frame.outer)
+        return mapping(self.module, given, frame)
 
     @property
     def carries_login(self) -> bool:
@@ -112,6 +121,11 @@ def _calls_in(node: ast.expr | None, module: Module) -> list[ast.Call]:
 
 def _is_given(module: Module, body: ast.expr, frame: Frame | None) -> bool:
     """Say whether `body` is one: a parameter is what the call gives for it, or its default."""
+    value = module.value_of(body) if isinstance(body, ast.Name) else body
+    if isinstance(value, ast.IfExp) and _is_none(value.orelse):  # `json.dumps(data).encode() if data else None`
+        test = value.test.left if isinstance(value.test, ast.Compare) else value.test
+        if isinstance(test, ast.Name) and module.parameter(test) is not None:
+            body = test
     function = module.parameter(body) if isinstance(body, ast.Name) else None
     if function is not None and isinstance(body, ast.Name):
         call = frame.call if frame is not None and frame.function is function else ast.Call(body, [], [])

@@ -276,3 +276,35 @@ def test_functions_and_variables_of_a_sourced_script_count_where_they_are_used(t
 def test_a_request_shown_in_a_docstring_is_no_secret(tmp_path: Path) -> None:
     written(tmp_path, a__py='def f():\n    """Answer.\n\n    {"access_token": "2YotnFZFEjr1zCsicMWpAA"}\n    """\n')
     assert found(tmp_path, "SECRET_IN_CODE") == []
+
+
+def test_a_wrapper_of_a_wrapper_asks_what_its_caller_says(tmp_path: Path) -> None:
+    client = """
+        import requests
+
+        class Client:
+            def __init__(self, session=None):
+                self.session = session or requests.Session()
+
+            def _request(self, method, path, **kwargs):
+                kwargs.setdefault("timeout", 5)
+                return self.session.request(method, "https://h.example" + path, **kwargs)
+
+            def get(self, path, **params):
+                return self._request("GET", path, params=params)
+
+        Client().get("/v1/items", kind="open")
+        """
+    opened = """
+        import json, urllib.request
+
+        def api(path, data=None):
+            body = json.dumps(data).encode() if data else None
+            return urllib.request.urlopen("https://h.example/v1/" + path, body, 20)
+
+        api("items?kind=open")
+        api("items?kind=open", data={"a": 1})
+        """
+    written(tmp_path, a__py=client, b__py=opened)
+    assert found(tmp_path, "PULL_REPEATED") == [("a.py", 15), ("b.py", 8)]
+    assert found(tmp_path, "NO_TIMEOUT") == []
