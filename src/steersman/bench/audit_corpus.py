@@ -15,6 +15,7 @@ from steersman.kernel.errors import Unavailable
 
 FOLDER: Final = Path(__file__).parents[3] / "tests" / "corpus" / "scripts"
 BLIND: Final = FOLDER.with_name("blind")
+AGAIN: Final = FOLDER.with_name("blind2")
 """Scripts and labels by somebody who had not seen the audit; measured once, and since then used for development."""
 _PLANTED: Final = re.compile(r"@@([a-z0-9_]+):([a-z0-9-]+)@@")
 _LETTERS: Final = string.ascii_letters + string.digits
@@ -32,7 +33,7 @@ _SHAPES: Final[dict[str, tuple[str, str, int]]] = {
     "openai": ("sk-", _LETTERS, 48),
 }
 
-Set = Literal["dev", "held out", "blind", "hard"]
+Set = Literal["dev", "held out", "blind", "blind again", "hard"]
 Mark = tuple[str, int, str]
 """File (`desk/script`), line, code: a label or a finding."""
 
@@ -68,7 +69,7 @@ def desks(which: Set | None = None) -> list[str]:
     """
     if not FOLDER.is_dir():
         raise Unavailable("the labelled scripts are not here", fix="run it in a checkout of the source")
-    names = sorted(path.name for folder in (FOLDER, BLIND) for path in folder.iterdir() if path.is_dir())
+    names = sorted(path.name for folder in (FOLDER, BLIND, AGAIN) for path in folder.iterdir() if path.is_dir())
     return [name for name in names if which is None or set_of(name) == which]
 
 
@@ -78,6 +79,8 @@ def set_of(desk: str) -> Set:
         return "hard"
     if (BLIND / desk).is_dir():
         return "blind"
+    if (AGAIN / desk).is_dir():
+        return "blind again"
     return "held out" if int(hashlib.sha256(desk.encode()).hexdigest(), 16) % 3 == 0 else "dev"
 
 
@@ -90,7 +93,7 @@ def write_out(desk: str, folder: Path) -> list[str]:
         return secrets[-1]
 
     folder.mkdir(parents=True, exist_ok=True)
-    home = (BLIND if set_of(desk) == "blind" else FOLDER) / desk
+    home = {"blind": BLIND, "blind again": AGAIN}.get(set_of(desk), FOLDER) / desk
     for path in sorted(home.glob("*.txt")) + sorted(home.glob(".*.txt")):
         text = _PLANTED.sub(plant, path.read_text(encoding="utf-8"))
         (folder / path.name.removesuffix(".txt")).write_text(text, encoding="utf-8")
@@ -100,7 +103,7 @@ def write_out(desk: str, folder: Path) -> list[str]:
 def labels(names: Iterable[str]) -> set[Mark]:
     """Return the labels of the desks `names`."""
     chosen = set(names)
-    tables = [(folder / "labels.tsv").read_text(encoding="utf-8") for folder in (FOLDER, BLIND)]
+    tables = [(folder / "labels.tsv").read_text(encoding="utf-8") for folder in (FOLDER, BLIND, AGAIN)]
     rows = [row for table in tables for row in table.splitlines()[1:]]
     parts = [row.split("\t") for row in rows]
     return {(file, int(line), code) for file, line, code in parts if file.split("/")[0] in chosen}
