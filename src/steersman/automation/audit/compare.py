@@ -107,7 +107,7 @@ class Audit:
                 continue
             places = sorted(s.place for found in by_file.values() for _, s in found)
             like = _plainest([shared for found in by_file.values() for _, shared in found])
-            name, refused = self._name(like.stem), _refused(like) if code == "PULL_REPEATED" else ""
+            name, refused = self._name(like.stem), _refused(like) if like.url and code != "LOGIN_REPEATED" else ""
             sends = any(shared.with_login for found in by_file.values() for _, shared in found)
             declaration = self._declared(code, name, like, sends=sends) if not refused else ""
             open_ = "\n# provider" in declaration  # whose login goes with it is not known
