@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +30,7 @@ from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, SteersmanError, Unavailable
 
 OnProgress = Callable[[Progress], None]
+_SAME_SIGNAL_S = 0.5
 _POLL_S = 0.1
 _PASSING = frozenset(
     {errno.EAGAIN, errno.ENOMEM, errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS}
@@ -273,7 +275,7 @@ class Attempts:
             turn.say("started")
 
         try:
-            end = self._judged(turn, run_process(spec, self._clock, on_started))
+            end = self._judged(turn, self._explained(run_process(spec, self._clock, on_started)))
             self._record(turn, end, marker=marker, unsaid=unsaid)
         except OSError:
             self._inflight.done(marker)
@@ -311,6 +313,15 @@ class Attempts:
         )
         self._record(turn, end)
         return end
+
+    def _explained(self, result: ProcessResult) -> ProcessResult:
+        """Return the result, as cancelled if its SIGTERM was the end of us too.
+
+        An orchestrator that ends a task sends SIGTERM to all of it, in any order: the script may be gone before us.
+        """
+        if result.exit_code == -signal.SIGTERM and result.ending == "exited" and self._closing.wait(_SAME_SIGNAL_S):
+            return msgspec.structs.replace(result, ending="cancelled")
+        return result
 
     def _judged(self, turn: Turn, process: ProcessResult) -> RunFinished:
         request = turn.request

@@ -14,6 +14,7 @@ API_VERSION: Final = "0.8.4"
 _PAGE: Final = 200
 _LATER: Final = frozenset({429, 502, 503, 504})
 _PAUSES_S: Final = (0.1, 0.3, 1.0, 2.0, 4.0)
+_SILENCES: Final = 2
 ENDED: Final = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 Json = dict[str, Any]
 
@@ -155,12 +156,7 @@ class PrefectApi:
             Unavailable: no answer, one that is no JSON, or a refusal by the server's state (401, 403, 5xx and others).
             Rejected: the server found our request wrong (409, 422).
         """
-        answer = self._send(method, path, body)
-        for pause_s in _PAUSES_S:
-            if answer.status_code not in _LATER:
-                break
-            self._wait(pause_s)
-            answer = self._send(method, path, body)
+        answer = self._patiently(method, path, body)
         if answer.status_code in fine:
             return None
         if answer.is_error or answer.is_redirect:
@@ -172,6 +168,22 @@ class PrefectApi:
                 f"{self.url} answered {method} {path} with something that is not JSON",
                 fix="url in [engine] must be the API of a Prefect server: it ends in /api",
             ) from exc
+
+    def _patiently(self, method: str, path: str, body: Mapping[str, object] | None) -> httpx2.Response:
+        """Return the answer; asked for again while the server says "later", or for a while says nothing."""
+        silences = 0
+        for pause_s in _PAUSES_S:
+            try:
+                answer = self._send(method, path, body)
+            except Unavailable as exc:
+                silences += 1
+                if silences > _SILENCES or not isinstance(exc.__cause__, httpx2.ReadTimeout):
+                    raise
+            else:
+                if answer.status_code not in _LATER:
+                    return answer
+            self._wait(pause_s)
+        return self._send(method, path, body)
 
     def _send(self, method: str, path: str, body: Mapping[str, object] | None) -> httpx2.Response:
         try:
