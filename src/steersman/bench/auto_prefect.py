@@ -10,8 +10,8 @@ from steersman.bench.peer_venv import Peer, prefect
 from steersman.bench.row import Row, not_measured
 from steersman.kernel.errors import Unavailable
 
-RUNS: Final = 50
-SPACING_S: Final = 4
+RUNS: Final = 20
+SPACING_S: Final = 3
 _METRIC: Final = "Prefect: start lateness, p99"
 _TIMEOUT_S: Final = 1200.0
 
@@ -40,7 +40,7 @@ class _Found(msgspec.Struct, frozen=True):
 def prefect_rows() -> list[Row]:
     """Measure Prefect as its own documents set it up; a row says why when it cannot run here.
 
-    Fewer runs than ours: at four seconds each they would take a quarter of an hour for two hundred.
+    Fewer runs than ours: at three seconds each, two hundred would take ten minutes.
     """
     try:
         peer = prefect()
