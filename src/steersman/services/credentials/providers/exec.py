@@ -11,7 +11,7 @@ import msgspec
 
 from steersman.kernel.clock import to_ns
 from steersman.kernel.durations import seconds
-from steersman.services.credentials import command
+from steersman.services.credentials.commanded import Commanded, CommandSettings
 from steersman.services.credentials.freshness import LONGEST_LIFE_S, life_s
 from steersman.services.credentials.oauth2 import bad_header, json_object, sendable
 from steersman.services.credentials.provider import (
@@ -23,11 +23,10 @@ from steersman.services.credentials.provider import (
     ProviderSettings,
     Surroundings,
     bad_span,
-    nothing_to_paste,
 )
 
 
-class ExecSettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExecSettings(CommandSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to run.
 
     Attributes:
@@ -37,9 +36,6 @@ class ExecSettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     command: tuple[str, ...]
-    life: str = "5m"
-    header: str = "Authorization"
-    scheme: str = "Bearer"
 
     def problems(self) -> Iterator[Problem]:
         yield from super().problems()
@@ -53,35 +49,18 @@ class ExecSettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_f
         yield from bad_header(self.header, self.scheme)
 
 
-class Exec:
+class Exec(Commanded):
     """Runs the command whenever what it printed last is due."""
 
-    static = False
-
     def __init__(self, around: Surroundings, settings: ProviderSettings) -> None:
-        self._around = around
         self._settings = msgspec.convert(settings, ExecSettings)
-        self.header, self.scheme = self._settings.header, self._settings.scheme
-
-    def spends(self, login: Login) -> bool:
-        return False
-
-    def inputs(self, login: Login) -> tuple[str, ...]:
-        return (msgspec.json.encode(self._settings).decode(),)
+        super().__init__(around, self._settings)
 
     def fetch(self, login: Login) -> Fetched:
         around, said = self._around, self._settings
         asked_at = around.clock.now_ns()
-        printed = command.run(
-            said.command, name=around.name, root=around.root, timeout_s=said.timeout_s, clock=around.clock
-        )
+        printed = self._printed(said.command)
         return parse(printed, name=around.name, now_ns=asked_at, assumed_s=seconds(said.life))
-
-    def pasted(self, secret: str) -> Login:
-        raise nothing_to_paste(self._around.name, fix="it logs in by its command")
-
-    def revoke(self, login: Login) -> bool:
-        return False
 
 
 def parse(printed: bytes, *, name: str, now_ns: int, assumed_s: float) -> Fetched:

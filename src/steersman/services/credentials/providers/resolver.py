@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from steersman.kernel.durations import seconds
-from steersman.services.credentials import command
+from steersman.services.credentials.commanded import Commanded, CommandSettings
 from steersman.services.credentials.oauth2 import bad_header, sendable
 from steersman.services.credentials.provider import (
     Fetched,
@@ -19,13 +19,12 @@ from steersman.services.credentials.provider import (
     ProviderSettings,
     Surroundings,
     bad_span,
-    nothing_to_paste,
 )
 
 _PLACE: Final = "{reference}"
 
 
-class ResolverSettings(ProviderSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ResolverSettings(CommandSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to resolve, and how.
 
     Attributes:
@@ -38,9 +37,6 @@ class ResolverSettings(ProviderSettings, frozen=True, kw_only=True, forbid_unkno
     reference: str
     command: tuple[str, ...] = ("op", "read", "--no-newline", _PLACE)
     fields: dict[str, str] = msgspec.field(default_factory=dict)
-    life: str = "5m"
-    header: str = "Authorization"
-    scheme: str = "Bearer"
 
     def problems(self) -> Iterator[Problem]:
         yield from super().problems()
@@ -56,21 +52,14 @@ class ResolverSettings(ProviderSettings, frozen=True, kw_only=True, forbid_unkno
         yield from bad_header(self.header, self.scheme)
 
 
-class Resolver:
+class Resolver(Commanded):
     """Runs the command once for the secret and once for each further part."""
 
-    static = False
+    from_where = "it resolves its reference"
 
     def __init__(self, around: Surroundings, settings: ProviderSettings) -> None:
-        self._around = around
         self._settings = msgspec.convert(settings, ResolverSettings)
-        self.header, self.scheme = self._settings.header, self._settings.scheme
-
-    def spends(self, login: Login) -> bool:
-        return False
-
-    def inputs(self, login: Login) -> tuple[str, ...]:
-        return (msgspec.json.encode(self._settings).decode(),)
+        super().__init__(around, self._settings)
 
     def fetch(self, login: Login) -> Fetched:
         said = self._settings
@@ -78,16 +67,10 @@ class Resolver:
         fields = {name: self._resolve(text) for name, text in said.fields.items()}
         return Fetched(secret=secret, fields=fields, life_s=seconds(said.life))
 
-    def pasted(self, secret: str) -> Login:
-        raise nothing_to_paste(self._around.name, fix="it resolves its reference")
-
-    def revoke(self, login: Login) -> bool:
-        return False
-
     def _resolve(self, reference: str) -> str:
         around, said = self._around, self._settings
         words = [part.replace(_PLACE, reference) for part in said.command]
-        printed = command.run(words, name=around.name, root=around.root, timeout_s=said.timeout_s, clock=around.clock)
+        printed = self._printed(words)
         text = printed.decode("utf-8", errors="replace").removesuffix("\n").removesuffix("\r")
         if not sendable(text):
             raise NoAnswer(f"{around.name}: {said.command[0]} resolved {reference} to nothing that can be sent")
