@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import msgspec
@@ -395,12 +396,16 @@ def a_late_start(server: PrefectServer, deployment: str, parameters: dict[str, A
     """Ask for a start that was due ten minutes ago, as one is left behind while no worker runs; return its id."""
     due = (utc(SystemClock().now_ns()) - timedelta(minutes=10)).isoformat()
     state = {"type": "SCHEDULED", "state_details": {"scheduled_time": due}}
-    asked = httpx2.post(
-        f"{server.url}/deployments/{deployment}/create_flow_run",
-        json={"state": state, "parameters": parameters},
-        trust_env=False,
-    )
-    return str(asked.raise_for_status().json()["id"])
+    path, key = f"{server.url}/deployments/{deployment}/create_flow_run", str(uuid4())
+    body = {"state": state, "parameters": parameters, "idempotency_key": key}
+    answers: list[httpx2.Response] = []
+
+    def is_taken() -> bool:
+        answers.append(httpx2.post(path, json=body, timeout=60, trust_env=False))
+        return answers[-1].status_code != 503  # its SQLite is busy: it says "later", and nothing was made
+
+    wait_for(is_taken, timeout_s=60)
+    return str(answers[-1].raise_for_status().json()["id"])
 
 
 CHANGES = [
