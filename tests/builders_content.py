@@ -9,16 +9,17 @@ from typing import Any
 
 import msgspec
 
-from steersman.content.engines.house import HouseRules
-from steersman.content.handlers.checker import DraftChecker
-from steersman.content.handlers.publisher import Publisher
+from steersman.content.adapters.site.settings import SiteSettings
 from steersman.content.model.draft import Draft, parse
 from steersman.content.ports import Channel, Checker, Post
-from steersman.content.settings import ChannelSettings, QaSettings
+from steersman.content.publishing.publisher import Publisher
+from steersman.content.qa.checker import DraftChecker
+from steersman.content.qa.engines.house import HouseRules
+from steersman.content.settings import QaSettings
 from steersman.kernel.clock import Clock, FakeClock
 from steersman.ledger import Ledger
 
-SITE = ChannelSettings(kind="site", title="Notes", base_url="https://example.com/notes/", author="A. Author")
+SITE = SiteSettings(kind="site", title="Notes", base_url="https://example.com/notes/", author="A. Author")
 
 
 def markdown(body: str = "Some words.\n", **fields: object) -> str:

@@ -153,6 +153,16 @@ def venue_type(kind: str) -> type[trading.VenueSettings]:
     return found
 
 
+def channel_type(kind: str) -> type[content.ChannelSettings]:
+    """Return what `[channel.NAME]` of this kind may say.
+
+    Raises:
+        Misconfigured: no such adapter is installed.
+    """
+    found: type[content.ChannelSettings] = setting_type("channel", kind)
+    return found
+
+
 def engine_settings(file: TomlFile, root: Path, *, kind: str | None = None) -> automation.EngineSettings:
     """Return what `[engine]` says, read as the settings of its kind; with `kind`, `[engine.KIND]` for another one.
 
@@ -227,7 +237,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         sources=sources.read(file, traded),
         automations=automations,
         engine=engine_settings(file, root),
-        content=content.read(file, root),
+        content=content.read(file, root, channel_type),
         kpis=kpis,
         providers=providers,
         pulls=pulls.read(file, root, providers=providers),

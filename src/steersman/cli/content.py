@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from steersman.bootstrap.desk import Desk
-    from steersman.content.handlers.checker import DraftChecker, Report
-    from steersman.content.handlers.publisher import Intent, Outcome, Publisher
     from steersman.content.model.finding import Finding
     from steersman.content.ports import Channel
+    from steersman.content.publishing.publisher import Intent, Outcome, Publisher
+    from steersman.content.qa.checker import DraftChecker, Report
 
 app = noun("Drafts in, checked posts out: what stops one, and where the others are.")
 Paths = Annotated[
@@ -98,7 +98,7 @@ def check(
 ) -> None:
     """Check drafts and record what is new; exits 1 if a gate is open or a draft cannot be read."""
     from steersman import __version__
-    from steersman.content.sarif import sarif as as_sarif  # `--help` needs no domain
+    from steersman.content.qa.formats.sarif import sarif as as_sarif  # `--help` needs no domain
 
     with opened(directory) as desk:
         reports = _checker(desk).check_all(paths or ())
@@ -172,7 +172,7 @@ def _ask(intents: list[Intent], *, as_json: bool) -> None:
 
 
 def _checker(desk: Desk) -> DraftChecker:
-    from steersman.content.handlers.checker import DraftChecker  # `--help` needs no domain
+    from steersman.content.qa.checker import DraftChecker  # `--help` needs no domain
 
     return DraftChecker(
         root=desk.workspace.root,
@@ -185,7 +185,7 @@ def _checker(desk: Desk) -> DraftChecker:
 
 def _publisher(desk: Desk, only: str | None) -> Publisher:
     from steersman.bootstrap.plugins import factory  # `--help` needs no domain
-    from steersman.content.handlers.publisher import Publisher
+    from steersman.content.publishing.publisher import Publisher
 
     declared = desk.workspace.content.channels
     if only is not None and only not in declared:

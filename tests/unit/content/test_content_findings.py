@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from tests.builders_content import a_checker, a_draft
 
-from steersman.content.engines.house import HouseRules
 from steersman.content.model.finding import Finding, Found, judge, merge, severity_of
 from steersman.content.model.lines import Lines
+from steersman.content.qa.engines.house import HouseRules
 from steersman.content.settings import GATES
 from steersman.ledger.adapters.memory import create as memory_ledger
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.builders_content import a_checker, a_draft
 
-from steersman.content.engines.harper import HarperChecker
-from steersman.content.handlers.checker import DraftChecker
+from steersman.content.qa.checker import DraftChecker
+from steersman.content.qa.engines.harper import HarperChecker
 from steersman.content.settings import QaSettings
 from steersman.kernel.clock import FakeClock
 from steersman.ledger.adapters.memory import create as memory_ledger
@@ -52,7 +52,7 @@ def test_the_authors_words_are_known_in_every_form(tmp_path: Path) -> None:
 
 
 def test_two_sample_drafts_are_clean_and_the_third_has_six_planted_mistakes(harper: HarperChecker) -> None:
-    from steersman.content.engines.house import HouseRules
+    from steersman.content.qa.engines.house import HouseRules
 
     checker = a_checker(EXAMPLES, memory_ledger(), engines=(HouseRules(), harper))
     reports = {report.draft: report for report in checker.check_all()}

@@ -12,8 +12,8 @@ from steersman.content.adapters.site.files import write
 from steersman.content.adapters.site.git import Repository
 from steersman.content.adapters.site.lock import Held, exclusive
 from steersman.content.adapters.site.pages import Record, build, record
+from steersman.content.adapters.site.settings import SiteSettings
 from steersman.content.ports import Post, Publication
-from steersman.content.settings import ChannelSettings
 from steersman.kernel.errors import Corrupt, Rejected, Unavailable
 
 _ATOM: Final = "{http://www.w3.org/2005/Atom}"
@@ -22,7 +22,7 @@ _ATOM: Final = "{http://www.w3.org/2005/Atom}"
 class SiteChannel:
     """Static pages in a folder of the workspace."""
 
-    def __init__(self, *, settings: ChannelSettings, root: Path) -> None:
+    def __init__(self, *, settings: SiteSettings, root: Path) -> None:
         self._settings = settings
         self._folder = root / settings.folder
         self._records = self._folder / ".posts"
@@ -137,6 +137,6 @@ class SiteChannel:
         )
 
 
-def create(*, settings: ChannelSettings, root: Path) -> SiteChannel:
+def create(*, settings: SiteSettings, root: Path) -> SiteChannel:
     """Return the site in `root / settings.folder`; nothing is written before the first post."""
     return SiteChannel(settings=settings, root=root)

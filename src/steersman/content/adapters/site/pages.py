@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from steersman.content.adapters.site.settings import SiteSettings
 from steersman.content.ports import Post
-from steersman.content.settings import ChannelSettings
 from steersman.kernel.clock import iso, utc
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _templates() -> Environment:
     )
 
 
-def build(records: Sequence[Record], settings: ChannelSettings) -> dict[str, bytes]:
+def build(records: Sequence[Record], settings: SiteSettings) -> dict[str, bytes]:
     """Return every file of the site by its path, the feed last; the same records give the same bytes.
 
     Args:

@@ -1,4 +1,4 @@
-"""What content says into the ledger. Streams: `draft/<path>`, `post/<key>`. Private text never enters an event."""
+"""What the first pass says. Stream `draft/<path>`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import msgspec
 DRAFT_CHECKED = "content.draft.checked"
 DRAFT_REFUSED = "content.draft.refused"
 FINDING_RAISED = "content.finding.raised"
-POST_PLANNED = "content.post.planned"
-POST_PUBLISHED = "content.post.published"
-POST_UNCONFIRMED = "content.post.unconfirmed"
-POST_FAILED = "content.post.failed"
+FINDING_ACCEPTED = "content.finding.accepted"
+FINDING_REJECTED = "content.finding.rejected"
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,35 +72,20 @@ class FindingRaised(msgspec.Struct, frozen=True, kw_only=True):
     at: int
 
 
-class PostPlanned(msgspec.Struct, frozen=True, kw_only=True):
-    """The durable intent: what will be published where, under which key, before the channel is called."""
+class FindingJudged(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a finding: accepted (its place was changed) or rejected (somebody said it is none).
 
-    key: str
-    channel: str
+    Attributes:
+        how: `person` (said so), `edit` (the flagged text is gone from the next version), `published` (it went out as
+            it was).
+        type: the content type of the draft; rules are learned per rule and type.
+    """
+
     draft: str
-    content_sha256: str
-    title: str
-    at: int
-
-
-class PostPublished(msgspec.Struct, frozen=True, kw_only=True):
-    """The channel shows the post."""
-
-    key: str
-    channel: str
-    draft: str
-    content_sha256: str
-    title: str
-    url: str
-    revision: str
-    at: int
-
-
-class PostEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """`unconfirmed` (may be out: look it up before anything else) or `failed` (certainly not out)."""
-
-    key: str
-    channel: str
-    draft: str
-    reason: str
+    fingerprint: str
+    source: str
+    rule: str
+    category: str
+    type: str
+    how: str
     at: int

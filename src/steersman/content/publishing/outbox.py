@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from steersman.content.events import (
+from steersman.content.events.publishing import (
     POST_FAILED,
     POST_PLANNED,
     POST_PUBLISHED,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from steersman.content.handlers.checker import Report
 from steersman.content.model.finding import Finding
+from steersman.content.qa.checker import Report
 
 _LEVELS: Final = {"gate": "error", "warn": "warning", "info": "note"}
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"

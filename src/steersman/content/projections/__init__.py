@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import msgspec
 
-from steersman.content.events import (
-    DRAFT_CHECKED,
-    DRAFT_REFUSED,
-    FINDING_RAISED,
+from steersman.content.events.publishing import (
     POST_FAILED,
     POST_PLANNED,
     POST_PUBLISHED,
     POST_UNCONFIRMED,
-    DraftChecked,
-    DraftRefused,
-    FindingRaised,
     PostEnded,
     PostPlanned,
     PostPublished,
+)
+from steersman.content.events.qa import (
+    DRAFT_CHECKED,
+    DRAFT_REFUSED,
+    FINDING_RAISED,
+    DraftChecked,
+    DraftRefused,
+    FindingRaised,
 )
 from steersman.ledger.event import Event
 from steersman.ledger.projections import Database, Projection

@@ -11,9 +11,7 @@ from typing import Final
 import msgspec
 
 from steersman.content.drafts import find_drafts, read_draft, read_vocabulary
-from steersman.content.engines.harper import HarperChecker
-from steersman.content.engines.house import HouseRules
-from steersman.content.events import (
+from steersman.content.events.qa import (
     DRAFT_CHECKED,
     DRAFT_REFUSED,
     FINDING_RAISED,
@@ -26,6 +24,8 @@ from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.model.finding import Finding, Found, judge
 from steersman.content.model.suppression import apply, suppressions
 from steersman.content.ports import Checker
+from steersman.content.qa.engines.harper import HarperChecker
+from steersman.content.qa.engines.house import HouseRules
 from steersman.content.settings import QaSettings
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict

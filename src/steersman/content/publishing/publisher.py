@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from steersman.content.drafts import find_drafts, read_draft
-from steersman.content.events import POST_FAILED, POST_UNCONFIRMED
-from steersman.content.handlers.checker import DraftChecker, Report
-from steersman.content.handlers.outbox import Outbox, PostState
+from steersman.content.events.publishing import POST_FAILED, POST_UNCONFIRMED
 from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.ports import Channel, Post
+from steersman.content.publishing.outbox import Outbox, PostState
+from steersman.content.qa.checker import DraftChecker, Report
 from steersman.kernel.clock import Clock, to_ns, utc
 from steersman.kernel.errors import Conflict, Misconfigured, OutcomeUnknown, Rejected, Unavailable
 from steersman.ledger import Ledger

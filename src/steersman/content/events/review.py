@@ -1,0 +1,66 @@
+"""What people say about drafts. Stream `draft/<path>`. Their words stay in the workspace; events name them by hash."""
+
+from __future__ import annotations
+
+import msgspec
+
+REVIEW_REQUESTED = "content.review.requested"
+REVIEW_ENDED = "content.review.ended"
+REMARK_RAISED = "content.remark.raised"
+REMARK_SETTLED = "content.remark.settled"
+
+
+class ReviewRequested(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a draft waits for a person. `round` counts from 1; a changed draft that comes back is the next."""
+
+    draft: str
+    content_sha256: str
+    type: str
+    round: int
+    gates: int
+    warnings: int
+    infos: int
+    at: int
+
+
+class ReviewEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """A person decided on that version. `outcome` is approved, returned (with remarks) or withdrawn."""
+
+    draft: str
+    content_sha256: str
+    type: str
+    round: int
+    outcome: str
+    remarks: int
+    at: int
+
+
+class RemarkRaised(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a person objects to: what the first pass is measured against.
+
+    Attributes:
+        id: 16 hex digits; the remark's words stand in the workspace under this name, never in an event.
+        category: spelling, grammar, punctuation, wording, fact, structure, style or other.
+        caught: fingerprint of the first-pass finding that overlaps it; empty if the first pass had missed it.
+    """
+
+    draft: str
+    content_sha256: str
+    type: str
+    round: int
+    id: str
+    start: int
+    end: int
+    line: int
+    category: str
+    caught: str
+    at: int
+
+
+class RemarkSettled(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a remark: fixed (its place changed) or dismissed."""
+
+    draft: str
+    id: str
+    how: str
+    at: int

@@ -1,0 +1,1 @@
+"""Drafts out, each exactly once; what a channel is shown, and when."""

@@ -1,0 +1,79 @@
+"""`[content]`: where drafts lie and what stops one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from steersman.content.settings.inside import check_inside
+from steersman.kernel.toml_file import TomlFile
+
+GATES: Final = (
+    "spelling",
+    "typo",
+    "agreement",
+    "grammar",
+    "repetition",
+    "unfinished",
+    "accessibility",
+    "assets",
+    "banned",
+    "ItsContraction",
+)
+"""Categories and rules that stop a post unless `[content] gates` says otherwise."""
+
+
+class QaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[content]`: where drafts lie and what stops one.
+
+    Attributes:
+        folder: Markdown files below it are drafts; inside the workspace.
+        vocabulary: words of the author's own, one a line, `#` starts a comment.
+        gates: rules and categories whose findings stop a post; every other finding is a warning or a note.
+        off: rules that are not reported at all.
+        banned: phrases that may not appear, whatever their case.
+        max_size_kb: larger files are refused unread.
+        dialect: of English: american, british, australian, canadian or indian.
+    """
+
+    folder: str = "content"
+    vocabulary: str = "content/vocabulary.txt"
+    gates: tuple[str, ...] = GATES
+    # Sentence case in headings is the house style; harper asks for title case.
+    off: tuple[str, ...] = ("UseTitleCase",)
+    banned: tuple[str, ...] = ()
+    max_size_kb: int = 512
+    dialect: str = "american"
+
+
+def read(file: TomlFile, root: Path) -> QaSettings:
+    """Decode and check `[content]`.
+
+    Raises:
+        Misconfigured: names file, line, field, what was found and what is allowed.
+    """
+    qa = file.section(("content",), QaSettings)
+    check_inside(file, ("content", "folder"), qa.folder, root)
+    check_inside(file, ("content", "vocabulary"), qa.vocabulary, root)
+    if not 1 <= qa.max_size_kb <= 65_536:
+        raise file.error(
+            ("content", "max_size_kb"),
+            f"found {qa.max_size_kb}, allowed: 1 to 65536",
+            fix="write e.g. max_size_kb = 512",
+        )
+    dialects = ("american", "british", "australian", "canadian", "indian")
+    if qa.dialect not in dialects:
+        raise file.error(
+            ("content", "dialect"),
+            f"found {qa.dialect!r}, allowed: {', '.join(dialects)}",
+            fix='write dialect = "american"',
+        )
+    if any(not phrase.strip() for phrase in qa.banned):
+        raise file.error(("content", "banned"), "found an empty phrase", fix="take it out")
+    if file.get("content", "vocabulary") is not None and not (root / qa.vocabulary).is_file():
+        raise file.error(
+            ("content", "vocabulary"), f"found {qa.vocabulary!r}, no such file", fix="make it, one word a line"
+        )
+    return qa
