@@ -28,9 +28,9 @@ class Flaky(MemoryChannel):
         self.before = before
         self.lookups = 0
 
-    def lookup(self, key: str) -> Publication | None:
+    def lookup(self, post: Post) -> Publication | None:
         self.lookups += 1
-        return super().lookup(key)
+        return super().lookup(post)
 
     def publish(self, post: Post) -> Publication:
         trouble = self.troubles.pop(0) if self.troubles else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import hashlib
 import re
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -19,12 +19,17 @@ if TYPE_CHECKING:
     from yaml import Node
 
 DraftStatus = Literal["draft", "ready"]
-FIELDS: Final = ("title", "date", "slug", "summary", "tags", "channels", "status")
+Instant = dt.datetime | dt.date | None
+FIELDS: Final = (
+    "title", "date", "slug", "summary", "tags", "channels", "status", "type", "language", "embargo",
+    "campaign", "order", "variants",
+)  # fmt: skip
 STATUSES: Final = ("draft", "ready")
 _FENCE: Final = re.compile(r"(?:\A\ufeff?)---[ \t]*(?:\r\n|\r|\n)")
 _CLOSE: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\r\n|\r|\n|\Z)", re.MULTILINE)
 _SLUG: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W_]+)*")
+_LABEL: Final = re.compile(r"[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*")
 _MAX_SLUG: Final = 80
 
 
@@ -47,6 +52,11 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         date: when it may go out: a day, or an instant (naive ones are the desk's time); None is as soon as it is ready.
         status: only `ready` drafts are published.
         channels: empty means every channel of the workspace.
+        type: the kind of piece (essay, note, release...): rules, voice and slots are learned per type.
+        language: BCP 47.
+        embargo: not before this day or instant, whatever slot is found; None: none.
+        campaign: pieces of one campaign go out in the order of their `order`.
+        variants: the text for a channel that shows short text, by the channel's name; others get one made.
         sha256: of the bytes on disk.
         body_start: first code point after the front matter.
         words: of prose.
@@ -56,11 +66,17 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     slug: str
-    date: datetime | date | None
+    date: Instant
     summary: str
     tags: tuple[str, ...]
     channels: tuple[str, ...]
     status: DraftStatus
+    type: str
+    language: str
+    embargo: Instant
+    campaign: str
+    order: int
+    variants: dict[str, str]
     sha256: str
     masked: Masked
     body_start: int
@@ -95,11 +111,17 @@ def parse(raw: bytes, *, name: str, folder: str) -> Draft:
         name=name,
         title=front.text("title"),
         slug=front.slug(_slug_of(name, folder)),
-        date=front.date(),
+        date=front.date("date"),
         summary=front.text("summary", required=False),
         tags=front.words("tags"),
         channels=front.words("channels"),
         status=front.status(),
+        type=front.label("type", "post"),
+        language=front.label("language", "en"),
+        embargo=front.date("embargo"),
+        campaign=front.text("campaign", required=False),
+        order=front.number("order"),
+        variants=front.variants(),
         sha256=hashlib.sha256(raw).hexdigest(),
         masked=masked,
         body_start=front.end,
@@ -207,14 +229,34 @@ class _FrontMatter:
             )
         return slug
 
-    def date(self) -> datetime | date | None:
-        value = self._values.get("date")
-        if value is None or isinstance(value, date):  # a datetime is a date too
+    def date(self, field: str) -> Instant:
+        value = self._values.get(field)
+        if value is None or isinstance(value, dt.date):  # a datetime is a date too
             return value
         try:
-            return datetime.fromisoformat(str(value))
+            return dt.datetime.fromisoformat(str(value))
         except ValueError as exc:
-            raise self._wrong("date", "2026-11-25 or 2026-11-25 09:00", "write date: 2026-11-25") from exc
+            raise self._wrong(field, "2026-11-25 or 2026-11-25 09:00", f"write {field}: 2026-11-25") from exc
+
+    def label(self, field: str, default: str) -> str:
+        value = self._values.get(field, default)
+        if not isinstance(value, str) or not _LABEL.fullmatch(value):
+            raise self._wrong(field, "one word of letters, digits and dashes", f"write {field}: {default}")
+        return value
+
+    def number(self, field: str) -> int:
+        value = self._values.get(field, 0)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self._wrong(field, "a whole number", f"write {field}: 1")
+        return value
+
+    def variants(self) -> dict[str, str]:
+        value = self._values.get("variants")
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not all(isinstance(v, str) and v.strip() for v in value.values()):
+            raise self._wrong("variants", "a text for each channel", "write variants: {bluesky: what it says there}")
+        return {str(channel): text.strip() for channel, text in value.items()}
 
     def words(self, field: str) -> tuple[str, ...]:
         value = self._values.get(field)

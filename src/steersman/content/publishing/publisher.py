@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from steersman.content.drafts import find_drafts, read_draft
-from steersman.content.events.publishing import POST_FAILED, POST_UNCONFIRMED
+from steersman.content.events.publishing import POST_FAILED, POST_UNCONFIRMED, PostPlanned
 from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.ports import Channel, Post
 from steersman.content.publishing.outbox import Outbox, PostState
@@ -178,7 +178,7 @@ class Publisher:
         state = self._outbox.state(intent.key)
         if state.is_open and state.planned is not None:
             try:
-                shown = channel.lookup(intent.key)
+                shown = channel.lookup(_post(state, state.planned, draft))
             except Unavailable as exc:
                 return _outcome(intent, "unconfirmed", f"cannot be looked up: {exc.message}")
             if shown is not None and shown.content_sha256 == state.planned.content_sha256:
@@ -188,32 +188,22 @@ class Publisher:
                 # The plan never went through and its text is gone: what is to go out now is judged on its own.
                 self._outbox.end(state, state.planned, POST_FAILED, "edited before it went out")
                 return self._publish_anew(draft, intent.channel)
-            return self._send(intent, draft, state.planned.at)
-        plan = self._outbox.plan(
+            return self._send(intent, draft)
+        self._outbox.plan(
             state, key=intent.key, channel=intent.channel, draft=draft.name, sha256=draft.sha256, title=draft.title
         )
-        return self._send(intent, draft, plan.at)
+        return self._send(intent, draft)
 
     def _publish_anew(self, draft: Draft, channel: str) -> Outcome:
         (step,) = (s for s in self._of_draft(draft, is_named=False) if s.intent.channel == channel)
         return self._act(step)
 
-    def _send(self, intent: Intent, draft: Draft, planned_at: int) -> Outcome:
+    def _send(self, intent: Intent, draft: Draft) -> Outcome:
         state = self._outbox.state(intent.key)
         plan = state.planned
         if plan is None or state.first_planned_at is None:  # pragma: no cover - the caller has just planned it
             raise AssertionError(f"{intent.key} was not planned")
-        post = Post(
-            key=intent.key,
-            slug=draft.slug,
-            title=draft.title,
-            summary=draft.summary,
-            tags=draft.tags,
-            body=draft.body,
-            content_sha256=draft.sha256,
-            published_at=state.first_planned_at,
-            updated_at=planned_at,
-        )
+        post = _post(state, plan, draft)
         try:
             shown = self._channels[intent.channel].publish(post)
         except OutcomeUnknown as exc:
@@ -235,6 +225,20 @@ def due_ns(draft: Draft, tz: ZoneInfo) -> int | None:
     if isinstance(when, datetime):
         return to_ns(when if when.tzinfo is not None else when.replace(tzinfo=tz))
     return to_ns(datetime.combine(when, time(), tz))
+
+
+def _post(state: PostState, plan: PostPlanned, draft: Draft) -> Post:
+    return Post(
+        key=plan.key,
+        slug=draft.slug,
+        title=draft.title,
+        summary=draft.summary,
+        tags=draft.tags,
+        body=draft.body,
+        content_sha256=plan.content_sha256,
+        published_at=state.first_planned_at or plan.at,
+        updated_at=plan.at,
+    )
 
 
 def _key(channel: str, draft: Draft) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
@@ -13,7 +14,7 @@ from steersman.content.adapters.site.git import Repository
 from steersman.content.adapters.site.lock import Held, exclusive
 from steersman.content.adapters.site.pages import Record, build, record
 from steersman.content.adapters.site.settings import SiteSettings
-from steersman.content.ports import Post, Publication
+from steersman.content.ports import Engagement, Limits, Post, Publication
 from steersman.kernel.errors import Corrupt, Rejected, Unavailable
 
 _ATOM: Final = "{http://www.w3.org/2005/Atom}"
@@ -30,10 +31,26 @@ class SiteChannel:
         self._lock = root / ".steersman" / f"{settings.folder.replace('/', '-')}.lock"
         self._git = Repository(self._folder, author=settings.author, email=settings.email) if settings.git else None
 
-    def lookup(self, key: str) -> Publication | None:
+    @property
+    def limits(self) -> Limits:
+        return Limits(can_delete=False)
+
+    def remote_key(self, key: str, at: int) -> str:
+        return key
+
+    def lookup(self, post: Post) -> Publication | None:
         with exclusive(self._lock) as held:
             self._clear(held)
-            return self._shown(self._read().get(key))
+            shown = self._shown(self._read().get(post.key))
+        if shown is None or shown.content_sha256 == post.content_sha256:
+            return shown
+        return msgspec.structs.replace(shown, content_sha256="")
+
+    def delete(self, post: Post) -> None:
+        raise Rejected("the site cannot take a post away yet", fix="delete its page by hand")
+
+    def engagement(self, post: Post) -> Engagement | None:
+        return None
 
     def publish(self, post: Post) -> Publication:
         try:
@@ -134,9 +151,10 @@ class SiteChannel:
             url=f"{self._settings.base_url}{one.path}",
             revision=revision,
             content_sha256=one.content_sha256,
+            remote_id=one.path,
         )
 
 
-def create(*, settings: SiteSettings, root: Path) -> SiteChannel:
+def create(*, settings: SiteSettings, root: Path, secret: Callable[[str], str] | None = None) -> SiteChannel:
     """Return the site in `root / settings.folder`; nothing is written before the first post."""
     return SiteChannel(settings=settings, root=root)

@@ -1,0 +1,71 @@
+"""The first pass and the publisher of one workspace, put together from its settings."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+from steersman.bootstrap.desk import Desk
+from steersman.bootstrap.plugins import factory
+from steersman.content.ports import Channel
+from steersman.content.publishing.publisher import Publisher
+from steersman.content.qa.checker import DraftChecker
+from steersman.kernel.errors import Misconfigured
+from steersman.kernel.references import resolve
+
+
+def actor() -> str:
+    """Return who is at work: the run this command is the script of, or the person who typed it."""
+    run = os.environ.get("STEERSMAN_RUN_ID")
+    return f"automation:{run}" if run else "person:cli"
+
+
+def checker(desk: Desk, *, actor: str) -> DraftChecker:
+    """Return the first pass of this workspace."""
+    return DraftChecker(
+        root=desk.workspace.root,
+        settings=desk.workspace.content.qa,
+        ledger=desk.ledger,
+        clock=desk.clock,
+        actor=actor,
+    )
+
+
+def channels(desk: Desk) -> dict[str, Channel]:
+    """Return the declared channels; no one is called yet.
+
+    Raises:
+        Misconfigured: a secret that one of them needs cannot be read; names the channel.
+    """
+    root = desk.workspace.root
+    found: dict[str, Channel] = {}
+    for name, settings in desk.workspace.content.channels.items():
+        try:
+            found[name] = factory("channels", settings.kind)(
+                settings=settings, root=root, secret=partial(resolve, root=root)
+            )
+        except Misconfigured as exc:
+            raise Misconfigured(f"[channel.{name}]: {exc.message}", fix=exc.fix) from exc
+    return found
+
+
+def publisher(desk: Desk, *, only: str | None, actor: str) -> Publisher:
+    """Return the publisher of this workspace; with `only`, it does nothing on the other channels.
+
+    Raises:
+        Misconfigured: `only` is not declared, or a channel cannot be set up.
+    """
+    declared = desk.workspace.content.channels
+    if only is not None and only not in declared:
+        raise Misconfigured(
+            f"there is no channel {only!r}", fix=f"declared in steersman.toml: {', '.join(declared) or 'none'}"
+        )
+    return Publisher(
+        checker=checker(desk, actor=actor),
+        ledger=desk.ledger,
+        clock=desk.clock,
+        channels=channels(desk),
+        tz=desk.workspace.desk.tz,
+        only=only,
+        actor=actor,
+    )

@@ -1,0 +1,30 @@
+"""Words, colours and arguments that the commands of `content` share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+Paths = Annotated[
+    list[Path] | None, typer.Argument(metavar="[PATHS]...", help="Drafts or folders; all drafts if none is named.")
+]
+_STYLES = {
+    "gate": "bold red", "warn": "yellow", "info": "dim", "suppressed": "dim",
+    "blocked": "bold red", "refused": "bold red", "failed": "bold red", "unconfirmed": "bold red",
+    "published": "green", "updated": "green", "publish": "green", "update": "green", "ready": "green", "pass": "green",
+}  # fmt: skip
+
+
+def word(status: str) -> Text:
+    from rich.text import Text  # only the human form needs it
+
+    return Text(status, style=_STYLES.get(status, ""))
+
+
+def count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
