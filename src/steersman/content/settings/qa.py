@@ -34,6 +34,7 @@ class QaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         gates: rules and categories whose findings stop a post; every other finding is a warning or a note.
         off: rules that are not reported at all.
         banned: phrases that may not appear, whatever their case.
+        packs: house styles: names of ready ones, or `.toml` files of the workspace; the later wins.
         max_size_kb: larger files are refused unread.
         dialect: of English: american, british, australian, canadian or indian.
     """
@@ -44,6 +45,7 @@ class QaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     # Sentence case in headings is the house style; harper asks for title case.
     off: tuple[str, ...] = ("UseTitleCase",)
     banned: tuple[str, ...] = ()
+    packs: tuple[str, ...] = ()
     max_size_kb: int = 512
     dialect: str = "american"
 

@@ -1,0 +1,59 @@
+"""`steersman content packs`: the house styles there are, and one of them as it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from steersman.cli.context import HERE, AsJson, Dir, opened
+from steersman.cli.output import console, emit, show_table
+
+
+def packs(
+    show: Annotated[str | None, typer.Option("--show", help="Print this ready pack, to copy and change.")] = None,
+    check: Annotated[Path | None, typer.Option("--check", help="Say whether this file is a pack.")] = None,
+    directory: Dir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List the house styles that come with the program and those this workspace uses."""
+    import sys  # only --show writes past the console: a pack must be copied byte by byte
+
+    from steersman.content.qa.packs import load, ready_names, ready_text  # `--help` needs no domain
+    from steersman.kernel.errors import Misconfigured
+
+    if show is not None:
+        sys.stdout.write(ready_text(show))
+        return
+    if check is not None:
+        path = check.absolute()
+        pack = load(path.name, path.parent)
+        emit(as_json, {"name": pack.pack.name, "ok": True}, lambda: console().print(f"{check} is a pack", markup=False))
+        return
+    try:
+        with opened(directory) as desk:
+            used, root = desk.workspace.content.qa.packs, desk.workspace.root
+    except Misconfigured:
+        # The list is of use before there is a workspace.
+        used, root = (), Path()
+    names = [*ready_names(), *(name for name in used if name not in ready_names())]
+    rows = []
+    for name in names:
+        pack = load(name, root)
+        rows.append(
+            {"pack": name, "used": name in used, "describes": pack.pack.describes, "gates": list(pack.pack.gates),
+             "terms": len(pack.terms), "banned": len(pack.banned)}
+        )  # fmt: skip
+
+    def render() -> None:
+        show_table(
+            "",
+            [("pack", "left"), ("used", "left"), ("terms", "right"), ("banned", "right"), ("for", "left")],
+            [[r["pack"], "yes" if r["used"] else "", r["terms"], r["banned"], r["describes"]] for r in rows],
+            empty="",
+        )
+        if not used:
+            console().print('none is used: write packs = ["plain"] under [content] in steersman.toml', markup=False)
+
+    emit(as_json, rows, render)
