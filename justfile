@@ -17,6 +17,10 @@ steersman *args:
 test *args: check
     python scripts/test.py "$@"
 
+# the tests against real platforms (installs Debian packages with apt-get when root; too slow for the default)
+test-platforms *args:
+    python -m scripts.platforms "$@"
+
 # format, lint, types, import contracts
 check:
     ruff format --check .
