@@ -20,7 +20,15 @@ class Rejected(SteersmanError):
 
 
 class Unavailable(SteersmanError):
-    """The other side did not answer or said "later". Retried with a limit, then escalated."""
+    """The other side did not answer or said "later". Retried with a limit, then escalated.
+
+    Attributes:
+        retry_after_s: when it may be asked again, where it said so.
+    """
+
+    def __init__(self, message: str, *, fix: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.retry_after_s = retry_after_s
 
 
 class OutcomeUnknown(Unavailable):
