@@ -12,7 +12,7 @@ from tests.builders_content import SITE, a_post, commits
 
 from steersman.content.adapters.site import SiteChannel
 from steersman.content.adapters.site import pages as pages_module
-from steersman.content.adapters.site.pages import to_html
+from steersman.content.html import to_html
 from steersman.content.ports import Post
 from steersman.kernel.errors import Corrupt, Misconfigured, Rejected, Unavailable
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from steersman.content.adapters.site.settings import SiteSettings
+from steersman.content.html import to_html
 from steersman.content.ports import Post
 from steersman.kernel.clock import iso, utc
 
@@ -18,11 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jinja2 import Environment
-    from markdown_it import MarkdownIt
 
 _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# One that is never closed ends with its block: what was meant to be hidden must not be shown.
-_COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,30 +66,6 @@ def record(post: Post) -> Record:
         published_at=post.published_at,
         updated_at=post.updated_at,
     )
-
-
-def to_html(markdown: str) -> str:
-    """Render Markdown; comments vanish, any other HTML in it is shown as text, and unsafe link schemes stay text."""
-    rendered: str = _markdown().render(markdown)
-    return rendered
-
-
-@cache
-def _markdown() -> MarkdownIt:
-    from markdown_it import MarkdownIt  # start-up time: only publishing needs it
-    from markdown_it.common.utils import escapeHtml
-
-    # HTML is recognised so that comments can be told from it; the rule below lets none of it through.
-    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-
-    def text(self: object, tokens: Sequence[Token], index: int, options: object, env: object) -> str:
-        return escapeHtml(_COMMENT.sub("", tokens[index].content))
-
-    from markdown_it.token import Token
-
-    parser.add_render_rule("html_block", text)
-    parser.add_render_rule("html_inline", text)
-    return parser
 
 
 @cache
