@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
+    from markdown_it.utils import OptionsDict
 
 # One that is never closed ends with its block: what was meant to be hidden must not be shown.
 _COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -45,6 +46,7 @@ def _name(token: Token) -> str:
 def _markdown() -> MarkdownIt:
     from markdown_it import MarkdownIt  # start-up time: only publishing needs it
     from markdown_it.common.utils import escapeHtml
+    from markdown_it.renderer import RendererHTML
 
     # HTML is recognised so that comments can be told from it; the rule below lets none of it through.
     parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
@@ -52,14 +54,13 @@ def _markdown() -> MarkdownIt:
     def text(self: object, tokens: Sequence[Token], index: int, options: object, env: object) -> str:
         return escapeHtml(_COMMENT.sub("", tokens[index].content))
 
-    def image(self: object, tokens: Sequence[Token], index: int, options: object, env: Mapping[str, object]) -> str:
+    def image(self: object, tokens: Sequence[Token], index: int, options: OptionsDict, env: dict[str, Any]) -> str:
         token, images = tokens[index], env.get("images")
-        if isinstance(images, Mapping):
+        if images:
             token.attrs["src"] = images.get(_name(token), token.attrs.get("src", ""))
-        rendered: str = show_image(tokens, index, options, env)
-        return rendered
+        return as_usual.image(tokens, index, options, env)
 
-    show_image = parser.renderer.rules["image"]
+    as_usual = RendererHTML()
     parser.add_render_rule("html_block", text)
     parser.add_render_rule("html_inline", text)
     parser.add_render_rule("image", image)
