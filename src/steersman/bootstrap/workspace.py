@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from steersman.ai import settings as ai
 from steersman.automation import settings as automation
 from steersman.bootstrap.plugins import setting_type
 from steersman.content import settings as content
@@ -35,6 +36,7 @@ _SECTIONS: Final = (
     "desk",
     "console",
     "policy",
+    *ai.SECTIONS,
     *automation.SECTIONS,
     feedback.SECTION,
     *trading.SECTIONS,
@@ -78,6 +80,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     automations: dict[str, automation.AutomationSettings]
     engine: automation.EngineSettings
     content: content.ContentSettings
+    ai: ai.Models
     kpis: feedback.KpiSettings
     providers: dict[str, credentials.ProviderSettings]
     pulls: pulls.PullSettings
@@ -96,6 +99,11 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ledger(self) -> Path:
         return self.state / "ledger.db"
+
+    @property
+    def models(self) -> Path:
+        """What models were asked, what that cost, and their answers."""
+        return self.state / "ai.db"
 
     @property
     def projections(self) -> Path:
@@ -150,6 +158,16 @@ def venue_type(kind: str) -> type[trading.VenueSettings]:
         Misconfigured: no such adapter is installed.
     """
     found: type[trading.VenueSettings] = setting_type("venue", kind)
+    return found
+
+
+def model_type(kind: str) -> type[ai.ModelSettings]:
+    """Return what `[model.NAME]` of this kind may say.
+
+    Raises:
+        Misconfigured: no such adapter is installed.
+    """
+    found: type[ai.ModelSettings] = setting_type("model", kind)
     return found
 
 
@@ -238,6 +256,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         automations=automations,
         engine=engine_settings(file, root),
         content=content.read(file, root, channel_type),
+        ai=ai.read(file, root, model_type),
         kpis=kpis,
         providers=providers,
         pulls=pulls.read(file, root, providers=providers),
