@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -81,7 +81,7 @@ class Http:
         Args:
             base_url: what paths are put behind.
             name: of the platform, for messages.
-            authorization: the header's whole value.
+            authorization: the header's whole value; empty: none, or one with each request.
             secret: the part of it that must never be shown.
             timeout_s: for connecting, and again for the whole answer.
         """
@@ -95,8 +95,15 @@ class Http:
     def __repr__(self) -> str:
         return f"Http({self._base_url})"
 
-    def ask(self, path: str, params: Mapping[str, str] | None = None) -> Answer:
-        """Read. Answers other than 200 are returned where they mean something: 2xx, 400, 404, 410 and 422.
+    def ask(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        judged: Collection[int] = (),
+    ) -> Answer:
+        """Read. Answers other than 200 are returned where they mean something: 2xx, 400, 404, 410, 422 and `judged`.
 
         Raises:
             Unavailable: no answer, or "later".
@@ -106,10 +113,11 @@ class Http:
 
         what = f"{self._name}: GET {path or '/'}"
         try:
-            answer = self._send("GET", path, what=what, params=params)
+            answer = self._send("GET", path, what=what, params=params, headers=headers)
         except httpx2.HTTPError as exc:
             raise self._silent(what, exc) from exc
-        self._check(answer)
+        if answer.status not in judged:
+            self._check(answer)
         if answer.status >= 500:
             raise self.unavailable(answer)
         return answer
@@ -123,9 +131,14 @@ class Http:
         json: object | None = None,
         files: Mapping[str, tuple[str, bytes, str]] | None = None,
         data: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        judged: Collection[int] = (),
     ) -> Answer:
         """Send what takes effect, once. Answers from 200 to 499 that say what became of it are returned.
+
+        Args:
+            judged: statuses the caller makes something of, which would be an error otherwise (a token that ran out).
 
         Raises:
             Unavailable: certainly without effect: no connection, or "later".
@@ -135,7 +148,7 @@ class Http:
         import httpx2  # as above
 
         what = f"{self._name}: {method} {path or '/'}"
-        sent: dict[str, Any] = {"params": params, "files": files, "data": data, "headers": headers}
+        sent: dict[str, Any] = {"params": params, "files": files, "data": data, "content": content, "headers": headers}
         sent |= {} if json is None else {"json": json}
         try:
             answer = self._send(method, path, what=what, **sent)
@@ -143,7 +156,8 @@ class Http:
             raise self._silent(what, exc) from exc
         except httpx2.HTTPError as exc:
             raise self.unknown(what, f"no whole answer came ({type(exc).__name__})") from exc
-        self._check(answer)
+        if answer.status not in judged:
+            self._check(answer)
         if answer.status >= 500:
             raise self.unknown(what, f"answered {answer.status}")
         if answer.status < 300 and not answer.is_json:
@@ -221,7 +235,7 @@ class Http:
 
             self._open = httpx2.Client(
                 headers={
-                    "Authorization": self._authorization,
+                    **({"Authorization": self._authorization} if self._authorization else {}),
                     "User-Agent": "steersman",
                     "Accept": "application/json",
                 },
