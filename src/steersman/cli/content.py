@@ -5,6 +5,7 @@ from __future__ import annotations
 from steersman.cli.content_check import check
 from steersman.cli.content_packs import packs
 from steersman.cli.content_publish import publish
+from steersman.cli.content_voice import voice
 from steersman.cli.content_words import word
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import console, emit, show_table
@@ -60,3 +61,4 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
 app.command(short_help="What the first pass says; exits 1 if a gate is open.")(check)
 app.command(short_help="Publish what passed, each exactly once.")(publish)
 app.command(short_help="House styles: those there are, and one as it is written.")(packs)
+app.command(short_help="How you write, and where a draft sounds otherwise.")(voice)

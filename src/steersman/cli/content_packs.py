@@ -20,7 +20,8 @@ def packs(
     """List the house styles that come with the program and those this workspace uses."""
     import sys  # only --show writes past the console: a pack must be copied byte by byte
 
-    from steersman.content.qa.packs import load, ready_names, ready_text  # `--help` needs no domain
+    from steersman.bootstrap.workspace import find_root  # `--help` needs no domain
+    from steersman.content.qa.packs import load, ready_names, ready_text
     from steersman.kernel.errors import Misconfigured
 
     if show is not None:
@@ -31,12 +32,14 @@ def packs(
         pack = load(path.name, path.parent)
         emit(as_json, {"name": pack.pack.name, "ok": True}, lambda: console().print(f"{check} is a pack", markup=False))
         return
+    used, root = tuple[str, ...](), Path()
     try:
+        find_root(directory)
+    except Misconfigured:
+        pass  # the list is of use before there is a workspace
+    else:
         with opened(directory) as desk:
             used, root = desk.workspace.content.qa.packs, desk.workspace.root
-    except Misconfigured:
-        # The list is of use before there is a workspace.
-        used, root = (), Path()
     names = [*ready_names(), *(name for name in used if name not in ready_names())]
     rows = []
     for name in names:

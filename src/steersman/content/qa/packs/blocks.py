@@ -8,9 +8,10 @@ from typing import Final
 
 from steersman.content.model.draft import Draft
 from steersman.content.model.finding import Found
+from steersman.content.model.spans import paragraphs, sentences
 from steersman.content.qa.packs.front import miscased
+from steersman.content.qa.packs.objection import found
 from steersman.content.qa.packs.pack import Headings, Images, Links, Numbers
-from steersman.content.qa.packs.text import found, paragraphs, sentences
 
 _IMAGE: Final = re.compile(r"!\[(?P<alt>[^\]\r\n]{1,1000})\](?=\(|\[)")
 _SAYS_IMAGE: Final = re.compile(

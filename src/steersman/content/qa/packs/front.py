@@ -8,8 +8,9 @@ from typing import Final
 
 from steersman.content.model.draft import Draft
 from steersman.content.model.finding import Found
+from steersman.content.model.spans import WORD
+from steersman.content.qa.packs.objection import found
 from steersman.content.qa.packs.pack import Case, Length, Pack
-from steersman.content.qa.packs.text import WORD, found
 
 # Words that a title in title case leaves small.
 _SMALL: Final = frozenset(

@@ -12,7 +12,8 @@ import msgspec
 from steersman.content.drafts import read_draft
 from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.model.finding import Found
-from steersman.content.qa.packs.text import WORD, found, paragraphs, words
+from steersman.content.model.spans import WORD, paragraphs, words
+from steersman.content.qa.packs.objection import found
 from steersman.content.settings.qa import QaSettings
 
 RUN: Final = 5

@@ -8,7 +8,7 @@ from typing import Final
 
 from steersman.content.model.draft import Draft
 from steersman.content.model.finding import Found
-from steersman.content.qa.packs.text import found
+from steersman.content.qa.packs.objection import found
 
 _APOSTROPHE: Final = str.maketrans({"’": "'"})
 

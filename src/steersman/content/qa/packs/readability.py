@@ -8,8 +8,9 @@ from typing import Final
 
 from steersman.content.model.draft import Draft
 from steersman.content.model.finding import Found
+from steersman.content.model.spans import WORD, paragraphs, sentences, words
+from steersman.content.qa.packs.objection import found
 from steersman.content.qa.packs.pack import Readability
-from steersman.content.qa.packs.text import WORD, found, paragraphs, sentences, words
 
 _VOWELS: Final = re.compile(r"[aeiouyàâäáéèêëíîïóôöúùûü]+")
 _SILENT: Final = re.compile(r"(?:(?:[^laeiouy]|[aeiouy]l)e|[^td]ed|(?:[^sxzcgl]|[aeiouy]l)es)$")

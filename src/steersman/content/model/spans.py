@@ -1,4 +1,4 @@
-"""Paragraphs and sentences of a draft as offsets in the file: what rules about length and sources look at."""
+"""Paragraphs and sentences of a draft as offsets in the file: what rules about lengths, sources and voice look at."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from steersman.content.model.draft import Draft
-from steersman.content.model.finding import Found
 
 WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _END: Final = re.compile(r"[.!?…]+[\"'”’)\]*_]*(?=\s|\Z)")
@@ -16,19 +15,6 @@ _ABBREVIATED: Final = re.compile(
     r"(?:\b(?:e\.g|i\.e|etc|vs|cf|approx|no|fig|mr|mrs|ms|dr|st|inc|ltd|co|u\.s)|\b[A-Z])\.$", re.IGNORECASE
 )
 _LONGEST_LOOK_BACK: Final = 12
-
-
-def found(span: tuple[int, int], rule: str, category: str, message: str, suggestions: tuple[str, ...] = ()) -> Found:
-    """Return a finding of the house style."""
-    return Found(
-        start=span[0],
-        end=span[1],
-        source="style",
-        rule=rule,
-        category=category,
-        message=message,
-        suggestions=suggestions,
-    )
 
 
 def paragraphs(draft: Draft) -> Iterator[tuple[int, int]]:

@@ -1,0 +1,54 @@
+"""The engines of a workspace's first pass beside grammar and spelling: its house styles and its author's voice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from steersman.bootstrap.desk import Desk
+from steersman.content.ports import Checker
+from steersman.content.qa.packs import Pack, PackChecker, Posts, load
+from steersman.content.voice import Corpus, VoiceChecker
+from steersman.kernel.errors import Misconfigured
+
+
+def published(desk: Desk) -> Callable[[], list[str]]:
+    """Return how to ask which drafts are out on some channel."""
+
+    def names() -> list[str]:
+        rows = desk.db.execute("SELECT DISTINCT draft FROM content_post WHERE published_at IS NOT NULL ORDER BY draft")
+        return [str(row[0]) for row in rows]
+
+    return names
+
+
+def packs(desk: Desk) -> list[Pack]:
+    """Return the house styles of the workspace.
+
+    Raises:
+        Misconfigured: one of them is not there or wrong; names it.
+    """
+    content = desk.workspace.content
+    found = []
+    for name in content.qa.packs:
+        try:
+            found.append(load(name, desk.workspace.root))
+        except Misconfigured as exc:
+            raise desk.workspace.file.error(("content", "packs"), exc.message, fix=exc.fix) from exc
+    return found
+
+
+def corpus(desk: Desk) -> Corpus:
+    """Return the author's own texts."""
+    content = desk.workspace.content
+    return Corpus(desk.workspace.root, content.qa, content.voice, published(desk))
+
+
+def styles(desk: Desk, packs: list[Pack]) -> list[Checker]:
+    """Return the engines of house style and voice, those that the workspace asks for."""
+    content = desk.workspace.content
+    engines: list[Checker] = []
+    if packs:
+        engines.append(PackChecker(packs, earlier=Posts(desk.workspace.root, content.qa, published(desk))))
+    if content.voice.enabled:
+        engines.append(VoiceChecker(corpus(desk)))
+    return engines
