@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
@@ -111,7 +112,7 @@ class Http:
         """
         import httpx2  # start-up time: only what goes out needs it
 
-        what = f"{self._name}: GET {path or '/'}"
+        what = f"{self._name}: GET {_short(path)}"
         try:
             answer = self._send("GET", path, what=what, params=params, headers=headers)
         except httpx2.HTTPError as exc:
@@ -134,11 +135,13 @@ class Http:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         judged: Collection[int] = (),
+        nos: Collection[str] = (),
     ) -> Answer:
         """Send what takes effect, once. Answers from 200 to 499 that say what became of it are returned.
 
         Args:
             judged: statuses the caller makes something of, which would be an error otherwise (a token that ran out).
+            nos: the platform's words (`code` or `error`) for a plain no that it answers with a server's status.
 
         Raises:
             Unavailable: certainly without effect: no connection, or "later".
@@ -147,7 +150,7 @@ class Http:
         """
         import httpx2  # as above
 
-        what = f"{self._name}: {method} {path or '/'}"
+        what = f"{self._name}: {method} {_short(path)}"
         sent: dict[str, Any] = {"params": params, "files": files, "data": data, "content": content, "headers": headers}
         sent |= {} if json is None else {"json": json}
         try:
@@ -158,8 +161,8 @@ class Http:
             raise self.unknown(what, f"no whole answer came ({type(exc).__name__})") from exc
         if answer.status not in judged:
             self._check(answer)
-        if answer.status >= 500:
-            raise self.unknown(what, f"answered {answer.status}")
+        if answer.status >= 500 and not _is_no(answer, nos):
+            raise self.unknown(what, f"answered {answer.status}{self.said(answer)}")
         if answer.status < 300 and not answer.is_json:
             raise self.unknown(what, f"answered {answer.status} without JSON")
         return answer
@@ -187,7 +190,8 @@ class Http:
         with contextlib.suppress(SteersmanError, AttributeError):
             told = answer.json()
             words = [str(told[name]) for name in ("code", "error", "message") if isinstance(told.get(name), str)]
-            line = " ".join(" ".join(words).replace(self._secret, "***").split())
+            line = " ".join(" ".join(words).split())
+            line = line.replace(self._secret, "***") if self._secret else line
             shown = "".join(c for c in line if c.isprintable())[:_LONGEST_MESSAGE]
             return f": {shown}" if shown else ""
         return ""
@@ -251,6 +255,18 @@ class Http:
                 trust_env=False,
             )
         return self._open
+
+
+def _short(path: str) -> str:
+    """Return a path without what it asks for: that may be an address or a word of a draft."""
+    return re.split("[&?]", path, maxsplit=1)[0] or "/"
+
+
+def _is_no(answer: Answer, nos: Collection[str]) -> bool:
+    if not nos or not answer.is_json:
+        return False
+    told = answer.json()
+    return isinstance(told, dict) and any(told.get(name) in nos for name in ("code", "error"))
 
 
 def _trust(url: str) -> ssl.SSLContext:
