@@ -7,10 +7,14 @@ from functools import partial
 
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.plugins import factory
-from steersman.content.ports import Channel
+from steersman.content.ports import Channel, Clearance
 from steersman.content.publishing.publisher import Publisher
 from steersman.content.qa.checker import DraftChecker
-from steersman.kernel.errors import Misconfigured
+from steersman.content.review.asking import draft_of
+from steersman.content.review.clearance import ReviewClearance
+from steersman.content.review.flow import Reviews, Round
+from steersman.content.review.kept import Kept
+from steersman.kernel.errors import Misconfigured, Rejected
 from steersman.kernel.references import resolve
 
 
@@ -69,3 +73,44 @@ def publisher(desk: Desk, *, only: str | None, actor: str) -> Publisher:
         only=only,
         actor=actor,
     )
+
+
+def clearance(desk: Desk) -> Clearance:
+    """Return what people must have approved before a draft of this workspace goes out."""
+    return ReviewClearance(desk.ledger, desk.workspace.content.review)
+
+
+def kept(desk: Desk) -> Kept:
+    """Return the words of remarks and the versions that were reviewed, as this workspace keeps them."""
+    return Kept(desk.workspace.state)
+
+
+def reviews(desk: Desk, *, actor: str) -> Reviews:
+    """Return the review of this workspace's drafts, for `actor`; the first pass loads when a draft is checked."""
+    return Reviews(
+        root=desk.workspace.root,
+        settings=desk.workspace.content.qa,
+        ledger=desk.ledger,
+        clock=desk.clock,
+        kept=kept(desk),
+        first_pass=lambda draft: checker(desk, actor=actor).check_draft(draft),
+        actor=actor,
+    )
+
+
+def answer_review(desk: Desk, approval_id: str, *, grant: bool, reason: str, by: str) -> Round:
+    """Decide about a draft from the inbox: `grant` approves it, else it goes back with `reason` as a remark.
+
+    Raises:
+        Rejected: nothing of that name waits, the file changed since, or `by` is no person.
+    """
+    found = draft_of(approval_id)
+    if found is None:
+        raise Rejected(f"there is no review {approval_id!r}", fix="`steersman inbox list` names those that wait")
+    name, round_ = found
+    acts = reviews(desk, actor=by)
+    if not grant:
+        return acts.return_(name, text=reason, round_=round_)
+    if reason.strip():
+        raise Rejected("an approval of a draft takes no reason", fix=f"say it as a remark: content remark {name}")
+    return acts.approve(name, round_=round_)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from steersman.cli.content_board import board
 from steersman.cli.content_check import check
 from steersman.cli.content_packs import packs
 from steersman.cli.content_publish import publish
+from steersman.cli.content_remark import dismiss, remark
+from steersman.cli.content_review import approve, return_, review, withdraw
+from steersman.cli.content_review_stats import review_stats
+from steersman.cli.content_show import show
 from steersman.cli.content_voice import voice
 from steersman.cli.content_words import word
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
@@ -62,3 +67,12 @@ app.command(short_help="What the first pass says; exits 1 if a gate is open.")(c
 app.command(short_help="Publish what passed, each exactly once.")(publish)
 app.command(short_help="House styles: those there are, and one as it is written.")(packs)
 app.command(short_help="How you write, and where a draft sounds otherwise.")(voice)
+app.command(short_help="Every piece by stage, from draft to measured.")(board)
+app.command(short_help="One piece: findings, remarks, what changed since the last round.")(show)
+app.command(short_help="Ask a person to read a draft.")(review)
+app.command(short_help="Record what you object to in a draft.")(remark)
+app.command(short_help="Take a remark back.")(dismiss)
+app.command(short_help="Approve exactly this version; only a person can.")(approve)
+app.command("return", short_help="Send a draft back to its author, with remarks.")(return_)
+app.command(short_help="Take a draft out of review undecided.")(withdraw)
+app.command("review-stats", short_help="What review cost, and what the first pass spared it.")(review_stats)

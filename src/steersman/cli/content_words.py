@@ -26,5 +26,18 @@ def word(status: str) -> Text:
     return Text(status, style=_STYLES.get(status, ""))
 
 
+def stage_word(stage: str) -> Text:
+    from rich.text import Text  # as above
+
+    styles = {
+        "in review": "bold yellow",
+        "approved": "cyan",
+        "scheduled": "cyan",
+        "published": "green",
+        "measured": "green",
+    }
+    return Text(stage, style=styles.get(stage, "bold"))
+
+
 def count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,7 +50,8 @@ def _show(rows: list[Hold], *, all_: bool) -> None:
         )
     for row in rows:
         over = "" if row.status == "open" else f"  {row.status}"
-        say(f"{row.approval_id}  until {iso(row.expires_at)[:16]} UTC{over}")
+        when = f"since {iso(row.requested_at)[:16]}" if row.kind == "review" else f"until {iso(row.expires_at)[:16]}"
+        say(f"{row.approval_id}  {when} UTC{over}")
         say(f"  {row.what}")
         say(f"  why: {row.why}")
     if any(row.status == "open" for row in rows):
@@ -57,7 +59,7 @@ def _show(rows: list[Hold], *, all_: bool) -> None:
         say("next: `steersman inbox approve ID` or `steersman inbox deny ID`; unanswered, nothing happens")
 
 
-@app.command(short_help="Let a held order go, or a run start.")
+@app.command(short_help="Let a held order go, a run start, or a draft go out.")
 def approve(
     approval_id: ApprovalId,
     reason: Reason = "",
@@ -66,15 +68,22 @@ def approve(
     directory: Dir = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Let a held order go, if it still passes every other check at this moment; or a run start."""
+    """Let a held order go, if it still passes every other check at this moment; a run start; or a draft go out."""
     if not yes and sys.stdin.isatty():
-        run = approval_id.startswith("run/")
-        what = f"Run {approval_id[4:]} now?" if run else f"Send {approval_id}, if it still passes all other checks?"
-        typer.confirm(what, abort=True)
+        typer.confirm(_question(approval_id), abort=True)
     _answer(approval_id, reason, wait, directory, grant=True, as_json=as_json)
 
 
-@app.command(short_help="Refuse it: nothing is sent, nothing runs.")
+def _question(approval_id: str) -> str:
+    kind, _, subject = approval_id.partition("/")
+    if kind == "run":
+        return f"Run {subject} now?"
+    if kind == "review":
+        return f"Approve {subject.rpartition('/')[0]} in the version that was sent for review?"
+    return f"Send {approval_id}, if it still passes all other checks?"
+
+
+@app.command(short_help="Refuse it: nothing is sent, nothing runs, a draft goes back.")
 def deny(
     approval_id: ApprovalId,
     reason: Reason = "",
@@ -82,7 +91,7 @@ def deny(
     directory: Dir = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Refuse a held order or run; nothing is sent, nothing runs."""
+    """Refuse a held order or run: nothing is sent, nothing runs; a draft goes back, with --reason as a remark."""
     _answer(approval_id, reason, wait, directory, grant=False, as_json=as_json)
 
 
@@ -90,6 +99,9 @@ def _answer(approval_id: str, reason: str, wait_s: float, directory: Dir, *, gra
     from steersman.cli.outcome import of_approval  # only what changes something needs it
     from steersman.policy import approvals  # as above
 
+    if approval_id.startswith(f"{approvals.REVIEW}/"):
+        _answer_review(approval_id, reason, directory, grant=grant, as_json=as_json)
+        return
     with opened(directory) as desk:
         event = approvals.answer(
             desk.ledger, approval_id, grant=grant, by="person:cli", reason=reason, now_ns=desk.clock.now_ns()
@@ -98,6 +110,15 @@ def _answer(approval_id: str, reason: str, wait_s: float, directory: Dir, *, gra
     emit(as_json, found, lambda: _show_outcome(found))
     if grant and found.known and found.outcome == "reject":
         raise typer.Exit(1)
+
+
+def _answer_review(approval_id: str, reason: str, directory: Path, *, grant: bool, as_json: bool) -> None:
+    from steersman.bootstrap.content import answer_review  # as above
+    from steersman.cli.content_review import show_decision
+
+    with opened(directory) as desk:
+        done = answer_review(desk, approval_id, grant=grant, reason=reason, by="person:cli")
+    emit(as_json, done, lambda: show_decision(done))
 
 
 def _show_outcome(found: Outcome) -> None:

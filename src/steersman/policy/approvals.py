@@ -16,10 +16,17 @@ APPROVAL_DENIED = "approval.denied"
 APPROVAL_EXPIRED = "approval.expired"
 RUN = "run"
 """Kind of a request about a run of an automation; `trade` is the kind of a verdict `hold`."""
+REVIEW = "review"
+"""Kind of a request to read a draft. It never expires, and its answer ends a round of review in the same append."""
+NEVER = 2**63 - 1
+"""`expires_at` of a request that waits until somebody answers."""
 
 
 class ApprovalRequested(msgspec.Struct, frozen=True, kw_only=True):
-    """Waits in the inbox until a person answers or it expires. `kind` is trade or run, `subject` what it is about."""
+    """Waits in the inbox until a person answers or it expires.
+
+    `kind` is trade, run or review, `subject` what it is about.
+    """
 
     approval_id: str
     kind: str

@@ -1,0 +1,253 @@
+"""Pieces as the board and the reviewer see them: the ledger's word on each, held against the file as it is now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from steersman.bootstrap.content import kept
+from steersman.bootstrap.desk import Desk
+from steersman.content import queries as content
+from steersman.content.drafts import find_drafts, read_draft
+from steersman.content.model.draft import Draft, DraftUnreadable
+from steersman.content.queries import FindingRow
+from steersman.content.queries import pieces as rows
+from steersman.content.queries.pieces import RemarkRow, RoundRow
+from steersman.content.review.changes import Changes, Hunk
+from steersman.content.review.kept import Kept
+from steersman.content.review.piece import STAGES, Out, Piece, Stage, standing
+from steersman.content.review.remarks import placed
+from steersman.kernel.errors import Misconfigured
+
+Now = Literal["open", "moved on", "fixed", "dismissed"]
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece on the board. Instants in ns since 1970 UTC.
+
+    Attributes:
+        round: reviews that were asked for so far.
+        since: when it came to its stage; `why` says what keeps it there or threw it back.
+        gates, warnings, infos: of the first pass over this version; `remarks` of people, still open.
+        due_at, wall: of the earliest post that has a time; `overdue` if one should have been out.
+        url: where it is out, the first channel.
+    """
+
+    stage: Stage
+    draft: str
+    title: str
+    type: str
+    words: int
+    round: int
+    since: int | None
+    why: str
+    gates: int
+    warnings: int
+    infos: int
+    remarks: int
+    due_at: int | None
+    wall: str
+    overdue: bool
+    url: str
+    posts: dict[str, Out]
+    content_sha256: str
+    on_disk: bool
+
+    @property
+    def waits_for_person(self) -> bool:
+        return self.stage == "in review"
+
+
+class Remark(msgspec.Struct, frozen=True, kw_only=True):
+    """A remark beside the text as it is now.
+
+    Attributes:
+        text: its words; None if they are not kept here. `quote` is what it pointed at when it was made.
+        now: open; moved on (what it points at changed: it settles as fixed with the next round); fixed; dismissed.
+        start, end, line: where it stands in the text as it is now; None once that changed.
+        is_new: it settled when the round that waits was asked for: the reviewer should look.
+    """
+
+    row: RemarkRow
+    text: str | None
+    quote: str
+    now: Now
+    start: int | None = None
+    end: int | None = None
+    line: int | None = None
+    is_new: bool = False
+
+    @property
+    def is_note(self) -> bool:
+        return self.row.start == self.row.end
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece in full.
+
+    Attributes:
+        text: the file as it is now; None if it cannot be read (`card.why` says why).
+        checked: the first pass saw exactly this version, so that `findings` (open and suppressed) stand in `text`.
+        changes: word by word since the version a person last decided about; None: there is none, or its text is not
+            kept here; `against` is its round.
+    """
+
+    card: Card
+    text: str | None
+    body_line: int
+    checked: bool
+    findings: tuple[FindingRow, ...]
+    remarks: tuple[Remark, ...]
+    rounds: tuple[RoundRow, ...]
+    changes: tuple[Hunk, ...] | None
+    against: int | None
+    waits: bool
+
+
+def board(desk: Desk) -> list[Card]:
+    """Return every piece that is on disk, in review or out: stage by stage, the longest in its stage first."""
+    workspace = desk.workspace
+    known = rows.pieces(desk.db)
+    names = find_drafts(workspace.root, workspace.content.qa)
+    cards = [_card(desk, name, known.get(name))[0] for name in names]
+    gone = (piece for name, piece in known.items() if name not in set(names))
+    cards += [_gone(piece) for piece in gone if piece.asked is not None or _is_out(piece)]
+    return sorted(cards, key=lambda card: (STAGES.index(card.stage), card.since or 0, card.draft))
+
+
+def name_of(desk: Desk, path: Path) -> str:
+    """Return the draft that `path` names.
+
+    Raises:
+        Misconfigured: it names none, or a folder of several.
+    """
+    names = find_drafts(desk.workspace.root, desk.workspace.content.qa, [path])
+    if len(names) != 1:
+        raise Misconfigured(f"{path} holds {len(names)} drafts, and this is about one", fix="name its file")
+    return names[0]
+
+
+def look(desk: Desk, name: str) -> View | None:
+    """Return the piece `name` in full; None if there never was one."""
+    workspace, db = desk.workspace, desk.db
+    piece = rows.piece(db, name)
+    is_there = name in find_drafts(workspace.root, workspace.content.qa)
+    if piece is None and not is_there:
+        return None
+    card, draft = _card(desk, name, piece) if is_there or piece is None else (_gone(piece), None)
+    piece = piece or Piece(draft=name)
+    checked = draft is not None and piece.latest is not None and piece.latest.sha256 == draft.sha256
+    found = content.findings(db, name) if checked else []
+    rounds = rows.rounds(db, name)
+    changes, against = _changes(kept(desk), piece, draft, rounds)
+    return View(
+        card=card,
+        text=None if draft is None else draft.masked.source,
+        body_line=1 if draft is None else draft.masked.lines.position(draft.body_start)[0],
+        checked=checked,
+        findings=tuple(f for f in found if f.status != "gone"),
+        remarks=tuple(_remarks(kept(desk), piece, draft, rows.remarks(db, name), rounds)),
+        rounds=tuple(rounds),
+        changes=changes,
+        against=against,
+        waits=piece.asked is not None,
+    )
+
+
+def _card(desk: Desk, name: str, piece: Piece | None) -> tuple[Card, Draft | None]:
+    workspace = desk.workspace
+    known = piece or Piece(draft=name)
+    try:
+        draft = read_draft(workspace.root, name, workspace.content.qa)
+    except DraftUnreadable as refusal:
+        place = f"line {refusal.line}: " if refusal.line else ""
+        lost = known.on_disk("unreadable", 0)
+        lost = msgspec.structs.replace(lost, outcome="refused", reason=f"{place}{refusal.reason}")
+        return _of(lost, title=known.title, type_=known.type, on_disk=True), None
+    now = known.on_disk(draft.sha256, _changed_at(workspace.root / name))
+    return _of(now, title=draft.title, type_=draft.type, words=draft.words, on_disk=True), draft
+
+
+def _gone(piece: Piece) -> Card:
+    card = _of(piece, title=piece.title, type_=piece.type, words=piece.words, on_disk=False)
+    return msgspec.structs.replace(card, why="its file is gone")
+
+
+def _is_out(piece: Piece) -> bool:
+    return any(post.published is not None for post in piece.posts.values())
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _of(piece: Piece, *, title: str, type_: str, on_disk: bool, words: int = 0) -> Card:
+    stands = standing(piece)
+    timed = sorted((p for p in piece.posts.values() if p.due_at is not None), key=lambda p: p.due_at or 0)
+    return Card(
+        stage=stands.stage,
+        draft=piece.draft,
+        title=title or piece.draft,
+        type=type_,
+        words=words,
+        round=piece.round,
+        since=stands.since or None,
+        why=stands.why,
+        gates=piece.gates,
+        warnings=piece.warnings,
+        infos=piece.infos,
+        remarks=len(piece.remarks),
+        due_at=timed[0].due_at if timed else None,
+        wall=timed[0].wall if timed else "",
+        overdue=any(post.overdue for post in piece.posts.values()),
+        url=next((post.url for post in piece.posts.values() if post.url), ""),
+        posts=piece.posts,
+        content_sha256=piece.latest.sha256 if piece.latest is not None else "",
+        on_disk=on_disk,
+    )
+
+
+def _changes(
+    store: Kept, piece: Piece, draft: Draft | None, rounds: list[RoundRow]
+) -> tuple[tuple[Hunk, ...] | None, int | None]:
+    if piece.reviewed is None or draft is None:
+        return None, None
+    decided = [r for r in rounds if r.content_sha256 == piece.reviewed.sha256 and r.outcome in ("approved", "returned")]
+    against = decided[-1].round if decided else None
+    before = store.version(piece.draft, piece.reviewed.sha256)
+    return (None if before is None else tuple(Changes(before, draft.masked.source).hunks())), against
+
+
+def _remarks(
+    store: Kept, piece: Piece, draft: Draft | None, found: list[RemarkRow], rounds: list[RoundRow]
+) -> list[Remark]:
+    places = {} if draft is None else placed(store, piece, draft)
+    # What was settled with the latest request is news to whoever reads that round.
+    asked_at = rounds[-1].asked_at if rounds else None
+    shown = []
+    for row in found:
+        words = store.words(row.id)
+        place = places.get(row.id)
+        remark = Remark(
+            row=row,
+            text=None if words is None else words.text,
+            quote="" if words is None else words.quote,
+            now=_now(row, changed=row.id in places and place is None),
+            is_new=row.status == "fixed" and asked_at is not None and (row.settled_at or 0) >= asked_at,
+        )
+        if row.status == "open" and place is not None and draft is not None:
+            line = draft.masked.lines.position(place[0])[0]
+            remark = msgspec.structs.replace(remark, start=place[0], end=place[1], line=line)
+        shown.append(remark)
+    return shown
+
+
+def _now(row: RemarkRow, *, changed: bool) -> Now:
+    if row.status == "open":
+        return "moved on" if changed else "open"
+    return "fixed" if row.status == "fixed" else "dismissed"

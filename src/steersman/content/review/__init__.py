@@ -1,0 +1,1 @@
+"""What people say about drafts before they go out: rounds, remarks, approval of one exact version."""
