@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 from tests.builders_content import a_post
-from tests.contracts.channels import local
+from tests.contracts.channels import bluesky, local, wordpress
 from tests.contracts.channels.local import Open
 
 from steersman.content.ports import Post
 from steersman.kernel.errors import Rejected
 
 CHANNELS: dict[str, Callable[[Path], AbstractContextManager[Open]]] = {
+    "bluesky": bluesky.bluesky,
     "memory": local.memory,
     "site": local.site,
     "site without git": local.site_without_git,
+    "wordpress": wordpress.wordpress,
+    "wordpress as an author": wordpress.wordpress_as_author,
 }
 
 

@@ -94,7 +94,7 @@ def _database(folder: Path) -> Iterator[None]:
         )  # fmt: skip
         with server:
             try:
-                _until(lambda: (folder / "db.sock").exists(), server, folder / "db.log")
+                _until((folder / "db.sock").exists, server, folder / "db.log")
                 _sql(folder, "CREATE DATABASE wordpress CHARACTER SET utf8mb4")
                 yield
             finally:

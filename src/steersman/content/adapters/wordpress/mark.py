@@ -18,6 +18,7 @@ import msgspec
 # As a block of HTML it is shown as it is: without a block, WordPress makes a line break of every soft one.
 _OPEN: Final = "<!-- wp:html -->\n"
 _CLOSE: Final = "\n<!-- /wp:html -->"
+_CODE: Final = re.compile(r"<pre>.*?</pre>", re.DOTALL)
 _MARK: Final = re.compile(r"<!-- steersman:([0-9a-f]{16}):([0-9a-f]{64}):([0-9a-f]{64}) -->\n?")
 
 
@@ -46,10 +47,12 @@ def owner(key: str) -> str:
 def block(body: str) -> str:
     """Return the content of a post that shows the HTML `body`, without a mark.
 
-    WordPress runs whatever looks like a shortcode, in code samples too; an entity for the bracket looks the same to
-    readers and like nothing to WordPress. Three digits, because it would pad two, which would be another content.
+    WordPress runs whatever looks like a shortcode, in code samples too, and puts a player where a line is nothing but
+    an address. Entities look the same to readers and like nothing to WordPress; three digits each, because it would
+    pad two, which would be another content.
     """
-    return f"{_OPEN}{body.strip().replace('[', '&#091;')}{_CLOSE}"
+    inert = _CODE.sub(lambda code: code[0].replace("://", ":&#047;/"), body.strip().replace("[", "&#091;"))
+    return f"{_OPEN}{inert}{_CLOSE}"
 
 
 def marked(content: str, mark: Mark) -> str:
