@@ -71,7 +71,11 @@ def a_checker(
 def a_publisher(root: Path, ledger: Ledger, channel: Channel, *, clock: Clock | None = None) -> Publisher:
     clock = clock or FakeClock()
     return Publisher(
-        checker=a_checker(root, ledger, clock=clock), ledger=ledger, clock=clock, channels={"site": channel}
+        checker=a_checker(root, ledger, clock=clock),
+        ledger=ledger,
+        clock=clock,
+        channels={"site": channel},
+        patience_s=0,
     )
 
 

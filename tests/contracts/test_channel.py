@@ -120,6 +120,8 @@ def test_what_was_deleted_is_gone_and_deleting_it_again_is_fine(reopen: Open) ->
     for _ in range(2):
         reopen().delete(post)
         assert reopen().lookup(post) is None
+    again = reopen().publish(post)
+    assert reopen().lookup(post) == again
 
 
 def test_engagement_is_counts_or_nothing(reopen: Open) -> None:

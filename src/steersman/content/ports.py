@@ -122,6 +122,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         max_alt: code points of an alternative text; None: no limit.
         can_update, can_delete: whether the channel can; what it cannot, `Rejected` says.
         has_engagement: whether `engagement` ever answers.
+        settle_s: how long after a call a look-up that finds nothing proves nothing, because a request that was cut off
+            may still be at work there; 0 where the same request twice can make no second post.
     """
 
     shows: Literal["body", "text"] = "body"
@@ -134,6 +136,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     can_update: bool = True
     can_delete: bool = True
     has_engagement: bool = False
+    settle_s: float = 0.0
 
 
 class Channel(Protocol):
@@ -200,4 +203,48 @@ class Clearance(Protocol):
 
     def why_not(self, draft: Draft) -> str:
         """Return why `draft` (in this version) may not go out; empty: it may."""
+        ...
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reviewer outside of this program said about one version of a draft.
+
+    Attributes:
+        scores: by the reviewer's own names, each 0..100; empty if it gives none.
+        problem: what it could not do, e.g. parts it did not read; empty: everything was read.
+        notes: what else a person should hear, one line each (costs, remarks that were dropped).
+    """
+
+    found: tuple[Found, ...] = ()
+    scores: Mapping[str, float] = {}
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class Reviewer(Protocol):
+    """Somebody else's opinion on a draft, asked only when a person says so. One per `[reviewer.NAME]`.
+
+    Every adapter must pass tests/contracts/test_reviewer.py.
+    """
+
+    name: str
+    kind: str
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether text would leave this machine, and settings do not say that it may."""
+        ...
+
+    def announcement(self, draft: Draft) -> str:
+        """Return what would be sent where and what it may cost, in one line; asks nobody."""
+        ...
+
+    def review(self, draft: Draft) -> Review:
+        """Ask for an opinion on `draft`.
+
+        Raises:
+            Unavailable: it gave none now.
+            Rejected: it takes no such draft (too short, too long, another language).
+            Misconfigured: it will give none before the operator changes something.
+        """
         ...

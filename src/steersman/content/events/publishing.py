@@ -11,8 +11,10 @@ POST_SENT = "content.post.sent"
 POST_PUBLISHED = "content.post.published"
 POST_UNCONFIRMED = "content.post.unconfirmed"
 POST_FAILED = "content.post.failed"
+POST_WITHDRAWN = "content.post.withdrawn"
 POST_DELETED = "content.post.deleted"
 POST_OVERDUE = "content.post.overdue"
+POST_OVERDUE_ENDED = "content.post.overdue_ended"
 WORKER_SILENT = "content.worker.silent"
 WORKER_BACK = "content.worker.back"
 
@@ -104,7 +106,31 @@ class PostPublished(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """`unconfirmed` (may be out: look it up before anything else) or `failed` (certainly not out)."""
+    """`unconfirmed` (may be out: look it up before anything else) or `failed` (certainly not out).
+
+    Attributes:
+        cause: `unavailable` (tried again by itself), `rejected` or `misconfigured` (not before the draft or the settings
+            change, or a person asks), `unknown` (looked up first), `dropped` (we gave it up); empty in events of the
+            first version.
+        attempt: how many in a row ended like this, this one included.
+        retry_at: ns since 1970 UTC before which nobody tries again by itself.
+        draft_sha256, settings_sha256: of what it was tried with.
+    """
+
+    key: str
+    channel: str
+    draft: str
+    reason: str
+    at: int
+    cause: str = ""
+    attempt: int = 0
+    retry_at: int | None = None
+    draft_sha256: str = ""
+    settings_sha256: str = ""
+
+
+class PostWithdrawn(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody decided that the channel is to show the post no more: the durable intent of a deletion."""
 
     key: str
     channel: str
@@ -130,6 +156,16 @@ class PostOverdue(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     draft: str
     due_at: int
+    reason: str
+    at: int
+
+
+class PostOverdueEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """A post that was overdue is not to go out now any more: moved, called back, or its draft is gone."""
+
+    key: str
+    channel: str
+    draft: str
     reason: str
     at: int
 

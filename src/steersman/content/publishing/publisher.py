@@ -1,69 +1,56 @@
-"""Drafts out, each exactly once: plan, call, confirm; what is in doubt is looked up before anything else."""
+"""Drafts out, each exactly once: what each draft is due for on each channel, decided, then carried out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, time
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from steersman.content.drafts import find_drafts, read_draft
-from steersman.content.events.publishing import POST_FAILED, POST_UNCONFIRMED, PostPlanned
+from steersman.content.events.publishing import PostPublished, PostWithdrawn
+from steersman.content.images import Picture, pictures
 from steersman.content.model.draft import Draft, DraftUnreadable
-from steersman.content.ports import Channel, Post
+from steersman.content.ports import Channel, Clearance
+from steersman.content.publishing import intents
+from steersman.content.publishing.delivery import Delivery
+from steersman.content.publishing.due import Due, due
+from steersman.content.publishing.intents import DOES, Intent, Outcome
+from steersman.content.publishing.locks import one_at_a_time
 from steersman.content.publishing.outbox import Outbox, PostState
+from steersman.content.publishing.retry import why_not_yet
+from steersman.content.publishing.stored import PostStore
+from steersman.content.publishing.variants import Variant, variant
 from steersman.content.qa.checker import DraftChecker, Report
-from steersman.kernel.clock import Clock, to_ns, utc
-from steersman.kernel.errors import Conflict, Misconfigured, OutcomeUnknown, Rejected, Unavailable
+from steersman.kernel.clock import Clock, utc
+from steersman.kernel.errors import Conflict, Misconfigured, SteersmanError
 from steersman.ledger import Ledger
 
-DOES: Final = ("publish", "update", "confirm")
-"""Actions that change something: a first revision, a further one, and a look whether a plan went through."""
+__all__ = ["DOES", "ChannelRules", "Intent", "Outcome", "Publisher"]
 
 
-class Intent(msgspec.Struct, frozen=True, kw_only=True):
-    """What would be done with one draft on one channel, and why.
+class ChannelRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the settings say about a channel, whatever its kind.
 
     Attributes:
-        action: publish, update, confirm; or nothing is done: unchanged, blocked, refused, waits, taken.
-        key: empty if the draft could not be read.
+        types: content types it takes; empty takes all. A draft that names its channels goes there whatever its type.
+        link: the channel whose address its posts carry; empty: none.
+        settings_sha256: of all its settings: what a post that failed for good waits for.
     """
 
-    draft: str
-    channel: str
-    action: str
-    reason: str
-    title: str = ""
-    key: str = ""
-    words: int = 0
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of an intent. `outcome` is published, updated, failed, unconfirmed, or the action of the intent."""
-
-    draft: str
-    channel: str
-    outcome: str
-    reason: str
-    title: str = ""
-    key: str = ""
-    url: str = ""
-    revision: str = ""
-
-    @property
-    def is_trouble(self) -> bool:
-        """Whether a channel did not do what was asked."""
-        return self.outcome in ("failed", "unconfirmed")
+    types: tuple[str, ...] = ()
+    link: str = ""
+    settings_sha256: str = ""
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True):
-    """An intent with what is needed to carry it out; no draft if nothing will be done."""
+    """An intent with what is needed to carry it out."""
 
     intent: Intent
+    version: int
     draft: Draft | None = None
+    variant: Variant | None = None
 
 
 class Publisher:
@@ -80,196 +67,344 @@ class Publisher:
         ledger: Ledger,
         clock: Clock,
         channels: Mapping[str, Channel],
+        rules: Mapping[str, ChannelRules] | None = None,
+        clearance: Clearance | None = None,
         tz: str = "UTC",
         only: str | None = None,
         actor: str = "person:cli",
+        patience_s: float = 30.0,
     ) -> None:
-        """Set up the channels of the workspace; with `only`, nothing is done on the others."""
+        """Set up the channels of the workspace; with `only`, nothing is done on the others.
+
+        Args:
+            patience_s: how long to wait while another process is at work on a channel.
+        """
+        self._patience_s = patience_s
         self._checker = checker
         self._clock = clock
         self._channels = channels
+        self._rules = {name: (rules or {}).get(name, ChannelRules()) for name in channels}
+        self._clearance = clearance
         self._only = only
         self._tz = ZoneInfo(tz)
         self._outbox = Outbox(ledger, clock, actor=actor)
+        self._folder = checker.root / ".steersman" / "outbox"
+        self._store = PostStore(self._folder)
+        # A post that carries an address goes after the one it leads to.
+        self._order = sorted(channels, key=lambda name: len(list(_leads(name, self._rules))))
 
     def intents(self, only: Sequence[Path] = (), *, due: bool = False) -> list[Intent]:
         """Return what `publish_all` would do now. Checks are recorded; nothing goes out."""
         return [step.intent for step in self._steps(only, due=due)]
 
-    def publish_all(self, only: Sequence[Path] = (), *, due: bool = False) -> list[Outcome]:
+    def publish_all(
+        self, only: Sequence[Path] = (), *, due: bool = False, before_each: Callable[[], None] = lambda: None
+    ) -> list[Outcome]:
         """Publish every ready draft, or `only` those; one that fails does not stop the others.
 
         Args:
-            due: keep to drafts whose date has come; without it, a draft named in `only` may go out before its date.
+            due: keep to drafts whose date has come and to what may be tried again by itself; without it, a draft named
+                in `only` may go out before its date (never before its embargo), and again after it was taken away.
+            before_each: called before anything is done with a draft on a channel.
 
         Raises:
             Misconfigured: no channel is declared, or one of `only` is no draft.
         """
-        return [self._act(step) for step in self._steps(only, due=due)]
+        outcomes = []
+        for step in self._steps(only, due=due):
+            before_each()
+            outcomes.append(self._act(step, is_named=bool(only) and not due, due=due))
+        return outcomes
 
-    def _steps(self, only: Sequence[Path], *, due: bool) -> list[_Step]:
+    def variants(self, draft: Draft) -> list[Variant]:
+        """Return what each channel of `draft` would be shown now, in the order in which they go out."""
+        found = []
+        shown = self._pictures(draft)
+        for name in self._names(draft):
+            link, note = self._address(draft, name)
+            made = variant(draft, name, self._channels[name].limits, link=link, pictures=shown)
+            found.append(msgspec.structs.replace(made, notes=(*made.notes, note)) if note else made)
+        return found
+
+    # -- taking away ---------------------------------------------------------------------------------------------
+
+    def removals(self, only: Sequence[Path]) -> list[Intent]:
+        """Return which posts of the drafts `only` are, or may be, out and would be taken away."""
+        return [
+            intents.intent(draft, name, "delete", f"out as {_url(state)}" if state.published else "may be out")
+            for draft in self._read_all(only)
+            for name in self._channels
+            if self._only in (None, name)
+            and (state := self._outbox.state(f"{name}/{draft.slug}")).was_ever_called
+        ]  # fmt: skip
+
+    def remove(self, only: Sequence[Path], *, reason: str) -> list[Outcome]:
+        """Take the posts of the drafts `only` away; they do not go out again unless somebody names them."""
+        return [self._remove(intent, reason) for intent in self.removals(only)]
+
+    def _remove(self, intent: Intent, reason: str) -> Outcome:
+        return self._locked(intent, lambda: self._withdraw_and_delete(intent, reason))
+
+    def _withdraw_and_delete(self, intent: Intent, reason: str) -> Outcome:
+        state = self._outbox.state(intent.key)
+        delivery = self._delivery(intent.channel)
+        if state.withdrawn is None:
+            withdrawn = PostWithdrawn(
+                key=intent.key, channel=intent.channel, draft=intent.draft, reason=reason, at=self._clock.now_ns()
+            )
+            delivery.withdraw(state, withdrawn)
+        return delivery.delete(intent)
+
+    # -- deciding ------------------------------------------------------------------------------------------------
+
+    def _steps(self, only: Sequence[Path], *, due: bool) -> Iterator[_Step]:
         if not self._channels:
             raise Misconfigured("no channel to publish on", fix='add [channel.site] with kind = "site"')
         settings, root = self._checker.settings, self._checker.root
-        steps: list[_Step] = []
+        keys: set[str] = set()
         for name in find_drafts(root, settings, only):
             try:
                 draft = read_draft(root, name, settings)
+                keys |= {f"{channel}/{draft.slug}" for channel in self._channels}
             except DraftUnreadable as refusal:
                 report = self._checker.refuse(refusal)
                 place = f"line {report.line}: " if report.line else ""
                 why = f"{place}{report.reason}"
-                steps.append(_Step(intent=Intent(draft=name, channel="-", action="refused", reason=why)))
+                yield _Step(intent=Intent(draft=name, channel="-", action="refused", reason=why), version=0)
             else:
-                steps += self._of_draft(draft, is_named=bool(only) and not due)
-        return steps
+                yield from self._of_draft(draft, is_named=bool(only) and not due, due=due)
+        if not only:
+            yield from self._orphans(keys)
 
-    def _of_draft(self, draft: Draft, *, is_named: bool) -> list[_Step]:
+    def _orphans(self, known: Set[str]) -> Iterator[_Step]:
+        """Decide about posts on their way whose drafts are gone: what may be out is still looked up, or taken away."""
+        for key in self._store.all_keys():
+            channel = key.partition("/")[0]
+            if key in known or channel not in self._channels or self._only not in (None, channel):
+                continue
+            state = self._outbox.state(key)
+            named = state.planned
+            if named is None or not (state.is_open or state.withdrawn is not None):
+                continue
+            action = "delete" if state.withdrawn is not None else "confirm"
+            intent = Intent(
+                draft=named.draft,
+                channel=channel,
+                action=action,
+                reason="its draft is gone or cannot be read",
+                title=named.title,
+                key=key,
+            )
+            yield _Step(intent=intent, version=state.version)
+
+    def _of_draft(self, draft: Draft, *, is_named: bool, due: bool) -> Iterator[_Step]:
         unknown = [name for name in draft.channels if name not in self._channels]
         if unknown:
             why = f"channel {unknown[0]!r} is not declared; declared: {', '.join(self._channels)}"
-            return [_Step(intent=_intent(draft, unknown[0], "refused", why))]
-        names = draft.channels or tuple(self._channels)
-        states = {name: self._outbox.state(_key(name, draft)) for name in names if self._only in (None, name)}
-        waits = self._why_it_waits(draft, is_named=is_named)
-        actions = {name: self._action(draft, state, waits) for name, state in states.items()}
-        if any(action in ("publish", "update") for action, _ in actions.values()):
-            report = self._checker.check_draft(draft)
-            if report.gates:
-                why = f"{report.gates} open {'gate' if report.gates == 1 else 'gates'}: {_first_gate(report)}"
-                # A plan that may be out is still looked up: a gate stops new text, not the truth about the old one.
-                actions = {n: a if a[0] in ("confirm", "unchanged") else ("blocked", why) for n, a in actions.items()}
-        return [
-            _Step(intent=_intent(draft, name, action, why), draft=draft if action in DOES else None)
-            for name, (action, why) in actions.items()
-        ]
+            yield _Step(intent=intents.intent(draft, unknown[0], "refused", why), version=0)
+            return
+        report: list[Report] = []
+        shown = self._pictures(draft)
+        for name in self._names(draft):
+            if self._only in (None, name):
+                yield self._step(draft, name, shown, report, is_named=is_named, due=due)
 
-    def _why_it_waits(self, draft: Draft, *, is_named: bool) -> str:
-        if draft.status != "ready":
-            return "its status is draft; write status: ready once it may go out"
-        due_at = due_ns(draft, self._tz)
-        if due_at is not None and due_at > self._clock.now_ns() and not is_named:
-            return f"due {utc(due_at).astimezone(self._tz):%Y-%m-%d %H:%M} {self._tz.key}"
-        return ""
+    def _step(
+        self, draft: Draft, name: str, shown: Sequence[Picture], report: list[Report], *, is_named: bool, due: bool
+    ) -> _Step:
+        """Decide about one draft on one channel; `report` keeps the draft's check for its further channels."""
+        state = self._outbox.state(f"{name}/{draft.slug}")
+        link, note = self._address(draft, name)
+        made = variant(draft, name, self._channels[name].limits, link=link, pictures=shown)
+        from_ = self._due(draft, state)
+        action, why = self._action(draft, state, made, from_, note, is_named=is_named, due=due)
+        if action in ("publish", "update"):
+            report[:] = report or [self._checker.check_draft(draft)]
+            if report[0].gates:
+                action, why = "blocked", _gates(report[0])
+        return _Step(
+            intent=intents.intent(draft, name, action, why, due_at=from_.at),
+            version=state.version,
+            draft=draft if action in DOES else None,
+            variant=made if action in DOES else None,
+        )
 
-    def _action(self, draft: Draft, state: PostState, waits: str) -> tuple[str, str]:
-        plan = state.planned
+    def _action(
+        self, draft: Draft, state: PostState, made: Variant, from_: Due, note: str, *, is_named: bool, due: bool
+    ) -> tuple[str, str]:
+        plan, failed, published = state.planned, state.failed, state.published
         if plan is not None and plan.draft != draft.name and (self._checker.root / plan.draft).is_file():
             return "taken", f"its address belongs to {plan.draft}; give one of them another slug"
+        if state.withdrawn is not None:
+            return "delete", "it is to be taken away, and may still be there"
         if plan is not None and state.is_open:
+            if due and failed is not None and (failed.retry_at or 0) > self._clock.now_ns():
+                return "waits", f"unconfirmed: {failed.reason}; asked again after {_when(failed.retry_at or 0)}"
             return "confirm", "planned before, and nobody knows whether it went out"
-        if state.published is not None and state.published.content_sha256 == draft.sha256:
-            return "unchanged", f"out as {state.published.url}"
-        if waits:
+        if published is not None and self._is_unchanged(draft, published.key, made, published):
+            return "unchanged", f"out as {published.url}"
+        if published is not None and not self._channels[made.channel].limits.can_update:
+            return "unchanged", f"out as {published.url}; this channel cannot change what is out"
+        if state.deleted is not None and not is_named:
+            return "deleted", "taken away; name the draft to publish it again"
+        if waits := self._why_it_waits(draft, from_, is_named=is_named) or note:
             return "waits", waits
-        return ("update", "edited since it went out") if state.published is not None else ("publish", "new")
+        rules = self._rules[made.channel]
+        if due and failed is not None:
+            now = self._clock.now_ns()
+            why = why_not_yet(
+                failed, draft_sha256=draft.sha256, settings_sha256=rules.settings_sha256, now_ns=now
+            )  # fmt: skip
+            if why:
+                return "failed", why
+        if made.problems:
+            more = f" (and {len(made.problems) - 1} more)" if len(made.problems) > 1 else ""
+            return "refused", made.problems[0] + more
+        return ("update", "edited since it went out") if published is not None else ("publish", "new")
 
-    def _act(self, step: _Step) -> Outcome:
+    def _is_unchanged(self, draft: Draft, key: str, made: Variant, published: PostPublished) -> bool:
+        """Say whether what is out is what the draft says: an author's change counts, a new version of ours does not."""
+        if published.content_sha256 == made.content_sha256:
+            return True
+        if not published.draft_sha256:
+            # The first version recorded the hash of the file as that of its content.
+            return published.content_sha256 == draft.sha256
+        if published.draft_sha256 != draft.sha256:
+            return False
+        kept = self._store.find(key, published.content_sha256)
+        return kept is None or {m.name: (m.sha256, m.alt) for m in kept.media} == {
+            m.name: (m.sha256, m.alt) for m in made.media
+        }
+
+    def _due(self, draft: Draft, state: PostState) -> Due:
+        return due(draft, state.scheduled, self._tz)
+
+    def _why_it_waits(self, draft: Draft, from_: Due, *, is_named: bool) -> str:
+        if draft.status != "ready":
+            return "its status is draft; write status: ready once it may go out"
+        now = self._clock.now_ns()
+        if from_.embargo_at is not None and from_.embargo_at > now:
+            return f"embargo until {self._wall(from_.embargo_at)}"
+        if from_.at is not None and from_.at > now and not is_named:
+            return f"due {self._wall(from_.at)}"
+        return self._clearance.why_not(draft) if self._clearance is not None else ""
+
+    def _wall(self, at_ns: int) -> str:
+        return f"{utc(at_ns).astimezone(self._tz):%Y-%m-%d %H:%M} {self._tz.key}"
+
+    def _names(self, draft: Draft) -> list[str]:
+        """Return the channels of a draft, those first whose address others carry."""
+        wanted = draft.channels or [
+            name for name in self._channels if not self._rules[name].types or draft.type in self._rules[name].types
+        ]
+        return [name for name in self._order if name in wanted]
+
+    def _address(self, draft: Draft, name: str) -> tuple[str, str]:
+        """Return the address that the post on `name` carries, and what it waits for if there is none yet."""
+        source = self._rules[name].link
+        if not source or source not in self._names(draft):
+            return "", ""
+        published = self._outbox.state(f"{source}/{draft.slug}").published
+        if published is not None:
+            return published.url, ""
+        return f"https://{source}/{draft.slug}", f"waits for its address: it is not out on {source} yet"
+
+    def _pictures(self, draft: Draft) -> list[Picture]:
+        if "![" not in draft.body:
+            return []
+        return pictures(self._checker.root, self._checker.settings.folder, draft)
+
+    def _read_all(self, only: Sequence[Path]) -> Iterator[Draft]:
+        settings, root = self._checker.settings, self._checker.root
+        for name in find_drafts(root, settings, only):
+            yield read_draft(root, name, settings)
+
+    # -- doing ---------------------------------------------------------------------------------------------------
+
+    def _act(self, step: _Step, *, is_named: bool, due: bool) -> Outcome:
+        if step.intent.action not in DOES:
+            return intents.outcome(step.intent, step.intent.action, step.intent.reason)
         if step.draft is None:
-            return _outcome(step.intent, step.intent.action, step.intent.reason)
+            return self._locked(step.intent, lambda: self._settle(step.intent))
+        return self._locked(step.intent, lambda: self._carry_out(step, is_named=is_named, due=due))
+
+    def _settle(self, intent: Intent) -> Outcome:
+        """Settle a post whose draft is gone."""
+        delivery = self._delivery(intent.channel)
+        if intent.action == "delete":
+            return delivery.delete(intent)
+        done = delivery.confirm(intent, lambda: intent.reason)
+        return done or intents.outcome(intent, "failed", "its draft is gone; it is not out")
+
+    def _locked(self, intent: Intent, act: Callable[[], Outcome]) -> Outcome:
         try:
-            return self._publish(step.intent, step.draft)
+            with one_at_a_time(self._folder / f"{intent.channel}.lock", patience_s=self._patience_s):
+                return act()
         except Conflict:
-            return _outcome(step.intent, "taken", "another process is publishing it")
+            return intents.outcome(intent, "taken", "another process is publishing it")
 
-    def _publish(self, intent: Intent, draft: Draft) -> Outcome:
-        """Carry one intent out. A crash after any line leaves a plan that the next call looks up first."""
-        channel = self._channels[intent.channel]
-        state = self._outbox.state(intent.key)
-        if state.is_open and state.planned is not None:
-            try:
-                shown = channel.lookup(_post(state, state.planned, draft))
-            except Unavailable as exc:
-                return _outcome(intent, "unconfirmed", f"cannot be looked up: {exc.message}")
-            if shown is not None and shown.content_sha256 == state.planned.content_sha256:
-                self._outbox.confirm(state, state.planned, shown)
-                return _outcome(intent, "published", "it had gone out", url=shown.url, revision=shown.revision)
-            if state.planned.content_sha256 != draft.sha256:
-                # The plan never went through and its text is gone: what is to go out now is judged on its own.
-                self._outbox.end(state, state.planned, POST_FAILED, "edited before it went out")
-                return self._publish_anew(draft, intent.channel)
-            return self._send(intent, draft)
-        self._outbox.plan(
-            state, key=intent.key, channel=intent.channel, draft=draft.name, sha256=draft.sha256, title=draft.title
-        )
-        return self._send(intent, draft)
-
-    def _publish_anew(self, draft: Draft, channel: str) -> Outcome:
-        (step,) = (s for s in self._of_draft(draft, is_named=False) if s.intent.channel == channel)
-        return self._act(step)
-
-    def _send(self, intent: Intent, draft: Draft) -> Outcome:
-        state = self._outbox.state(intent.key)
-        plan = state.planned
-        if plan is None or state.first_planned_at is None:  # pragma: no cover - the caller has just planned it
-            raise AssertionError(f"{intent.key} was not planned")
-        post = _post(state, plan, draft)
+    def _carry_out(self, step: _Step, *, is_named: bool, due: bool) -> Outcome:
+        intent, draft, made = step.intent, step.draft, step.variant
+        if draft is None or made is None:  # pragma: no cover - asked before
+            raise AssertionError("nothing to carry out")
+        if self._outbox.state(intent.key).version != step.version:
+            # Another process had the lock before: what it did decides what there is left to do.
+            return self._again(draft, intent.channel, is_named=is_named, due=due)
+        delivery = self._delivery(intent.channel)
+        if intent.action == "delete":
+            return delivery.delete(intent)
+        if intent.action == "confirm":
+            done = delivery.confirm(intent, lambda: self._why_not(draft, intent, is_named=is_named))
+            return done or self._again(draft, intent.channel, is_named=is_named, due=due)
         try:
-            shown = self._channels[intent.channel].publish(post)
-        except OutcomeUnknown as exc:
-            self._outbox.end(state, plan, POST_UNCONFIRMED, exc.message)
-            return _outcome(intent, "unconfirmed", exc.message)
-        except (Rejected, Unavailable, Misconfigured) as exc:
-            self._outbox.end(state, plan, POST_FAILED, exc.message)
-            return _outcome(intent, "failed", f"{exc.message}; {exc.fix}" if exc.fix else exc.message)
-        self._outbox.confirm(state, plan, shown)
-        word = "published" if state.published is None else "updated"
-        return _outcome(intent, word, "", url=shown.url, revision=shown.revision)
+            return delivery.publish(intent, made, draft.slug)
+        except Conflict:
+            raise
+        except SteersmanError as exc:
+            # Not even planned: the disk is full, or the ledger does not take it.
+            return intents.outcome(intent, "failed", f"{exc.message}; {exc.fix}")
+
+    def _again(self, draft: Draft, channel: str, *, is_named: bool, due: bool) -> Outcome:
+        step = self._step(draft, channel, self._pictures(draft), [], is_named=is_named, due=due)
+        if step.draft is None or step.variant is None:
+            return intents.outcome(step.intent, step.intent.action, step.intent.reason)
+        return self._carry_out(step, is_named=is_named, due=due)
+
+    def _why_not(self, draft: Draft, intent: Intent, *, is_named: bool) -> str:
+        """Return why a stored post of this very draft may not be sent after all; empty: it may."""
+        waits = self._why_it_waits(draft, self._due(draft, self._outbox.state(intent.key)), is_named=is_named)
+        if waits:
+            return waits
+        report = self._checker.check_draft(draft)
+        return _gates(report) if report.gates else ""
+
+    def _delivery(self, channel: str) -> Delivery:
+        return Delivery(
+            channel=self._channels[channel],
+            outbox=self._outbox,
+            store=self._store,
+            clock=self._clock,
+            settings_sha256=self._rules[channel].settings_sha256,
+        )
 
 
-def due_ns(draft: Draft, tz: ZoneInfo) -> int | None:
-    """Return the instant from which `draft` may go out, ns since 1970 UTC; a bare day begins at midnight in `tz`."""
-    when = draft.date
-    if when is None:
-        return None
-    if isinstance(when, datetime):
-        return to_ns(when if when.tzinfo is not None else when.replace(tzinfo=tz))
-    return to_ns(datetime.combine(when, time(), tz))
+def _leads(name: str, rules: Mapping[str, ChannelRules]) -> Iterator[str]:
+    """Yield the channels whose address a post on `name` carries, directly or not."""
+    seen = {name}
+    while (name := rules[name].link) and name in rules and name not in seen:
+        seen.add(name)
+        yield name
 
 
-def _post(state: PostState, plan: PostPlanned, draft: Draft) -> Post:
-    return Post(
-        key=plan.key,
-        slug=draft.slug,
-        title=draft.title,
-        summary=draft.summary,
-        tags=draft.tags,
-        body=draft.body,
-        content_sha256=plan.content_sha256,
-        published_at=state.first_planned_at or plan.at,
-        updated_at=plan.at,
-    )
-
-
-def _key(channel: str, draft: Draft) -> str:
-    return f"{channel}/{draft.slug}"
-
-
-def _intent(draft: Draft, channel: str, action: str, reason: str) -> Intent:
-    return Intent(
-        draft=draft.name,
-        channel=channel,
-        action=action,
-        reason=reason,
-        title=draft.title,
-        key=_key(channel, draft),
-        words=draft.words,
-    )
-
-
-def _outcome(intent: Intent, outcome: str, reason: str, *, url: str = "", revision: str = "") -> Outcome:
-    return Outcome(
-        draft=intent.draft,
-        channel=intent.channel,
-        outcome=outcome,
-        reason=reason,
-        title=intent.title,
-        key=intent.key,
-        url=url,
-        revision=revision,
-    )
-
-
-def _first_gate(report: Report) -> str:
+def _gates(report: Report) -> str:
     first = next(f for f in report.findings if f.severity == "gate" and f.status == "open")
-    return f"line {first.line}, {first.rule}"
+    word = "gate" if report.gates == 1 else "gates"
+    return f"{report.gates} open {word}: line {first.line}, {first.rule}"
+
+
+def _url(state: PostState) -> str:
+    return state.published.url if state.published is not None else ""
+
+
+def _when(at_ns: int) -> str:
+    return f"{utc(at_ns):%Y-%m-%d %H:%M:%S} UTC"

@@ -6,7 +6,23 @@ from typing import Any
 
 import msgspec
 
+from steersman.content.queries.posts import PostRow, WorkerRow, overdue, posts, posts_of, worker
 from steersman.ledger.projections import Database
+
+__all__ = [
+    "ContentCounts",
+    "DraftRow",
+    "FindingRow",
+    "PostRow",
+    "WorkerRow",
+    "counts",
+    "drafts",
+    "findings",
+    "overdue",
+    "posts",
+    "posts_of",
+    "worker",
+]
 
 
 class DraftRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,23 +68,6 @@ class FindingRow(msgspec.Struct, frozen=True, kw_only=True):
     raised_at: int
 
 
-class PostRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A post on one channel: planned, published, unconfirmed or failed; `revisions` counts what went out."""
-
-    key: str
-    channel: str
-    draft: str
-    title: str
-    status: str
-    url: str | None
-    revision: str | None
-    revisions: int
-    reason: str
-    planned_at: int
-    published_at: int | None
-    updated_at: int
-
-
 class ContentCounts(msgspec.Struct, frozen=True, kw_only=True):
     """How much there is: `findings` were ever raised, `published` posts are out, `blocked`, `refused` drafts wait."""
 
@@ -83,7 +82,7 @@ def drafts(db: Database) -> list[DraftRow]:
     """Return every draft that was ever checked, by name."""
     rows = db.execute(
         """SELECT d.draft, d.title, d.words, d.gates, d.warnings, d.infos, d.suppressed, d.outcome, d.reason, d.line,
-           d.checked_at, p.published_at, p.url, p.content_sha256 = d.content_sha256
+           d.checked_at, p.published_at, p.url, p.draft_sha256 = d.content_sha256
            FROM content_draft d LEFT JOIN content_post p ON p.key = (
              SELECT key FROM content_post WHERE draft = d.draft AND published_at IS NOT NULL
              ORDER BY published_at, key LIMIT 1)
@@ -104,18 +103,11 @@ def findings(db: Database, draft: str) -> list[FindingRow]:
     return [FindingRow(**dict(zip(FindingRow.__struct_fields__, row, strict=True))) for row in rows]
 
 
-def posts(db: Database, *, limit: int = 50) -> list[PostRow]:
-    """Return the posts that changed last, newest first."""
-    columns = ", ".join(PostRow.__struct_fields__)
-    rows = db.execute(f"SELECT {columns} FROM content_post ORDER BY pos DESC LIMIT ?", (limit,))
-    return [PostRow(**dict(zip(PostRow.__struct_fields__, row, strict=True))) for row in rows]
-
-
 def counts(db: Database) -> ContentCounts:
     """Count drafts, findings and posts."""
     (row,) = db.execute(
         """SELECT count(*), coalesce(sum(outcome = 'blocked'), 0), coalesce(sum(outcome = 'refused'), 0),
-           (SELECT count(*) FROM content_finding), (SELECT count(*) FROM content_post WHERE revisions > 0)
+           (SELECT count(*) FROM content_finding), (SELECT count(*) FROM content_post WHERE published_at IS NOT NULL)
            FROM content_draft"""
     )
     return ContentCounts(drafts=row[0], blocked=row[1], refused=row[2], findings=row[3], published=row[4])

@@ -12,7 +12,7 @@ import msgspec
 from steersman.content.adapters.site.files import write
 from steersman.content.adapters.site.git import Repository
 from steersman.content.adapters.site.lock import Held, exclusive
-from steersman.content.adapters.site.pages import Record, build, record
+from steersman.content.adapters.site.pages import MEDIA, Record, build, media_name, record
 from steersman.content.adapters.site.settings import SiteSettings
 from steersman.content.ports import Engagement, Limits, Post, Publication
 from steersman.kernel.errors import Corrupt, Rejected, Unavailable
@@ -33,7 +33,7 @@ class SiteChannel:
 
     @property
     def limits(self) -> Limits:
-        return Limits(can_delete=False)
+        return Limits()
 
     def remote_key(self, key: str, at: int) -> str:
         return key
@@ -47,7 +47,14 @@ class SiteChannel:
         return msgspec.structs.replace(shown, content_sha256="")
 
     def delete(self, post: Post) -> None:
-        raise Rejected("the site cannot take a post away yet", fix="delete its page by hand")
+        if not self._folder.is_dir():
+            return
+        try:
+            with exclusive(self._lock) as held:
+                self._clear(held)
+                self._delete(post, held)
+        except OSError as exc:
+            raise self._unwritable(exc) from exc
 
     def engagement(self, post: Post) -> Engagement | None:
         return None
@@ -58,9 +65,12 @@ class SiteChannel:
                 self._clear(held)
                 return self._publish(post, held)
         except OSError as exc:
-            raise Unavailable(
-                f"the site cannot be written: {exc.strerror or exc}", fix=f"check {self._settings.folder}/ and the disk"
-            ) from exc
+            raise self._unwritable(exc) from exc
+
+    def _unwritable(self, exc: OSError) -> Unavailable:
+        return Unavailable(
+            f"the site cannot be written: {exc.strerror or exc}", fix=f"check {self._settings.folder}/ and the disk"
+        )
 
     def _clear(self, held: Held) -> None:
         if self._git is not None and self._folder.is_dir():
@@ -77,12 +87,32 @@ class SiteChannel:
             raise Rejected(f"the address {post.slug} belongs to {taken}", fix="write another slug: in the front matter")
         new = record(post)
         records[post.key] = new
+        for one in post.media:
+            write(self._folder / MEDIA / media_name(one), Path(one.path).read_bytes())
         self._build(records)
         if self._git is None:
             return self._publication(new, new.content_sha256[:12])
         self._git.prepare(held)
-        is_update = before is not None and before.content_sha256 != post.content_sha256
-        return self._publication(new, self._git.commit(post, is_update=is_update, held=held))
+        commit = self._git.find(post.key, post.content_sha256)
+        if commit is None:
+            is_update = before is not None and before.content_sha256 != post.content_sha256
+            commit = self._git.commit(post, is_update=is_update, held=held)
+        self._push(held)
+        return self._publication(new, commit)
+
+    def _delete(self, post: Post, held: Held) -> None:
+        records = self._read()
+        one = records.pop(post.key, None)
+        # Without a record too: a crash may have left its page, or the commit, for this call.
+        self._build(records)
+        if self._git is not None:
+            self._git.prepare(held)
+            self._git.delete(post.key, one.title if one else post.title, at=post.updated_at, held=held)
+            self._push(held)
+
+    def _push(self, held: Held) -> None:
+        if self._git is not None and self._settings.remote and self._git.has_commits():
+            self._git.push(self._settings.remote, self._settings.branch, held=held)
 
     def _build(self, records: dict[str, Record]) -> None:
         """Write every file that differs, the manifest after all it names, and clear away what it does not name."""
@@ -96,7 +126,9 @@ class SiteChannel:
         write(self._manifest, msgspec.json.format(msgspec.json.encode(names, order="sorted"), indent=1))
         wanted = {self._folder / path for path in files} | {self._records / name for name in names.values()}
         wanted.add(self._manifest)
-        ours = (*(self._folder / "posts").iterdir(), *self._records.iterdir(), *self._folder.glob(".*.tmp"))
+        wanted |= {self._folder / MEDIA / name for one in records.values() for name in one.media}
+        kept = (self._folder / "posts", self._folder / MEDIA, self._records)
+        ours = (*(path for folder in kept for path in folder.glob("*")), *self._folder.glob(".*.tmp"))
         for stray in ours:
             if stray not in wanted:
                 stray.unlink()
@@ -143,7 +175,10 @@ class SiteChannel:
         if self._git is None:
             return self._publication(one, one.content_sha256[:12])
         commit = self._git.find(one.key, one.content_sha256)
-        return None if commit is None else self._publication(one, commit)
+        remote = self._settings.remote
+        if commit is None or (remote and not self._git.has_pushed(commit, remote, self._settings.branch)):
+            return None
+        return self._publication(one, commit)
 
     def _publication(self, one: Record, revision: str) -> Publication:
         return Publication(

@@ -13,6 +13,8 @@ from steersman.kernel.errors import Misconfigured, OutcomeUnknown, Unavailable
 
 _TIMEOUT_S: Final = 60
 _NULL: Final = os.devnull
+DELETED: Final = "deleted"
+"""What the last commit of a post that was taken away names as its content."""
 _LOCKS: Final = ("index.lock", "HEAD.lock", "config.lock", "packed-refs.lock")
 
 
@@ -46,16 +48,41 @@ class Repository:
         Raises:
             OutcomeUnknown: git did not answer in time: the commit may be there.
         """
+        trailers = f"Steersman-Key: {post.key}\nSteersman-Content: {post.content_sha256}\n"
+        return self._commit(f"{'Update' if is_update else 'Publish'} {post.title}\n\n{trailers}", post.updated_at, held)
+
+    def delete(self, key: str, title: str, *, at: int, held: Held) -> None:
+        """Commit that the post is gone, unless its last commit says so, or it never had one.
+
+        Raises:
+            OutcomeUnknown: as `commit`.
+        """
+        commit, content = self._last(key)
+        if commit and content != DELETED:
+            self._commit(f"Delete {title}\n\nSteersman-Key: {key}\nSteersman-Content: {DELETED}\n", at, held)
+
+    def push(self, remote: str, branch: str, *, held: Held) -> None:
+        """Send the branch to `remote`, unless it has the head already.
+
+        Raises:
+            Unavailable: it did not take it; nothing is lost, and the same call again sends it.
+        """
+        head = self._run("rev-parse", "HEAD", held=held).strip()
+        if not self.has_pushed(head, remote, branch):
+            self._run("push", "-q", "--no-verify", remote, f"HEAD:refs/heads/{branch}", held=held)
+
+    def has_pushed(self, commit: str, remote: str, branch: str) -> bool:
+        """Say whether `remote` has this commit, as far as the last push told."""
+        tracked = f"refs/remotes/{remote}/{branch}"
+        return self._call("merge-base", "--is-ancestor", commit, tracked).returncode == 0
+
+    def _commit(self, message: str, at: int, held: Held) -> str:
         self._run("add", "-A", "--", ".", held=held)
-        message = (
-            f"{'Update' if is_update else 'Publish'} {post.title}\n\n"
-            f"Steersman-Key: {post.key}\nSteersman-Content: {post.content_sha256}\n"
-        )
         # Empty when the pages went along with another post's commit: the key still gets its own.
         try:
             self._run(
                 "commit", "-q", "--allow-empty", "--no-verify", "--cleanup=verbatim", "-F", "-",
-                held=held, text=message, when=post.updated_at // 1_000_000_000,
+                held=held, text=message, when=at // 1_000_000_000,
             )  # fmt: skip
         except subprocess.TimeoutExpired as exc:
             raise OutcomeUnknown("git commit did not end", fix="publish again: it is looked up first") from exc
@@ -63,8 +90,13 @@ class Repository:
 
     def find(self, key: str, content_sha256: str) -> str | None:
         """Return the newest commit with this key, if it is of this content."""
-        if not (self._home / "HEAD").is_file() or not self._has_commits():
-            return None
+        commit, content = self._last(key)
+        return commit if commit and content == content_sha256 else None
+
+    def _last(self, key: str) -> tuple[str, str]:
+        """Return the newest commit with this key, and the content it names; two empty words if there is none."""
+        if not (self._home / "HEAD").is_file() or not self.has_commits():
+            return "", ""
         shown = self._run(
             "log", "--fixed-strings", f"--grep=Steersman-Key: {key}",
             "--format=%H%x1f%(trailers:key=Steersman-Key,valueonly,separator=%x2c)"
@@ -74,10 +106,11 @@ class Repository:
             commit, found, content = line.split("\x1f")
             # The search is for a part of the line: `site/one` also finds `site/one-more`.
             if found == key:
-                return commit if content == content_sha256 else None
-        return None
+                return commit, content
+        return "", ""
 
-    def _has_commits(self) -> bool:
+    def has_commits(self) -> bool:
+        """Say whether there is anything to push."""
         return self._call("rev-parse", "-q", "--verify", "HEAD").returncode == 0
 
     def _run(self, *arguments: str, held: Held | None = None, text: str = "", when: int | None = None) -> str:
@@ -99,12 +132,10 @@ class Repository:
         self, *arguments: str, held: Held | None = None, text: str = "", when: int | None = None
     ) -> subprocess.CompletedProcess[str]:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-        environment |= {
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": _NULL,
-            "GIT_TERMINAL_PROMPT": "0",
-            "LC_ALL": "C",
-        }
+        environment |= {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes", "LC_ALL": "C"}
+        # Only a push needs what this machine knows: its credential helpers and proxies.
+        if arguments[0] != "push":
+            environment |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": _NULL}
         if when is not None:
             environment |= {"GIT_AUTHOR_DATE": f"@{when} +0000", "GIT_COMMITTER_DATE": f"@{when} +0000"}
         place = [] if arguments[0] == "init" else [f"--git-dir={self._home}", f"--work-tree={self._folder}"]

@@ -12,7 +12,8 @@ import msgspec
 
 from steersman.content.adapters.site.settings import SiteSettings
 from steersman.content.html import to_html
-from steersman.content.ports import Post
+from steersman.content.images import EXTENSIONS
+from steersman.content.ports import Media, Post
 from steersman.kernel.clock import iso, utc
 
 if TYPE_CHECKING:
@@ -22,9 +23,15 @@ if TYPE_CHECKING:
 
 _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+MEDIA: Final = "media"
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """A post as the site keeps it: rendered, without the comments of its draft. Instants in ns since 1970 UTC."""
+    """A post as the site keeps it: rendered, without the comments of its draft. Instants in ns since 1970 UTC.
+
+    Attributes:
+        media: names of its pictures in `media/`.
+    """
 
     key: str
     slug: str
@@ -35,6 +42,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     content_sha256: str
     published_at: int
     updated_at: int
+    media: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -55,17 +63,24 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 def record(post: Post) -> Record:
     """Render `post`; characters that no XML may hold are dropped, or one of them would break the whole feed."""
+    shown = {one.name: f"../{MEDIA}/{media_name(one)}" for one in post.media}
     return Record(
         key=post.key,
         slug=post.slug,
         title=_NOT_XML.sub("", post.title),
         summary=_NOT_XML.sub("", post.summary),
         tags=tuple(_NOT_XML.sub("", tag) for tag in post.tags),
-        html=_NOT_XML.sub("", to_html(post.body)),
+        html=_NOT_XML.sub("", to_html(post.body, shown)),
         content_sha256=post.content_sha256,
         published_at=post.published_at,
         updated_at=post.updated_at,
+        media=tuple(sorted({media_name(one) for one in post.media})),
     )
+
+
+def media_name(media: Media) -> str:
+    """Return the name of a picture in `media/`: the same picture is there once, whatever the drafts call it."""
+    return f"{media.sha256[:16]}{EXTENSIONS.get(media.mime, '')}"
 
 
 @cache

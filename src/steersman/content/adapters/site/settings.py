@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from steersman.content.settings.channels import ChannelSettings
+
+_REF: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,99}")
 
 
 class SiteSettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -17,6 +20,8 @@ class SiteSettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown_fi
         folder: of the site, in the workspace.
         base_url: where that folder is served; ends in a slash, so that links can be put behind it.
         git: make one commit per post.
+        remote: name of a remote of that repository to push each commit to; empty: none.
+        branch: of the remote.
     """
 
     kind: str = "site"
@@ -26,6 +31,8 @@ class SiteSettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown_fi
     author: str = "The desk"
     email: str = "desk@localhost"
     git: bool = True
+    remote: str = ""
+    branch: str = "main"
 
     def problems(self, root: Path) -> Iterator[tuple[str, str, str]]:
         target, home = (root / self.folder).resolve(), root.resolve()
@@ -38,6 +45,11 @@ class SiteSettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown_fi
                 f"found {self.base_url!r}, allowed: http(s)://HOST/PATH/ with a slash at its end",
                 'write e.g. base_url = "https://example.com/"',
             )
+        if self.remote and not self.git:
+            yield "remote", f"found {self.remote!r} and git = false, allowed: a remote with git = true", "take one out"
+        for field, text in (("remote", self.remote or "origin"), ("branch", self.branch)):
+            if not _REF.fullmatch(text):
+                yield field, f"found {text!r}, allowed: letters, digits, dots, slashes and dashes", f"write a {field}"
         for field, text in (("title", self.title), ("author", self.author), ("email", self.email)):
             # Git cuts these characters out of a name, and a name of nothing else is refused.
             if not text.strip() or re.search(r"[<>\n\x00]", text):

@@ -1,0 +1,39 @@
+"""When a post that failed is tried again without anybody asking."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from steersman.content.events.publishing import PostEnded
+from steersman.kernel.clock import utc
+
+FIRST_S: Final = 30.0
+LONGEST_S: Final = 3600.0
+_SPREAD: Final = 0.2
+_FOREVER: Final = ("rejected", "misconfigured")
+
+
+def pause_s(attempt: int, *, seed: str, retry_after_s: float | None = None) -> float:
+    """Return how long to wait after the `attempt`-th (from 1) failure in a row, in seconds.
+
+    Twice as long each time from 30 s to an hour, spread by a fifth so that posts do not come back together; the same
+    arguments give the same pause. Never less than the other side asked for.
+    """
+    drawn = int.from_bytes(hashlib.sha256(f"{seed}/{attempt}".encode()).digest()[:8], "big") / 2**64
+    pause: float = min(FIRST_S * 2.0 ** min(attempt - 1, 20), LONGEST_S) * (1 + _SPREAD * (2 * drawn - 1))
+    return max(pause, retry_after_s or 0.0)
+
+
+def why_not_yet(failed: PostEnded, *, draft_sha256: str, settings_sha256: str, now_ns: int) -> str:
+    """Say why a post that failed is not tried again by itself now; empty: it is.
+
+    Args:
+        draft_sha256, settings_sha256: as they are now.
+    """
+    changed = failed.draft_sha256 != draft_sha256 or failed.settings_sha256 != settings_sha256
+    if failed.cause in _FOREVER and not changed:
+        return f"{failed.reason} (not tried again before the draft or [channel.{failed.channel}] changes)"
+    if failed.retry_at is not None and now_ns < failed.retry_at and not changed:
+        return f"{failed.reason} (tried again after {utc(failed.retry_at):%Y-%m-%d %H:%M:%S} UTC)"
+    return ""
