@@ -181,6 +181,16 @@ def channel_type(kind: str) -> type[content.ChannelSettings]:
     return found
 
 
+def reviewer_type(kind: str) -> type[content.ReviewerSettings]:
+    """Return what `[reviewer.NAME]` of this kind may say.
+
+    Raises:
+        Misconfigured: no such adapter is installed.
+    """
+    found: type[content.ReviewerSettings] = setting_type("reviewer", kind)
+    return found
+
+
 def engine_settings(file: TomlFile, root: Path, *, kind: str | None = None) -> automation.EngineSettings:
     """Return what `[engine]` says, read as the settings of its kind; with `kind`, `[engine.KIND]` for another one.
 
@@ -255,7 +265,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         sources=sources.read(file, traded),
         automations=automations,
         engine=engine_settings(file, root),
-        content=content.read(file, root, channel_type),
+        content=content.read(file, root, channel_type, reviewer_type),
         ai=ai.read(file, root, model_type),
         kpis=kpis,
         providers=providers,

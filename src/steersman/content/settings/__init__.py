@@ -7,10 +7,11 @@ from typing import Final
 
 import msgspec
 
-from steersman.content.settings import channels, qa, review, slots, voice
+from steersman.content.settings import channels, qa, review, reviewers, slots, voice
 from steersman.content.settings.channels import ChannelSettings, ChannelType
 from steersman.content.settings.qa import GATES, QaSettings
 from steersman.content.settings.review import ReviewSettings
+from steersman.content.settings.reviewers import ReviewerSettings, ReviewerType
 from steersman.content.settings.slots import SlotSettings
 from steersman.content.settings.voice import VoiceSettings
 from steersman.kernel.toml_file import TomlFile
@@ -23,12 +24,14 @@ __all__ = [
     "ContentSettings",
     "QaSettings",
     "ReviewSettings",
+    "ReviewerSettings",
+    "ReviewerType",
     "SlotSettings",
     "VoiceSettings",
     "read",
 ]
 
-SECTIONS: Final = ("content", "channel", "review", "slots", "voice")
+SECTIONS: Final = ("content", "channel", "review", "reviewer", "slots", "voice")
 
 
 class ContentSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,9 +42,10 @@ class ContentSettings(msgspec.Struct, frozen=True, kw_only=True):
     review: ReviewSettings
     slots: SlotSettings
     voice: VoiceSettings
+    reviewers: dict[str, ReviewerSettings]
 
 
-def read(file: TomlFile, root: Path, channel_type: ChannelType) -> ContentSettings:
+def read(file: TomlFile, root: Path, channel_type: ChannelType, reviewer_type: ReviewerType) -> ContentSettings:
     """Decode and check every section of content.
 
     Raises:
@@ -54,4 +58,5 @@ def read(file: TomlFile, root: Path, channel_type: ChannelType) -> ContentSettin
         review=review.read(file),
         slots=slots.read(file, declared),
         voice=voice.read(file),
+        reviewers=reviewers.read(file, root, reviewer_type),
     )

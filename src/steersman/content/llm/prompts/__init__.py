@@ -1,0 +1,1 @@
+"""Instructions for models; each file's content is its version."""
