@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
-from steersman.content.model.draft import Draft, DraftUnreadable, parse
+from steersman.content.model.draft import EXTENSIONS, Draft, DraftUnreadable, parse
 from steersman.content.settings import QaSettings
 from steersman.kernel.errors import Misconfigured
+
+LARGEST_KB: Final = 65_536
 
 
 def find_drafts(root: Path, settings: QaSettings, only: Sequence[Path] = ()) -> list[str]:
@@ -29,16 +32,21 @@ def find_drafts(root: Path, settings: QaSettings, only: Sequence[Path] = ()) -> 
         target = next((p for p in (path.resolve(), (home / path).resolve()) if p.exists()), None)
         if target is None:
             raise Misconfigured(f"there is no draft {path}", fix="`steersman content list` names them")
-        if not target.is_relative_to(home) or (target.is_file() and target.suffix != ".md"):
-            raise Misconfigured(f"{path} is no Markdown file of this workspace", fix=f"look in {settings.folder}/")
+        if not target.is_relative_to(home) or (target.is_file() and target.suffix not in EXTENSIONS):
+            endings = ", ".join(EXTENSIONS)
+            raise Misconfigured(
+                f"{path} is no Markdown file ({endings}) of this workspace", fix=f"look in {settings.folder}/"
+            )
         names.update(_below(home, target) if target.is_dir() else [target.relative_to(home).as_posix()])
     return sorted(names)
 
 
 def _below(home: Path, folder: Path) -> Iterable[str]:
-    for path in folder.rglob("*.md"):
+    for path in folder.rglob("*"):
         inner = path.relative_to(folder).parts
-        if path.is_file() and path.name != "README.md" and not any(part[0] in "._" for part in inner):
+        if path.suffix not in EXTENSIONS or path.stem == "README" or any(part[0] in "._" for part in inner):
+            continue
+        if path.is_file():
             yield path.relative_to(home).as_posix()
 
 
@@ -59,13 +67,17 @@ def read_draft(root: Path, name: str, settings: QaSettings) -> Draft:
     except OSError as exc:
         raise DraftUnreadable(name, f"cannot be read: {exc.strerror}", line=None, fix="check its permissions") from exc
     if len(raw) > limit:
-        raise DraftUnreadable(
-            name,
-            f"larger than {settings.max_size_kb} KB",
-            line=None,
-            fix="split it, or raise [content] max_size_kb",
-        )
+        raise _too_large(name, path.stat().st_size, settings.max_size_kb)
     return parse(raw, name=name, folder=settings.folder)
+
+
+def _too_large(name: str, size_bytes: int, allowed_kb: int) -> DraftUnreadable:
+    needed_kb = -(-size_bytes // 1024)
+    if needed_kb > LARGEST_KB:
+        fix = f"split it: no draft may be larger than {LARGEST_KB} KB"
+    else:
+        fix = f"split it, or set [content] max_size_kb = {needed_kb} or more"
+    return DraftUnreadable(name, f"{needed_kb} KB, allowed: {allowed_kb} KB", line=None, fix=fix)
 
 
 def read_vocabulary(root: Path, settings: QaSettings) -> tuple[str, ...]:

@@ -61,12 +61,25 @@ def test_an_unknown_field_is_told_with_the_nearest_known_one() -> None:
         (b"---\ntitle: [x]\n---\n", "content/one.md:2", "one line of text"),
         (b"---\nstatus: ready\n---\n", "content/one.md:1", "`title` is missing"),
         (b"---\ntitle: x\ntitle: y\n---\n", "content/one.md:3", "stands twice"),
-        (b"---\ntitle: &a [x]\ntags: [*a, *a]\n---\n", "content/one.md:2", "YAML alias"),
+        (b"---\ntitle: &a [x]\ntags: [*a, *a]\n---\n", "content/one.md:3", "YAML alias"),
         (b"---\n? [a]\n: b\n---\n", "content/one.md:2", "name is one word"),
         (b"---\n- a\n---\n", "content/one.md:2", "no `field: value` lines"),
         (b"---\ntitle: x\ndate: 2026-02-30\n---\n", "content/one.md:3", "day is out of range"),
         (b"---\r\ntitle: x\r\ntags:\r\n- b\r\nstatus: nope\r\n---\r\n", "content/one.md:5", "'nope'"),
         (b"---\ntitle: x\n---\n\nfine\nnot \xff fine\n", "content/one.md:6", "byte 27 is not UTF-8"),
+        (b"---\ntitle: caf\xe9\n---\n", "content/one.md:2", "in Windows-1252 '\xe9'"),
+        (b"---\ntitle: x\n---\n\na\0b\n", "content/one.md:5", "byte 19 is NUL"),
+        (markdown().encode("utf-16"), "content/one.md: it is UTF-16", "allowed: UTF-8"),
+        (markdown().encode("utf-16-be"), "content/one.md: it looks like UTF-16BE", "allowed: UTF-8"),
+        (markdown().encode("utf-32"), "content/one.md: it is UTF-32", "allowed: UTF-8"),
+        (b"+++\ntitle = 'x'\ndate = soon\n+++\n", "content/one.md:3", "not valid TOML"),
+        (b"+++\ntitle = 'x'\n---\n", "content/one.md:1", "never ends"),
+        (b"+++\ntitle = 'x'\ntitle = 'y'\n+++\n", "content/one.md:3", "not valid TOML"),
+        (b"+++\nstatus = 'nope'\ntitle = 'x'\n+++\n", "content/one.md:2", "'nope'"),
+        (b'{"title": "x",\n "title": "y"}\n', "content/one.md:2", "stands twice"),
+        (b'{"title": "x"} text\n', "content/one.md:1", "right after"),
+        (b'{"title": "x",\n "status": "nope"}\n', "content/one.md:2", "'nope'"),
+        (b'{"title": x}\n', "content/one.md:1", "not valid JSON"),
     ],
 )
 def test_a_broken_file_is_refused_with_its_place(raw: bytes, place: str, found: str) -> None:
@@ -85,3 +98,59 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read() -> None:
     assert draft.title == "A title"
     assert draft.masked.source == text
     assert draft.body == "\r\nOne two.\r\n"
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "---\ntitle: A title\ntags: [a, b]\ndate: 2026-01-05\nstatus: ready\n---\n",
+        '+++\ntitle = "A title"\ntags = ["a", "b"]\ndate = 2026-01-05\nstatus = "ready"\n+++\n',
+        '{\n  "title": "A title", "tags": ["a", "b"],\n  "date": "2026-01-05", "status": "ready"\n}\n',
+    ],
+)
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_yaml_toml_and_json_say_the_same(front: str, ends: str) -> None:
+    raw = f"\ufeff{front}\nSome words.\n".replace("\n", ends).encode()
+    draft = parse(raw, name="content/one.md", folder="content")
+    assert (draft.title, draft.tags, draft.status) == ("A title", ("a", "b"), "ready")
+    assert str(draft.date).startswith("2026-01-05")
+    assert draft.body.strip() == "Some words."
+    assert draft.words == 2
+
+
+def test_a_field_nobody_reads_is_placed_in_toml_and_json_too() -> None:
+    for text in ('+++\ntitle = "x"\n[params]\na = 1\n+++\n', '{"title": "x",\n "params": {"a": 1}}\n'):
+        (note,) = parse(text.encode(), name="content/one.md", folder="content").notes
+        assert text[note.start : note.end] == "params"
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "---\ntitle: x\na: " + "[" * 5000 + "]" * 5000 + "\n---\n",
+        "---\ntitle: x\n" + "".join(f"{' ' * i}a{i}:\n" for i in range(300)) + "---\n",
+        "---\ntitle: x\na: &a [1]\nb: &b [*a, *a]\nc: [*b, *b]\n---\n",
+        "---\ntitle: x\norder: " + "9" * 5000 + "\n---\n",
+        "---\ntitle: !!python/object/apply:os.system [echo]\n---\n",
+        "---\ntitle: !!binary '*'\n---\n",
+        "---\ntitle: x\nsummary: " + "a" * 70_000 + "\n---\n",
+        "---\ntitle: x\norder: 1" + "_0" * 3000 + "\n---\n",
+        "+++\ntitle = 'x'\na = " + "[" * 5000 + "]" * 5000 + "\n+++\n",
+        "+++\ntitle = 'x'\norder = " + "9" * 5000 + "\n+++\n",
+        '{"title": "x", "a": ' + "[" * 50_000 + "]" * 50_000 + "}\n",
+        '{"title": "x", "order": ' + "9" * 5000 + "}\n",
+        '{"title": "x", "a": "' + "b" * 70_000 + '"}\n',
+    ],
+    ids=range(13),
+)
+def test_a_bomb_in_front_matter_is_refused_with_a_short_message(bomb: str) -> None:
+    assert len(refused(bomb.encode()).message) < 250
+
+
+def test_the_ending_says_how_a_draft_is_read() -> None:
+    text = markdown("Words {props.teh} more.\n").encode()
+    plain = parse(text, name="content/one.markdown", folder="content")
+    mdx = parse(text, name="content/one.mdx", folder="content")
+    assert plain.slug == mdx.slug == "one"
+    assert "teh" in plain.masked.prose
+    assert "teh" not in mdx.masked.prose
