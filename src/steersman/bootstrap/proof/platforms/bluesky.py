@@ -43,14 +43,16 @@ class _Refused(Exception):
 class Server:
     """One account and its records."""
 
-    def __init__(self, state: Path, *, uses: int = 40) -> None:
+    def __init__(self, state: Path, *, uses: int = 40, home: str = "") -> None:
         """Open the state.
 
         Args:
             uses: how many requests an access token is good for.
+            home: where the account says it lives, as with a service that logs in for many servers; empty: here.
         """
         self._shelf = Shelf(state)
         self._uses = uses
+        self._home = home
         self._methods: dict[tuple[str, str], Callable[[Request, Json], object]] = {
             ("POST", "com.atproto.server.createSession"): self._create_session,
             ("POST", "com.atproto.server.refreshSession"): self._refresh_session,
@@ -100,9 +102,10 @@ class Server:
         number = len(state["refresh"]) + 1
         access, refresh = f"access.{number}", f"refresh.{number}"
         state["access"][access], state["refresh"][refresh] = self._uses, False
+        pds = {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": self._home}
         return {
             "did": DID,
-            "didDoc": {"id": DID, "alsoKnownAs": [f"at://{HANDLE}"], "service": []},
+            "didDoc": {"id": DID, "alsoKnownAs": [f"at://{HANDLE}"], "service": [pds] if self._home else []},
             "handle": HANDLE,
             "email": "desk@example.com",
             "emailConfirmed": True,
