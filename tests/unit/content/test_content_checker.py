@@ -39,7 +39,7 @@ def test_a_finding_is_raised_once_however_often_its_draft_changes(tmp_path: Path
         write_draft(tmp_path, body=body)
         checker.check_all()
     kinds = Counter(kind for kind, _ in told(ledger))
-    assert kinds == {"draft.checked": 4, "finding.raised": 1}
+    assert kinds == {"draft.checked": 4, "finding.raised": 1, "finding.accepted": 1}
     assert [data["outcome"] for kind, data in told(ledger) if kind == "draft.checked"] == [
         "blocked", "blocked", "pass", "blocked",
     ]  # fmt: skip

@@ -27,6 +27,8 @@ class DraftChecked(msgspec.Struct, frozen=True, kw_only=True):
     """One QA pass over one version of a draft. `outcome` is pass or blocked (a gate finding is open).
 
     `seen` lists every finding of this version; one that an earlier pass raised and this one did not see is gone.
+    `policy` names the rules and words it was checked with, by their hash: with others, a finding that is gone proves
+    nothing about its rule. `type` is the content type of the draft.
     """
 
     draft: str
@@ -40,6 +42,8 @@ class DraftChecked(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     at: int
     seen: tuple[Seen, ...] = ()
+    policy: str = ""
+    type: str = ""
 
 
 class DraftRefused(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +58,8 @@ class DraftRefused(msgspec.Struct, frozen=True, kw_only=True):
 class FindingRaised(msgspec.Struct, frozen=True, kw_only=True):
     """A finding seen for the first time (by fingerprint). Offsets are code points of the file on disk.
 
-    `message` is the rule's sentence with every quoted word left out: the draft's text stays in its file.
+    `message` is the rule's sentence with every quoted word left out: the draft's text stays in its file. `type` is the
+    content type of the draft.
     """
 
     draft: str
@@ -70,6 +75,7 @@ class FindingRaised(msgspec.Struct, frozen=True, kw_only=True):
     severity: str
     message: str
     at: int
+    type: str = ""
 
 
 class FindingJudged(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,14 +19,32 @@ Status = Literal["open", "suppressed"]
 _RANK: Final = {"gate": 0, "warn": 1, "info": 2}
 _SENTENCE_END: Final = re.compile(r"[.!?]+[\"')\]]*(?=\s)|(?:\r\n|\r(?!\n)|\n)[ \t]*(?:\r\n|\r|\n)")
 _LONGEST_SENTENCE: Final = 2000
+ADVICE: Final = "llm-"
+"""How categories begin whose findings never stop a post."""
 MINOR: Final = frozenset(
-    {"style", "readability", "enhancement", "formatting", "regionalism", "redundancy", "wordchoice", "capitalization"}
+    {
+        "style",
+        "readability",
+        "enhancement",
+        "formatting",
+        "regionalism",
+        "redundancy",
+        "wordchoice",
+        "capitalization",
+        "llm-clarity",
+        "llm-claim",
+        "llm-other",
+    }
 )
 """Categories that are advice: a note, unless `gates` names them."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine says: a place and a reason. Offsets are code points of the file on disk."""
+    """What an engine says: a place and a reason. Offsets are code points of the file on disk.
+
+    `is_private` marks a message that is no rule's sentence but somebody's own words on this text: never recorded.
+    `also` names other engines that object to the same.
+    """
 
     start: int
     end: int
@@ -35,6 +54,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     suggestions: tuple[str, ...] = ()
     confidence: float = 1.0
+    is_private: bool = False
+    also: tuple[str, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +70,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         severity: `gate` stops the post, `warn` and `info` do not.
         excerpt: the matched text, on one line; never recorded in the ledger.
         fixable: the first suggestion replaces the matched text.
-        confidence: 0..1, the engine's own.
+        confidence: 0..1, how likely it is right: the engine's own, raised by each engine in `also`.
+        also: other engines that object to the same.
         reason: why it is suppressed; empty while it is open.
     """
 
@@ -70,11 +92,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     status: Status = "open"
     reason: str = ""
+    is_private: bool = False
+    also: tuple[str, ...] = ()
 
 
 def severity_of(rule: str, category: str, gates: Sequence[str]) -> Severity:
     """Return the tier of a finding under the policy `gates` (rules and categories that stop a post)."""
-    if rule in gates or category in gates:
+    # What a language model says is advice, whatever it is called.
+    if not category.startswith(ADVICE) and (rule in gates or category in gates):
         return "gate"
     return "info" if category in MINOR else "warn"
 
@@ -97,8 +122,9 @@ def judge(doc: str, text: str, lines: Lines, found: Iterable[Found], gates: Sequ
 def merge(found: Iterable[Found], gates: Sequence[str]) -> list[Found]:
     """Return `found` in text order; of those that overlap in one category, or cover the same text, the best stays.
 
-    The best has the stronger tier, then a suggestion, then the shorter span; ties go to the name of the rule, so that
-    the order in which engines run changes nothing.
+    It names the other engines that said the same, and is the surer for each. The best has the stronger tier, then a
+    suggestion, then the shorter span; ties go to the name of the rule, so that the order in which engines run changes
+    nothing.
     """
 
     def goodness(one: Found) -> tuple[object, ...]:
@@ -111,18 +137,49 @@ def merge(found: Iterable[Found], gates: Sequence[str]) -> list[Found]:
             one.start,
         )
 
-    kept: dict[str, list[Found]] = {}
-    covered: set[tuple[int, int]] = set()
+    kept: dict[str, list[_Kept]] = {}
+    covered: dict[tuple[int, int], _Kept] = {}
     for one in sorted(found, key=goodness):
         same = kept.setdefault(one.category, [])
         # What is kept of a category never overlaps, so only the two neighbours can.
-        at = bisect.bisect(same, one.start, key=lambda other: other.start)
-        if (one.start, one.end) in covered or any(_overlap(one, other) for other in same[max(0, at - 1) : at + 1]):
+        at = bisect.bisect(same, one.start, key=lambda other: other.best.start)
+        beside = [other for other in same[max(0, at - 1) : at + 1] if _overlap(one, other.best)]
+        if beside or (one.start, one.end) in covered:
+            (beside or [covered[one.start, one.end]])[0].others.append(one)
             continue
-        same.insert(at, one)
-        covered.add((one.start, one.end))
-    every = (one for same in kept.values() for one in same)
+        held = _Kept(one)
+        same.insert(at, held)
+        covered[one.start, one.end] = held
+    every = (held.merged() for same in kept.values() for held in same)
     return sorted(every, key=lambda one: (one.start, one.end, one.rule))
+
+
+class _Kept:
+    """A finding that stays, and those it stands for."""
+
+    def __init__(self, best: Found) -> None:
+        self.best = best
+        self.others: list[Found] = []
+
+    def merged(self) -> Found:
+        """Return the best with the other engines named; engines are taken to be wrong independently of each other."""
+        surest: dict[str, float] = {}
+        for other in self.others:
+            if other.source != self.best.source:
+                surest[other.source] = max(other.confidence, surest.get(other.source, 0.0))
+        if not surest:
+            return self.best
+        doubt = (1.0 - self.best.confidence) * math.prod(1.0 - confidence for confidence in surest.values())
+        return msgspec.structs.replace(
+            self.best,
+            confidence=1.0 - doubt,
+            also=tuple(sorted({*self.best.also, *surest})),
+            suggestions=self.best.suggestions or next((o.suggestions for o in self.others if self._fits(o)), ()),
+        )
+
+    def _fits(self, other: Found) -> bool:
+        """Say whether what `other` suggests would stand in exactly the place of the best."""
+        return bool(other.suggestions) and (other.start, other.end) == (self.best.start, self.best.end)
 
 
 def _overlap(one: Found, other: Found) -> bool:
@@ -148,6 +205,8 @@ def _place(doc: str, text: str, lines: Lines, one: Found, severity: Severity) ->
         suggestions=one.suggestions,
         fixable=bool(one.suggestions),
         confidence=one.confidence,
+        is_private=one.is_private,
+        also=one.also,
     )
 
 

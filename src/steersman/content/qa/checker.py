@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +22,16 @@ from steersman.content.events.qa import (
     Seen,
 )
 from steersman.content.model.draft import Draft, DraftUnreadable
-from steersman.content.model.finding import Finding, Found, judge
+from steersman.content.model.finding import Finding, judge
+from steersman.content.model.learning import Learned
 from steersman.content.model.suppression import apply, suppressions
 from steersman.content.ports import Checker
+from steersman.content.qa.consensus import Policy, agreed
 from steersman.content.qa.engines.harper import HarperChecker
 from steersman.content.qa.engines.house import HouseRules
+from steersman.content.qa.engines.lingotweaker import LingotweakerChecker
+from steersman.content.qa.learning import edited_away, verdict
+from steersman.content.qa.vocabulary import Vocabulary
 from steersman.content.settings import QaSettings
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict
@@ -72,11 +78,19 @@ class DraftChecker:
         clock: Clock,
         actor: str = "person:cli",
         engines: Sequence[Checker] | None = None,
+        learned: Learned | None = None,
+        published: Mapping[str, str] | None = None,
+        extra: Sequence[Checker] = (),
     ) -> None:
         """Set up the engines: house rules and Harper, unless others are given; dictionaries load with the first draft.
 
+        Args:
+            learned: what verdicts said so far; nothing, if not given.
+            published: text by the name of its draft, of what is out: its words are the author's.
+            extra: engines that ask somebody, or look at more than the text; they come after the others.
+
         Raises:
-            Misconfigured: the vocabulary is not text.
+            Misconfigured: the vocabulary is not text, or `deep` is wanted and not installed.
         """
         self.root = root
         self.settings = settings
@@ -84,15 +98,16 @@ class DraftChecker:
         self._clock = clock
         self._actor = actor
         self._vocabulary = read_vocabulary(root, settings)
-        self._known = frozenset(word.casefold() for word in self._vocabulary)
-        self._engines: Sequence[Checker] = (
-            engines
-            if engines is not None
-            else (
-                HouseRules(settings.banned),
-                HarperChecker(vocabulary=self._vocabulary, off=settings.off, dialect=settings.dialect),
-            )
-        )
+        self.engines: Sequence[Checker] = engines if engines is not None else _engines(settings, self._vocabulary)
+        self._ran = frozenset(engine.name for engine in self.engines)
+        self._extra = extra
+        self._policy = Policy(off=frozenset(settings.off), on=frozenset(settings.on))
+        self._words = Vocabulary(self._vocabulary, posts=settings.vocabulary_posts)
+        for name, text in sorted((published or {}).items()):
+            self._words.learn(name, text)
+        asked = self._ran | {engine.name for engine in extra}
+        self._policy_sha256 = _policy_sha256(settings, self._vocabulary, asked, published or {})
+        self._learned = learned if learned is not None else Learned(explore_ratio=settings.explore_ratio)
 
     def check_all(self, only: Sequence[Path] = ()) -> list[Report]:
         """Check every draft, or `only` those; one that cannot be read does not stop the others."""
@@ -135,6 +150,8 @@ class DraftChecker:
             outcome="blocked" if open_["gate"] else "pass",
             at=self._clock.now_ns(),
             seen=tuple(_seen(f) for f in findings),
+            policy=self._policy_sha256,
+            type=draft.type,
         )
         return Report(
             draft=draft.name,
@@ -152,18 +169,19 @@ class DraftChecker:
 
     def findings(self, draft: Draft) -> list[Finding]:
         """Return what the engines find in `draft` under the policy in force; records nothing."""
-        found = [one for engine in self._engines for one in engine.check(draft) if not self._is_let_be(draft, one)]
+        every = [one for engine in (*self.engines, *self._extra) for one in engine.check(draft)]
+        found = agreed(every, draft, ran=self._ran, policy=self._policy, words=self._words)
         masked = draft.masked
         judged = judge(draft.name, masked.source, masked.lines, found, self.settings.gates)
-        return apply(judged, suppressions(masked))
+        return [self._quiet(one, draft.type) for one in apply(judged, suppressions(masked))]
 
-    def _is_let_be(self, draft: Draft, one: Found) -> bool:
-        if one.rule in self.settings.off or one.category in self.settings.off:
-            return True
-        if one.category not in ("spelling", "capitalization"):
-            return False
-        word = draft.masked.source[one.start : one.end].casefold()
-        return word in self._known or word.removesuffix("'s").removesuffix("’s") in self._known
+    def _quiet(self, one: Finding, type_: str) -> Finding:
+        """Return the finding, suppressed if verdicts say that its rule, or it, should keep quiet."""
+        if one.status != "open" or not self.settings.learning:
+            return one
+        is_gate = one.severity == "gate"
+        why = self._learned.why_silent(one.doc, one.fingerprint, one.rule, type_, is_gate=is_gate)
+        return msgspec.structs.replace(one, status="suppressed", reason=why) if why else one
 
     def _record(self, name: str, kind: str, data: DraftChecked | DraftRefused, findings: Sequence[Finding]) -> bool:
         """Append what the ledger does not know yet; return whether there was anything."""
@@ -178,7 +196,7 @@ class DraftChecker:
             news = [self._raised(f, data, outcome) for f in findings if f.status == "open"]
             try:
                 # Findings first: whoever reads the outcome finds all that it counts.
-                events = [*(e for e in news if e.id not in raised), outcome]
+                events = [*(e for e in news if e.id not in raised), *self._verdicts(told, data, findings), outcome]
                 self._ledger.append(events, expect=told[-1].version if told else 0)
             except Conflict:
                 # Another process checked the same draft: see what it said before saying it again.
@@ -187,6 +205,14 @@ class DraftChecker:
                 continue
             return True
         return False  # pragma: no cover - the loop returns or raises
+
+    def _verdicts(
+        self, told: Sequence[Event], data: DraftChecked | DraftRefused, findings: Sequence[Finding]
+    ) -> list[NewEvent]:
+        if not isinstance(data, DraftChecked):
+            return []
+        gone = edited_away(told, data, findings)
+        return [verdict(flag, "accepted", "edit", at=data.at, actor=self._actor) for flag in gone]
 
     def _raised(self, finding: Finding, data: DraftChecked | DraftRefused, outcome: NewEvent) -> NewEvent:
         stream = f"draft/{finding.doc}"
@@ -206,13 +232,31 @@ class DraftChecker:
                 rule=finding.rule,
                 category=finding.category,
                 severity=finding.severity,
-                message=_QUOTED.sub("…", finding.message),
+                message="" if finding.is_private else _QUOTED.sub("…", finding.message),
                 at=data.at,
+                type=data.type if isinstance(data, DraftChecked) else "",
             ),
             actor=self._actor,
             now_ns=data.at,
             correlation_id=outcome.correlation_id,
         )
+
+
+def _engines(settings: QaSettings, vocabulary: Sequence[str]) -> Sequence[Checker]:
+    house = HouseRules(settings.banned)
+    harper = HarperChecker(vocabulary=vocabulary, off=settings.off, dialect=settings.dialect)
+    if not settings.deep:
+        return (house, harper)
+    return (house, harper, LingotweakerChecker(dialect=settings.dialect))
+
+
+def _policy_sha256(
+    settings: QaSettings, vocabulary: Sequence[str], ran: frozenset[str], published: Mapping[str, str]
+) -> str:
+    """Return the name of all that decides what is found in a text, tiers and verdicts left out."""
+    rules = (settings.off, settings.on, settings.banned, settings.packs, settings.dialect, settings.vocabulary_posts)
+    parts = (rules, sorted(vocabulary), sorted(ran), sorted(published))
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
 def _seen(finding: Finding) -> Seen:

@@ -37,6 +37,11 @@ class QaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         packs: house styles: names of ready ones, or `.toml` files of the workspace; the later wins.
         max_size_kb: larger files are refused unread.
         dialect: of English: american, british, australian, canadian or indian.
+        on: rules and categories that are reported although they were measured to be noise.
+        deep: a second engine reads along (extra `deep`): it finds more, and spelling needs both.
+        vocabulary_posts: a word of as many published posts is one of the author's; 0: only those of the file are.
+        learning: rules that are hardly ever right in a content type keep quiet there.
+        explore_ratio: share of what such rules say that is shown all the same, so that one can come back.
     """
 
     folder: str = "content"
@@ -48,6 +53,11 @@ class QaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     packs: tuple[str, ...] = ()
     max_size_kb: int = 512
     dialect: str = "american"
+    on: tuple[str, ...] = ()
+    deep: bool = False
+    vocabulary_posts: int = 2
+    learning: bool = True
+    explore_ratio: float = 0.05
 
 
 def read(file: TomlFile, root: Path) -> QaSettings:
@@ -71,6 +81,16 @@ def read(file: TomlFile, root: Path) -> QaSettings:
             ("content", "dialect"),
             f"found {qa.dialect!r}, allowed: {', '.join(dialects)}",
             fix='write dialect = "american"',
+        )
+    if not 0 <= qa.vocabulary_posts <= 1000:
+        raise file.error(
+            ("content", "vocabulary_posts"),
+            f"found {qa.vocabulary_posts}, allowed: 0 (off) to 1000",
+            fix="write e.g. vocabulary_posts = 2",
+        )
+    if not 0.0 <= qa.explore_ratio <= 1.0:
+        raise file.error(
+            ("content", "explore_ratio"), f"found {qa.explore_ratio:g}, allowed: 0 to 1", fix="write 0.05"
         )
     if any(not phrase.strip() for phrase in qa.banned):
         raise file.error(("content", "banned"), "found an empty phrase", fix="take it out")

@@ -43,8 +43,9 @@ class HarperChecker:
 
     def check(self, draft: Draft) -> list[Found]:
         masked = draft.masked
-        # Harper counts code points of the str it is given, and the mask is as long as the file.
-        by_rule = self._linter.organized_lints(masked.prose, language="markdown")
+        # Harper counts code points of the str it is given, and the mask is as long as the file. Its own way with what
+        # overlaps would hide a misspelling under a small letter at the start of a sentence.
+        by_rule = self._linter.organized_lints(masked.prose, language="markdown", dedup=False)
         return [
             _found(rule, lint)
             for rule, lints in by_rule.items()
