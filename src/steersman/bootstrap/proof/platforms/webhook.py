@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from steersman.bootstrap.proof.platforms.server import Answer, Request, Shelf, json_answer, run
 
@@ -30,7 +31,7 @@ class Receiver:
 
     def answer(self, request: Request) -> Answer:
         if request.method == "GET" and request.path.startswith(_POSTS):
-            return self._shown(request.path.removeprefix(_POSTS))
+            return self._shown(unquote(request.path.removeprefix(_POSTS)))
         if request.method != "POST" or request.path != _HOOK:
             return json_answer({"error": "nothing here"}, 404)
         if not self._is_signed(request):
