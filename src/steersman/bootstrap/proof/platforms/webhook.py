@@ -55,7 +55,7 @@ class Receiver:
         if event == "post.deleted":
             state["posts"] = [one for one in posts if one["key"] != post["key"]]
         elif event == "post.updated" and mine:
-            mine[-1].update(post)
+            mine[-1].update({**post, "id": mine[-1]["id"]})
         else:
             posts.append({**post, "id": str(len(deliveries) + 1)})
         deliveries[once] = _reply(next((one for one in state["posts"] if one["key"] == post["key"]), None))
