@@ -99,6 +99,8 @@ class Session:
         if error_of(answer) in _STALE:
             tokens = self._renewed(tokens, may_refresh=error_of(answer) == "ExpiredToken")
             answer = send(tokens.http, _bearer(tokens.access))
+        if error_of(answer) == "ExpiredToken":
+            raise Unavailable(f"{answer.what}: a token ran out as soon as it was new", fix="tried again by itself")
         if answer.status in _JUDGED or error_of(answer) in _STALE or error_of(answer) in _OUT_OF_ORDER:
             raise self._refused(answer)
         if answer.status in (404, 501) and error_of(answer) != "RecordNotFound":
