@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.builders_content import a_post
-from tests.contracts.channels import bluesky, local, webhook, wordpress
+from tests.contracts.channels import bluesky, local, mastodon, webhook, wordpress
 from tests.contracts.channels.local import Open
 
 from steersman.content.ports import Post
@@ -18,6 +18,7 @@ from steersman.kernel.errors import Rejected
 
 CHANNELS: dict[str, Callable[[Path], AbstractContextManager[Open]]] = {
     "bluesky": bluesky.bluesky,
+    "mastodon": mastodon.mastodon,
     "memory": local.memory,
     "site": local.site,
     "site without git": local.site_without_git,
