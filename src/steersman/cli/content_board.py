@@ -27,6 +27,9 @@ def board(directory: Dir = HERE, as_json: AsJson = False) -> None:
 
 
 def _show(cards: list[Card], now_ns: int, folder: str) -> None:
+    from rich.padding import Padding  # only the human form needs it
+    from rich.text import Text
+
     out = console()
     if not cards:
         out.print(f"no drafts yet: write {folder}/first.md with a title in its front matter", markup=False)
@@ -43,7 +46,9 @@ def _show(cards: list[Card], now_ns: int, folder: str) -> None:
         for note in (card.why, card.url):
             if note:
                 # An address is left whole, so that a terminal makes a link of it.
-                out.print(f"    {plain(note)}", markup=False, soft_wrap="://" in note, style="dim")
+                whole = "://" in note
+                shown = Text(plain(note).plain, style="dim", overflow="ignore" if whole else None, no_wrap=whole)
+                out.print(Padding(shown, (0, 0, 0, 4)))
     waiting = sum(card.waits_for_person for card in cards)
     if waiting:
         out.print()

@@ -32,7 +32,7 @@ def _show(found: Measured) -> None:
         ["hours in review", *_amount(found.hours, 1)],
     ]
     show_table("", [("", "left"), ("figure", "right"), ("95% or mean", "left"), ("n", "right")], rows, empty="")
-    for month in found.months:
+    for month in found.months if found.rounds.mean is not None else ():
         pieces = count(month.pieces, "piece")
         out.print(f"  {month.month}: {month.mean_rounds:.1f} rounds a piece ({pieces} approved)", markup=False)
     out.print(

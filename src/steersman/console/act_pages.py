@@ -40,7 +40,7 @@ def add_act_pages(app: FastAPI, rooms: Rooms, acts: Acts) -> None:
     _add_venues(app, rooms, acts)
 
 
-def _then(rooms: Rooms, request: Request, work: Callable[[], object], page: str) -> Response:
+def act(rooms: Rooms, request: Request, work: Callable[[], object], page: str) -> Response:
     """Do an act and go on to the page that shows it; of one that was refused, say why and what to do."""
     try:
         work()
@@ -57,7 +57,7 @@ def _advice(exc: SteersmanError) -> str:
     return f"{exc.fix}." if exc.fix else ""
 
 
-def _confirmed(form: dict[str, str], word: str = "yes") -> None:
+def confirmed(form: dict[str, str], word: str = "yes") -> None:
     """Refuse an act that was not confirmed: by a second button, or by a word that has to be typed."""
     said = form.get("confirmed", "").strip()
     if said != word:
@@ -88,10 +88,10 @@ def _add_inbox(app: FastAPI, rooms: Rooms, acts: Acts) -> None:
     def answer(request: Request, approval_id: str, form: dict[str, str], *, grant: bool) -> Response:
         def work() -> None:
             if grant:
-                _confirmed(form)
+                confirmed(form)
             acts.answer(approval_id, grant=grant, reason=form.get("reason", ""), by=PERSON)
 
-        return _then(rooms, request, work, f"/inbox/{quote(approval_id)}")
+        return act(rooms, request, work, f"/inbox/{quote(approval_id)}")
 
     @app.post("/inbox/{approval_id:path}/approve")
     def approve(request: Request, approval_id: str, form: Fields) -> Response:
@@ -122,17 +122,17 @@ def _add_halts(app: FastAPI, rooms: Rooms, acts: Acts) -> None:
     @app.post("/halt")
     def halt(request: Request, form: Fields) -> Response:
         reason = form.get("reason", "").strip() or "halted from the console"
-        return _then(rooms, request, lambda: acts.halt(form.get("scope", ""), reason=reason, by=PERSON), "/halts")
+        return act(rooms, request, lambda: acts.halt(form.get("scope", ""), reason=reason, by=PERSON), "/halts")
 
     @app.post("/resume")
     def resume(request: Request, form: Fields) -> Response:
         scope = form.get("scope", "")
 
         def work() -> None:
-            _confirmed(form, scope)
+            confirmed(form, scope)
             acts.resume(scope, reason=form.get("reason", "").strip() or "resumed from the console", by=PERSON)
 
-        return _then(rooms, request, work, "/halts")
+        return act(rooms, request, work, "/halts")
 
 
 # -- orders ------------------------------------------------------------------------------------------------------
@@ -180,15 +180,15 @@ def _add_orders(app: FastAPI, rooms: Rooms, acts: Acts) -> None:
     @app.post("/orders/{order_id}/cancel")
     def cancel(request: Request, order_id: str, form: Fields) -> Response:
         def work() -> None:
-            _confirmed(form)
+            confirmed(form)
             acts.cancel(order_id, reason=form.get("reason", ""), by=PERSON)
 
-        return _then(rooms, request, work, f"/orders/{quote(order_id, safe='')}")
+        return act(rooms, request, work, f"/orders/{quote(order_id, safe='')}")
 
     @app.post("/orders/{order_id}/replace")
     def replace(request: Request, order_id: str, form: Fields) -> Response:
         def work() -> None:
-            _confirmed(form)
+            confirmed(form)
             acts.replace(
                 order_id,
                 quantity=form.get("quantity", ""),
@@ -197,7 +197,7 @@ def _add_orders(app: FastAPI, rooms: Rooms, acts: Acts) -> None:
                 by=PERSON,
             )
 
-        return _then(rooms, request, work, f"/orders/{quote(order_id, safe='')}")
+        return act(rooms, request, work, f"/orders/{quote(order_id, safe='')}")
 
 
 # -- signals -----------------------------------------------------------------------------------------------------
@@ -244,12 +244,12 @@ def _add_venues(app: FastAPI, rooms: Rooms, acts: Acts) -> None:
 
     @app.post("/venues/reconcile")
     def reconcile(request: Request) -> Response:
-        return _then(rooms, request, lambda: acts.reconcile(settle=False, by=PERSON), "/venues")
+        return act(rooms, request, lambda: acts.reconcile(settle=False, by=PERSON), "/venues")
 
     @app.post("/venues/settle")
     def settle(request: Request, form: Fields) -> Response:
         def work() -> None:
-            _confirmed(form, "settle")
+            confirmed(form, "settle")
             acts.reconcile(settle=True, by=PERSON)
 
-        return _then(rooms, request, work, "/venues")
+        return act(rooms, request, work, "/venues")

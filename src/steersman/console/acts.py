@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from steersman.bootstrap.content import answer_review
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.scopes import unknown_scope
 from steersman.kernel.errors import Misconfigured, Rejected, SteersmanError, Unavailable
@@ -92,6 +93,11 @@ class Acts:
         found = self.hold(approval_id)
         if found.status == "expired":
             raise Rejected(f"{approval_id} expired; nothing was sent", fix="the strategy has to signal again")
+        if found.kind == approvals.REVIEW:
+            # It ends a round of review too, and the reason is a remark: private words, which no event holds.
+            answer_review(self._desk, approval_id, grant=grant, reason=_reason(reason), by=by)
+            self._refresh()
+            return self.hold(approval_id)
         approvals.answer(self._desk.ledger, approval_id, grant=grant, by=by, reason=_reason(reason), now_ns=self._now())
         return self._settled(approval_id)
 

@@ -11,7 +11,7 @@ import msgspec
 from steersman.bootstrap.desk import Desk
 from steersman.console import wording
 from steersman.console.when import span
-from steersman.policy.approvals import RUN
+from steersman.policy.approvals import REVIEW, RUN
 from steersman.trading import queries as trading
 from steersman.trading.events import CheckRow
 from steersman.trading.queries import Hold, OrderRow, VerdictDetail
@@ -90,6 +90,7 @@ def item(desk: Desk, hold: Hold) -> Item:
     # Runs are on the wall clock, also where a replayed feed sets the desk's.
     left_ns = hold.expires_at - (desk.clock.now_ns() if hold.kind == RUN else desk.time_ns())
     is_open = hold.status == "open"
+    expires = is_open and hold.kind != REVIEW
     first = found.first if found is not None else None
     checks = first.checks if first is not None else found.checks if found is not None else ()
     quantity, price, held, after = _numbers(desk, found, checks)
@@ -103,8 +104,8 @@ def item(desk: Desk, hold: Hold) -> Item:
         value=quantity * price if quantity is not None and price is not None else None,
         held=held,
         after=after,
-        left=span(left_ns / 1e9) if is_open else "",
-        urgent=is_open and left_ns < _URGENT_NS,
+        left=span(left_ns / 1e9) if expires else "",
+        urgent=expires and left_ns < _URGENT_NS,
         order=order.row if order is not None else None,
         halted=_halted(desk, found) if is_open else None,
     )

@@ -15,7 +15,8 @@ from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import engine_trouble
 from steersman.console.wording import amount, counted, money
 from steersman.content import queries as content
-from steersman.content.queries import DraftRow
+from steersman.content.queries import DraftRow, pieces
+from steersman.content.review.piece import Piece, standing
 from steersman.feedback import KpiValue
 from steersman.services.reauth import wanting_a_person
 from steersman.trading import queries as trading
@@ -36,7 +37,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         now_ns: the machine's clock; `feed_now_ns` is the feed's, which a replay sets.
         troubles: what is wrong with the core, the venues and the orders there, in words.
         kpis: the most urgent first; one without enough data comes last.
-        drafts: those that need something first.
+        drafts: those that need something first; `stages` says where each stands, or that one of its posts is overdue.
         capital: what the account started with, in `currency`.
     """
 
@@ -61,7 +62,13 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     run_counts: dict[str, int]
     drafts: tuple[DraftRow, ...]
     kpis: tuple[KpiValue, ...]
+    stages: dict[str, str] = {}
     troubles: tuple[str, ...] = ()
+
+    @property
+    def reading(self) -> int:
+        """Pieces that wait for somebody to read them."""
+        return sum(stage == "in review" for stage in self.stages.values())
 
 
 class Sign(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,8 +107,14 @@ def look(desk: Desk, kpis: Sequence[KpiValue]) -> Overview:
         run_counts=automation.counts(db),
         drafts=tuple(sorted(content.drafts(db), key=lambda d: (_DRAFTS.get(d.status, 9), -d.checked_at))),
         kpis=tuple(sorted(kpis, key=lambda kpi: _URGENCY[kpi.status])),
+        stages={name: _stage(piece) for name, piece in pieces.pieces(db).items()},
         troubles=tuple(_troubles(desk)),
     )
+
+
+def _stage(piece: Piece) -> str:
+    late = any(post.overdue for post in piece.posts.values())
+    return "overdue" if late else standing(piece).stage
 
 
 def _troubles(desk: Desk) -> Iterator[str]:

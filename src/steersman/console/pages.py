@@ -58,6 +58,7 @@ class Pages:
             order_url=lambda order_id: f"/orders/{quote(order_id, safe='')}",
             run_url=lambda run_id: f"/runs/{quote(run_id, safe='')}",
             drawn=Markup,
+            piece_url=lambda draft: f"/content/{quote(draft)}",
             hold_url=lambda approval_id: f"/inbox/{quote(approval_id)}",
             ago=ago,
         )

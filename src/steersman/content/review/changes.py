@@ -17,7 +17,7 @@ _WORD: Final = re.compile(r"\w+|[^\w\s]")
 _BLANK: Final = re.compile(r"(?:\r\n|\r(?!\n)|\n)[^\S\r\n]*(?:\r\n|\r|\n)\s*")
 _MOST_WORDS: Final = 20_000
 """A stretch without a paragraph in common that is longer than this counts as rewritten, not as edited."""
-_CONTEXT: Final = 6
+_CONTEXT: Final = 8
 _WHOLE: Final = 24
 """Code points a line needs so that finding it again elsewhere means that it was moved there."""
 
@@ -104,18 +104,25 @@ class Changes:
         for group in _grouped(self._gaps()):
             segments = list[Segment]()
             b = group[0][2]
-            lead = min(_CONTEXT, b)
-            segments += self._text("same", self._new, self.after, b - lead, b)
+            segments += self._around(b - min(_CONTEXT, b), b, lead=True)
             for index, (a1, a2, b1, b2) in enumerate(group):
                 if index:
                     segments += self._text("same", self._new, self.after, b, b1)
                 segments += self._text("gone", self._old, self.before, a1, a2)
                 segments += self._text("new", self._new, self.after, b1, b2)
                 b = b2
-            segments += self._text("same", self._new, self.after, b, min(b + _CONTEXT, len(self._new)))
+            segments += self._around(b, min(b + _CONTEXT, len(self._new)), lead=False)
             at = self._new[min(group[0][2], len(self._new) - 1)][0] if self._new else 0
             found.append(Hunk(line=lines.position(at)[0], segments=tuple(segments)))
         return found
+
+    def _around(self, first: int, end: int, *, lead: bool) -> Iterator[Segment]:
+        """Yield the words before or behind a change, as far as they stand in its paragraph."""
+        for segment in self._text("same", self._new, self.after, first, end):
+            parts = _BLANK.split(segment.text)
+            text = parts[-1] if lead else parts[0]
+            if text:
+                yield Segment(kind="same", text=text)
 
     def _gaps(self) -> list[tuple[int, int, int, int]]:
         """Return the stretches of words between what is the same: old from, to, new from, to."""

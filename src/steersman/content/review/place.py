@@ -8,7 +8,9 @@ from typing import Final
 from steersman.content.model.lines import Lines
 from steersman.kernel.errors import Rejected
 
-_PLACE: Final = re.compile(r"(?P<line>\d{1,9})(?:-(?P<last>\d{1,9})|:(?P<first>\d{1,9})(?:-(?P<end>\d{1,9}))?)?")
+_PLACE: Final = re.compile(
+    r"(?P<line>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9})|:(?P<first>[0-9]{1,9})(?:-(?P<end>[0-9]{1,9}))?)?"
+)
 _BREAK: Final = re.compile(r"[\r\n]*\Z")
 _WORD: Final = re.compile(r"\S+")
 
