@@ -256,6 +256,9 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
     feedback.validate(file, kpis)
     providers = credentials.read(file, root)
     known = {"strategy": set(traded.strategies), "instrument": set(traded.instruments), "venue": set(traded.venues)}
+    written = content.read(file, root, channel_type, reviewer_type)
+    models = ai.read(file, root, model_type)
+    _refuse_unknown_models(file, written, models)
     return Workspace(
         root=root,
         file=file,
@@ -265,8 +268,8 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         sources=sources.read(file, traded),
         automations=automations,
         engine=engine_settings(file, root),
-        content=content.read(file, root, channel_type, reviewer_type),
-        ai=ai.read(file, root, model_type),
+        content=written,
+        ai=models,
         kpis=kpis,
         providers=providers,
         pulls=pulls.read(file, root, providers=providers),
@@ -283,6 +286,15 @@ def _refuse_unknown_sections(file: TomlFile) -> None:
                 f"unknown section; allowed: {', '.join(sorted(_SECTIONS))}",
                 fix=f"did you mean [{near[0]}]?" if near else f"remove [{name}]",
             )
+
+
+def _refuse_unknown_models(file: TomlFile, written: content.ContentSettings, models: ai.Models) -> None:
+    named: dict[tuple[str, ...], str] = {("content", "llm"): written.qa.llm}
+    named |= {("reviewer", name, "model"): getattr(r, "model", "") for name, r in written.reviewers.items()}
+    for path, model in named.items():
+        if model and model not in models.models:
+            allowed = ", ".join(models.models) or "none is declared"
+            raise file.error(path, f"found {model!r}, allowed: {allowed}", fix=f"write [model.{model}]")
 
 
 def _desk(file: TomlFile, environ: Mapping[str, str]) -> DeskSettings:

@@ -9,7 +9,9 @@ from steersman.cli.content_publish import publish
 from steersman.cli.content_remark import dismiss, remark
 from steersman.cli.content_review import approve, return_, review, withdraw
 from steersman.cli.content_review_stats import review_stats
+from steersman.cli.content_reviewers import reviewers
 from steersman.cli.content_show import show
+from steersman.cli.content_suggest import suggest
 from steersman.cli.content_voice import voice
 from steersman.cli.content_words import word
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
@@ -76,3 +78,5 @@ app.command(short_help="Approve exactly this version; only a person can.")(appro
 app.command("return", short_help="Send a draft back to its author, with remarks.")(return_)
 app.command(short_help="Take a draft out of review undecided.")(withdraw)
 app.command("review-stats", short_help="What review cost, and what the first pass spared it.")(review_stats)
+app.command(short_help="Who else may be asked about drafts, and their latest scores.")(reviewers)
+app.command(short_help="Other titles and summaries from a model; nothing is changed.")(suggest)

@@ -31,6 +31,7 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
     "pull": ("pull", "shared data, asked for once and checked once"),
     "serve": ("serve", "serve logins and data to scripts, without the rest of the desk"),
     "content": ("content", "check drafts and publish them"),
+    "ai": ("ai", "language models: which, what they cost today, what is remembered"),
     "kpi": ("kpi", "the numbers, from the ledger"),
     "policy": ("policy", "limits in force: list, show, history"),
     "inbox": ("inbox", "what waits for a person: approve or deny"),
@@ -39,7 +40,7 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
 GROUPS: Final = {
     "start": ("init", "demo", "up", "status", "doctor", "bench"),
     "trade": ("signal", "inbox", "order", "halt", "resume", "venue", "reconcile", "journal", "replay"),
-    "run": ("auto", "token", "auth", "pull", "serve", "content"),
+    "run": ("auto", "token", "auth", "pull", "serve", "content", "ai"),
     "know": ("kpi", "policy", "ledger"),
 }
 

@@ -37,6 +37,7 @@ class QaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         packs: house styles: names of ready ones, or `.toml` files of the workspace; the later wins.
         max_size_kb: larger files are refused unread.
         dialect: of English: american, british, australian, canadian or indian.
+        llm: a [model.NAME] that `content check` always asks too; empty: only with --llm.
         on: rules and categories that are reported although they were measured to be noise.
         deep: a second engine reads along (extra `deep`): it finds more, and spelling needs both.
         vocabulary_posts: a word of as many published posts is one of the author's; 0: only those of the file are.
@@ -53,6 +54,7 @@ class QaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     packs: tuple[str, ...] = ()
     max_size_kb: int = 512
     dialect: str = "american"
+    llm: str = ""
     on: tuple[str, ...] = ()
     deep: bool = False
     vocabulary_posts: int = 2

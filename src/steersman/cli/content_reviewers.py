@@ -1,0 +1,74 @@
+"""`steersman content reviewers`: who may be asked, where text would go, and the scores so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from steersman.cli.context import HERE, AsJson, Dir, opened
+from steersman.cli.output import console, emit, show_table
+from steersman.kernel.clock import utc
+
+if TYPE_CHECKING:
+    from steersman.bootstrap.desk import Desk
+
+
+def reviewers(directory: Dir = HERE, as_json: AsJson = False) -> None:
+    """List the declared reviewers, and what they last said of each draft. Asks nobody."""
+    with opened(directory) as desk:
+        declared = [
+            {"reviewer": name, "kind": settings.kind, "remote": settings.remote, "min_score": dict(settings.minimum)}
+            for name, settings in desk.workspace.content.reviewers.items()
+        ]
+        told = _told(desk)
+
+    def render() -> None:
+        show_table(
+            "",
+            [("reviewer", "left"), ("kind", "left"), ("text may leave", "left"), ("stops below", "left")],
+            [
+                [row["reviewer"], row["kind"], "yes" if row["remote"] else "asks first", _shown(row["min_score"])]
+                for row in declared
+            ],
+            empty='no reviewers yet: write [reviewer.lt] kind = "languagetool" (docs/reference/reviewers.md)',
+        )
+        if told:
+            console().print()
+            show_table(
+                "",
+                [("draft", "left"), ("reviewer", "left"), ("day", "left"), ("said", "left")],
+                [[row["draft"], row["reviewer"], f"{utc(row['at']):%Y-%m-%d}", row["said"]] for row in told],
+                empty="",
+            )
+        elif declared:
+            console().print(f"nobody was asked yet: content check --review {declared[0]['reviewer']}", markup=False)
+
+    emit(as_json, {"reviewers": declared, "latest": told}, render)
+
+
+def _told(desk: Desk) -> list[dict[str, Any]]:
+    """Return the latest scores or failure of each reviewer on each draft."""
+    import msgspec  # `--help` needs no domain
+
+    from steersman.content.events.external import REVIEWER_FAILED, REVIEWER_SCORED, ReviewerFailed, ReviewerScored
+
+    latest: dict[tuple[str, str], dict[str, Any]] = {}
+    for event in desk.ledger.read(types=(REVIEWER_SCORED, REVIEWER_FAILED)):
+        if event.type == REVIEWER_SCORED:
+            scored = msgspec.json.decode(event.data, type=ReviewerScored)
+            latest[scored.draft, scored.reviewer] = {
+                "draft": scored.draft, "reviewer": scored.reviewer, "at": scored.at, "said": _shown(scored.scores),
+                "scores": scored.scores, "content_sha256": scored.content_sha256, "problem": "",
+            }  # fmt: skip
+        else:
+            failed = msgspec.json.decode(event.data, type=ReviewerFailed)
+            latest[failed.draft, failed.reviewer] = {
+                "draft": failed.draft, "reviewer": failed.reviewer, "at": failed.at, "said": f"failed: {failed.reason}",
+                "scores": {}, "content_sha256": "", "problem": failed.reason,
+            }  # fmt: skip
+    return list(latest.values())
+
+
+def _shown(scores: object) -> str:
+    if not isinstance(scores, dict) or not scores:
+        return "-"
+    return ", ".join(f"{name} {value:g}" for name, value in scores.items())
