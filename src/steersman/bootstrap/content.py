@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.plugins import factory
-from steersman.content.ports import Channel, Clearance
+from steersman.bootstrap.reviewing import score_gates, with_score_gate
+from steersman.content.ports import Channel, Checker, Clearance
 from steersman.content.publishing.publisher import Publisher
 from steersman.content.qa.checker import DraftChecker
 from steersman.content.review.asking import draft_of
@@ -24,14 +26,15 @@ def actor() -> str:
     return f"automation:{run}" if run else "person:cli"
 
 
-def checker(desk: Desk, *, actor: str) -> DraftChecker:
-    """Return the first pass of this workspace."""
+def checker(desk: Desk, *, actor: str, extra: Sequence[Checker] = ()) -> DraftChecker:
+    """Return the first pass of this workspace; `extra` engines (a model, reviewers) are those somebody asked for."""
     return DraftChecker(
         root=desk.workspace.root,
-        settings=desk.workspace.content.qa,
+        settings=with_score_gate(desk.workspace.content.qa),
         ledger=desk.ledger,
         clock=desk.clock,
         actor=actor,
+        extra=(*extra, *score_gates(desk)),
     )
 
 
