@@ -76,28 +76,46 @@ def constraints_of(settings: SlotSettings, channel: str, tz: str) -> Constraints
     )
 
 
-def objection(slot: Slot, post: WaitingPost, taken: Iterable[Taken], rules: Constraints) -> str:
-    """Return the rule that `post` would break in `slot` beside what is `taken`, in words; empty: none.
+class Objection(msgspec.Struct, frozen=True):
+    """A rule that a post would break in a slot.
+
+    Attributes:
+        rule: `embargo`, `last date`, `min_gap`, `daily_cap` or `campaign`.
+        text: in words, to follow "it is".
+    """
+
+    rule: str
+    text: str
+
+
+def objection(slot: Slot, post: WaitingPost, taken: Iterable[Taken], rules: Constraints) -> Objection | None:
+    """Return the first rule that `post` would break in `slot` beside what is `taken`; None: none.
 
     Hours, weekdays and blackout are the candidates' business: a slot that breaks them is never offered.
     """
     if post.not_before is not None and slot.at < post.not_before:
-        return f"before its embargo ({_wall(post.not_before, slot)})"
+        return Objection("embargo", f"before its embargo, {_spoken(post.not_before, slot)}")
     if post.not_after is not None and slot.at > post.not_after:
-        return f"after its last date ({_wall(post.not_after, slot)})"
-    day, on_day = slot.wall[:10], 0
+        return Objection("last date", f"after its last date, {_spoken(post.not_after, slot)}")
+    on_day = 0
     for other in taken:
-        if abs(other.at - slot.at) < max(rules.min_gap_ns, 1):
-            return (
-                f"closer than {spoken(rules.min_gap_s)} to {other.key}" if rules.min_gap_s else f"taken by {other.key}"
-            )
+        if abs(other.at - slot.at) < rules.min_gap_ns or other.at == slot.at:
+            near = f"closer than {spoken(rules.min_gap_s)} to" if rules.min_gap_s else "at the time of"
+            return Objection("min_gap", f"{near} {other.key} ({_spoken(other.at, slot)})")
         if post.campaign and other.campaign == post.campaign:
             if other.order < post.order and slot.at <= other.at:
-                return f"before {other.key}, which comes first in {post.campaign}"
+                return Objection("campaign", f"before {other.key}, which comes first in {post.campaign}")
             if other.order > post.order and slot.at >= other.at:
-                return f"after {other.key}, which comes later in {post.campaign}"
-        on_day += _day(other.at, slot) == day
-    return f"its day has {rules.daily_cap} already" if on_day >= rules.daily_cap else ""
+                return Objection("campaign", f"after {other.key}, which comes later in {post.campaign}")
+        on_day += local(other.at, slot.tz).date() == slot.local.date()
+    if on_day >= rules.daily_cap:
+        return Objection("daily_cap", f"on a day that has {on_day} of {rules.daily_cap} posts already")
+    return None
+
+
+def local(at: int, tz: str) -> dt.datetime:
+    """Return the time on the wall of `tz`, aware."""
+    return utc(at).astimezone(ZoneInfo(tz))
 
 
 def _inside(minute: int, span: tuple[int, int]) -> bool:
@@ -105,13 +123,5 @@ def _inside(minute: int, span: tuple[int, int]) -> bool:
     return begins <= minute < ends if begins < ends else minute >= begins or minute < ends
 
 
-def _wall(at: int, slot: Slot) -> str:
-    return f"{_local(at, slot.tz):%a %d %b %H:%M}"
-
-
-def _day(at: int, slot: Slot) -> str:
-    return _local(at, slot.tz).date().isoformat()
-
-
-def _local(at: int, tz: str) -> dt.datetime:
-    return utc(at).astimezone(ZoneInfo(tz))
+def _spoken(at: int, slot: Slot) -> str:
+    return f"{local(at, slot.tz):%a %d %b %H:%M}"

@@ -235,11 +235,12 @@ def _filtered(rows: Floats, earned: Floats, trust: Floats, days: Floats, prior: 
     """
     variance = np.array([prior.scales[name] for name in GROUPS])[prior.columns.groups] ** 2
     fading = slot_columns(prior.columns)
-    mean, covariance = np.zeros(len(variance)), np.diag(variance)
-    errors, likelihood, last = np.zeros(len(earned)), 0.0, days[0]
+    mean: Floats = np.zeros(len(variance))
+    covariance: Floats = np.diag(variance)
+    errors, likelihood, last = np.zeros(len(earned)), 0.0, float(days[0])
     for index, row in enumerate(rows):
-        mean, covariance = _faded(mean, covariance, variance, fading, last - days[index], prior.half_life)
-        last = days[index]
+        mean, covariance = _faded(mean, covariance, variance, fading, last - float(days[index]), prior.half_life)
+        last = float(days[index])
         gain = covariance @ row
         ahead, miss = float(row @ gain), float(earned[index] - row @ mean)
         errors[index] = miss / (prior.noise * np.sqrt(ahead + 1.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from steersman.kernel.clock import utc
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 DAY_NS: Final = 86_400_000_000_000
 LEVEL_NS: Final = 30 * DAY_NS
@@ -58,8 +58,8 @@ class Columns(msgspec.Struct, frozen=True):
         )  # fmt: skip
         return np.repeat(np.arange(len(GROUPS)), sizes)
 
-    def rows(self, at: Sequence[int], types: Sequence[str]) -> Floats:
-        """Return one row for each post, shape (posts, columns).
+    def rows(self, at: Sequence[int], types: Sequence[str], *, level_at: int | None = None) -> Floats:
+        """Return one row for each post, shape (posts, columns); with the level of `level_at` if that is given.
 
         Harmonic k is divided by k: sharp daily curves are less likely than smooth ones before anything is seen.
         """
@@ -73,7 +73,7 @@ class Columns(msgspec.Struct, frozen=True):
             [
                 np.ones((len(at), 1)),
                 own,
-                self._levels(at),
+                self._levels(at if level_at is None else [level_at] * len(at)),
                 daily,
                 np.eye(7)[wall[:, 1].astype(int)],
                 weekend[:, None],

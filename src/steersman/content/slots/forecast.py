@@ -94,14 +94,15 @@ class Forecast:
         """Return the expectations of many slots at once; call it only when there is `enough`.
 
         The mean is of the forecast's own errors carried back from the log scale (Duan's smearing, 1983), so that
-        rare posts that go far count as often as they came.
+        rare posts that go far count as often as they came. How unsure a slot is widens its interval, not its mean:
+        else the slot nobody tried would look best.
         """
-        columns, posterior, centre = self._fitted()
-        rows = columns.rows([slot.at for slot in slots], [type] * len(slots))
+        _, posterior, centre = self._fitted()
+        rows = self._rows([slot.at for slot in slots], type)
         middle = centre + rows @ posterior.weights
         spread = posterior.noise * np.sqrt(((rows @ posterior.covariance) * rows).sum(axis=1) + 1)
         low, high = _tails(posterior.errors)
-        smeared = middle[:, None] + spread[:, None] * posterior.errors[None, -_MEAN_ERRORS:]
+        smeared = middle[:, None] + posterior.noise * posterior.errors[None, -_MEAN_ERRORS:]
         return Forecasts(
             mean=np.maximum(np.expm1(smeared), 0.0).mean(axis=1),
             low=np.maximum(np.expm1(middle + spread * low), 0.0),
@@ -110,8 +111,8 @@ class Forecast:
 
     def difference(self, one: Slot, other: Slot, type: str) -> Difference:
         """Return how much more a post of `type` earns in `one` than in `other`."""
-        columns, posterior, _ = self._fitted()
-        pair = columns.rows([one.at, other.at], [type, type])
+        _, posterior, _ = self._fitted()
+        pair = self._rows([one.at, other.at], type)
         gap = pair[0] - pair[1]
         middle = float(gap @ posterior.weights)
         reach = 1.645 * posterior.noise * math.sqrt(max(float(gap @ posterior.covariance @ gap), 0.0))
@@ -130,6 +131,11 @@ class Forecast:
         rows = columns.rows(self.posts.at, self.posts.types) * slot_columns(columns)
         return float((rows @ posterior.weights).std() / posterior.noise)
 
+    def _rows(self, at: Sequence[int], type: str) -> Floats:
+        """Return rows of slots to come, all at today's level: where that wanders is no reason for any of them."""
+        columns, _, _ = self._fitted()
+        return columns.rows(at, [type] * len(at), level_at=self.made_at)
+
     def _fitted(self) -> tuple[Columns, Posterior, float]:
         if self._fit is None:
             raise ValueError(f"nothing can be expected: {self.standing}")
@@ -137,7 +143,7 @@ class Forecast:
 
     def _reasons(self, slot: Slot, type: str) -> tuple[str, ...]:
         columns, posterior, _ = self._fitted()
-        share = (columns.rows([slot.at], [type])[0] - self._average) * posterior.weights
+        share = (self._rows([slot.at], type)[0] - self._average) * posterior.weights
         effect = {
             name: math.expm1(float(share[columns.groups == index].sum()))
             for index, name in enumerate(GROUPS)
