@@ -128,7 +128,7 @@ def _hunk(hunk: Hunk) -> Text:
             shown.append(f"{{+{words}+}}", style="green")
         else:
             shown.append(words)
-        shown.append(" " if segment.text[-1:].isspace() else "")
+        shown.append(" " if words and segment.text[-1:].isspace() else "" if words else " ")
     return shown
 
 

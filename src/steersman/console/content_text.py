@@ -15,6 +15,7 @@ from steersman.content.model.lines import Lines
 
 MOST: Final = 300_000
 """Code points of a draft that a page shows; the whole of it is in its file."""
+_EXCERPT: Final = 80
 _ORDER: Final = {"remark": 0, "gate": 1, "warn": 2, "info": 3, "suppressed": 4}
 _HIDDEN: Final = frozenset("\N{SOFT HYPHEN}\N{ZERO WIDTH SPACE}\N{WORD JOINER}\N{ZERO WIDTH NO-BREAK SPACE}")
 
@@ -59,11 +60,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 class Text(msgspec.Struct, frozen=True, kw_only=True):
     """A draft to be read on a page.
 
-    `numbers` says which mark a finding or remark is, by its `ref`; `left_out` counts the code points not shown.
+    `numbers` says which mark a finding or remark is, by its `ref`, `excerpts` what it covers; `left_out` counts the
+    code points that are not shown.
     """
 
     lines: tuple[Line, ...]
     numbers: dict[str, int]
+    excerpts: dict[str, str]
     left_out: int = 0
 
 
@@ -94,7 +97,19 @@ def lay_out(text: str, marks: Sequence[Mark], *, most: int = MOST) -> Text:
             active.append(queue.popleft())
         active = [mark for mark in active if mark.end > start]
         laid.append(Line(number=number, runs=tuple(_runs(shown, start, stop, active))))
-    return Text(lines=tuple(laid), numbers={mark.ref: mark.number for mark in marks}, left_out=len(text) - len(shown))
+    if len(laid) > 1 and not laid[-1].runs[0].text and laid[-1].runs[0].mark is None:
+        laid.pop()  # what follows the last line break is no line
+    return Text(
+        lines=tuple(laid),
+        numbers={mark.ref: mark.number for mark in marks},
+        excerpts={mark.ref: _excerpt(text[mark.start : mark.end]) for mark in marks},
+        left_out=len(text) - len(shown),
+    )
+
+
+def _excerpt(covered: str) -> str:
+    words = " ".join("".join(" " if _is_hidden(char) else char for char in covered[:400]).split())
+    return words if len(words) <= _EXCERPT else f"{words[: _EXCERPT - 1]}…"
 
 
 def _runs(text: str, start: int, stop: int, marks: Sequence[Mark]) -> Iterator[Run]:

@@ -22,7 +22,7 @@ def moved(before: str, after: str, words: str) -> str | None:
 
 
 def test_a_changed_word_is_shown_with_what_stands_around_it() -> None:
-    assert shown("I recieve mail.\n", "I receive mail.\n") == ["I [-recieve -]{+receive +}mail.\n"]
+    assert shown("I recieve mail.\n", "I receive mail.\n") == ["I [-recieve-] {+receive+} mail.\n"]
 
 
 def test_a_rewrap_changes_nothing() -> None:
@@ -31,7 +31,7 @@ def test_a_rewrap_changes_nothing() -> None:
 
 
 def test_context_ends_at_the_paragraph() -> None:
-    assert shown("Title\n\nold words\n\nnext\n", "Title\n\nnew words\n\nnext\n") == ["[-old -]{+new +}words"]
+    assert shown("Title\n\nold words\n\nnext\n", "Title\n\nnew words\n\nnext\n") == ["[-old-] {+new+} words"]
 
 
 def test_far_changes_are_apart_and_near_ones_together() -> None:

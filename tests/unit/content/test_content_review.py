@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ def test_an_automation_may_ask_and_may_not_decide(tmp_path: Path, act: str) -> N
     write_draft(tmp_path)
     script = a_review(tmp_path, ledger, actor="automation:nightly")
     script.request(ONE)
-    acts = {
+    acts: dict[str, Callable[[], object]] = {
         "approve": lambda: script.approve(ONE),
         "return_": lambda: script.return_(ONE, text="no"),
         "remark": lambda: script.remark(ONE, start=0, end=3, category="other", text="no"),

@@ -104,7 +104,7 @@ def _rows(db: Database, event: Event) -> None:
 
 def _requested(db: Database, r: ReviewRequested, by: str) -> None:
     db.execute(
-        "INSERT OR IGNORE INTO content_round VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 'waits', 0, NULL, '')",
+        "INSERT OR REPLACE INTO content_round VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 'waits', 0, NULL, '')",
         (r.draft, r.round, r.type, r.content_sha256, r.gates, r.warnings, r.infos, r.at, by),
     )
 

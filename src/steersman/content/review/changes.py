@@ -135,10 +135,17 @@ class Changes:
 
     @staticmethod
     def _text(kind: Kind, spans: Sequence[tuple[int, int]], source: str, first: int, end: int) -> Iterator[Segment]:
-        if first < end:
-            # With the white space behind it, so that what stands side by side reads as the text does.
-            stop = spans[end][0] if end < len(spans) else len(source)
-            yield Segment(kind=kind, text=source[spans[first][0] : stop])
+        if first >= end:
+            return
+        last = spans[end - 1][1]
+        # The white space behind it comes along, so that what stands side by side reads as the text does.
+        space = source[last : spans[end][0] if end < len(spans) else len(source)]
+        if kind == "same":
+            yield Segment(kind=kind, text=source[spans[first][0] : last] + space)
+            return
+        yield Segment(kind=kind, text=source[spans[first][0] : last])
+        if space:
+            yield Segment(kind="same", text=space)
 
 
 def _grouped(gaps: Sequence[tuple[int, int, int, int]]) -> Iterator[list[tuple[int, int, int, int]]]:
