@@ -23,6 +23,10 @@ class BreakingServer(Server):
         self._how: How = "reset"
         self.has_broken = False
 
+    def __enter__(self) -> BreakingServer:
+        super().__enter__()
+        return self
+
     def break_at(self, number: int, how: How) -> None:
         """Let request `number` from now on go wrong; -1: none."""
         self._left, self._how, self.has_broken = number, how, False

@@ -53,14 +53,12 @@ class Place:
 @contextmanager
 def _wordpress(folder: Path, user: str) -> Iterator[Place]:
     with BreakingServer(wordpress_platform.WordPress(folder)) as server:
-        assert isinstance(server, BreakingServer)
         yield Place(server, lambda: wordpress.channel(server.url, user=user), lambda: wordpress_platform.count(folder))
 
 
 @contextmanager
 def _mastodon(folder: Path) -> Iterator[Place]:
     with BreakingServer(mastodon_platform.Mastodon(folder, clock=FakeClock())) as server:
-        assert isinstance(server, BreakingServer)
         yield Place(server, lambda: mastodon.channel(server.url, folder), lambda: mastodon_platform.count(folder))
 
 

@@ -55,8 +55,8 @@ class Api:
         """
         return self._one(self._http.change("POST", self._path("posts", context="edit"), json=fields))
 
-    def change(self, identifier: int, fields: dict[str, Any]) -> tuple[dict[str, Any], Answer]:
-        """Change a post; the answer's own time is what the site's clock says.
+    def change(self, identifier: int, fields: dict[str, Any]) -> dict[str, Any]:
+        """Change a post.
 
         Raises:
             OutcomeUnknown: it may be changed.
@@ -64,7 +64,7 @@ class Api:
         answer = self._http.change("POST", self._path(f"posts/{identifier}", context="edit"), json=fields)
         if answer.status in (404, 410):
             raise Unavailable(f"{answer.what}: it was deleted meanwhile", fix="tried again by itself, from the start")
-        return self._one(answer), answer
+        return self._one(answer)
 
     def delete(self, identifier: int, *, for_good: bool) -> None:
         """Take a post away, or move it to the trash; one that is gone (404) or in the trash (410) is success."""

@@ -20,7 +20,6 @@ from steersman.kernel.errors import OutcomeUnknown, Rejected, SteersmanError, Un
 Shown = dict[str, Any]
 _PUBLIC: Final = ("publish", "private")
 _TRIES: Final = 3
-_MINUTE: Final = 60_000_000_000
 _NO_HASH: Final = "0" * 64
 
 
@@ -144,10 +143,10 @@ class WordPressChannel:
         for turn in range(_TRIES):
             told = Mark(owner=mark.owner(post.key), content_sha256=post.content_sha256, shown_sha256=expected)
             with _already_out() if turn else nullcontext():
-                shown, answer = self._api.change(identifier, {**fields, "content": mark.marked(content, told)})
+                shown = self._api.change(identifier, {**fields, "content": mark.marked(content, told)})
             if shown["status"] == "future":
                 # Its clock is behind ours: left alone, it would wait for a scheduler that may never run.
-                fields = {**fields, "date_gmt": _time((answer.sent_at or post.published_at) - _MINUTE)}
+                fields = {**fields, "date_gmt": shown["modified_gmt"]}
             elif mark.shown(shown) == expected and mark.find(shown["content"]["raw"]) == told:
                 return shown
             content, expected = shown["content"]["raw"], mark.shown(shown)
