@@ -6,12 +6,15 @@ import os
 from collections.abc import Sequence
 from functools import partial
 
+from steersman.bootstrap import first_pass
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.reviewing import score_gates, with_score_gate
 from steersman.content.ports import Channel, Checker, Clearance
 from steersman.content.publishing.publisher import Publisher
+from steersman.content.qa.baseline import path_of, read_baseline
 from steersman.content.qa.checker import DraftChecker
+from steersman.content.qa.engines.pictures import PictureFiles
 from steersman.content.review.asking import draft_of
 from steersman.content.review.clearance import ReviewClearance
 from steersman.content.review.flow import Reviews, Round
@@ -28,13 +31,16 @@ def actor() -> str:
 
 def checker(desk: Desk, *, actor: str, extra: Sequence[Checker] = ()) -> DraftChecker:
     """Return the first pass of this workspace; `extra` engines (a model, reviewers) are those somebody asked for."""
+    root, qa = desk.workspace.root, desk.workspace.content.qa
+    packs = first_pass.packs(desk)
     return DraftChecker(
-        root=desk.workspace.root,
-        settings=with_score_gate(desk.workspace.content.qa),
+        root=root,
+        settings=first_pass.with_gates(with_score_gate(qa), packs),
         ledger=desk.ledger,
         clock=desk.clock,
         actor=actor,
-        extra=(*extra, *score_gates(desk)),
+        extra=(PictureFiles(root, qa.folder), *first_pass.styles(desk, packs), *extra, *score_gates(desk)),
+        baseline=read_baseline(path_of(root, qa.folder)),
     )
 
 

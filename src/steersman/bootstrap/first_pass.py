@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from steersman.bootstrap.desk import Desk
 from steersman.content.ports import Checker
 from steersman.content.qa.packs import Pack, PackChecker, Posts, load
+from steersman.content.settings import QaSettings
 from steersman.content.voice import Corpus, VoiceChecker
 from steersman.kernel.errors import Misconfigured
 
@@ -37,13 +40,19 @@ def packs(desk: Desk) -> list[Pack]:
     return found
 
 
+def with_gates(settings: QaSettings, packs: Sequence[Pack]) -> QaSettings:
+    """Return the settings with what the house styles themselves make a gate."""
+    added = [gate for pack in packs for gate in pack.pack.gates]
+    return msgspec.structs.replace(settings, gates=tuple(dict.fromkeys((*settings.gates, *added))))
+
+
 def corpus(desk: Desk) -> Corpus:
     """Return the author's own texts."""
     content = desk.workspace.content
     return Corpus(desk.workspace.root, content.qa, content.voice, published(desk))
 
 
-def styles(desk: Desk, packs: list[Pack]) -> list[Checker]:
+def styles(desk: Desk, packs: Sequence[Pack]) -> list[Checker]:
     """Return the engines of house style and voice, those that the workspace asks for."""
     content = desk.workspace.content
     engines: list[Checker] = []

@@ -31,6 +31,8 @@ MINOR: Final = frozenset(
         "redundancy",
         "wordchoice",
         "capitalization",
+        "seo",
+        "voice",
         "llm-clarity",
         "llm-claim",
         "llm-other",
@@ -73,6 +75,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         confidence: 0..1, how likely it is right: the engine's own, raised by each engine in `also`.
         also: other engines that object to the same.
         reason: why it is suppressed; empty while it is open.
+        suppressed_by: `comment`, `baseline`, `unchanged`; empty: what verdicts taught, or open.
     """
 
     fingerprint: str
@@ -92,6 +95,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     status: Status = "open"
     reason: str = ""
+    suppressed_by: str = ""
     is_private: bool = False
     also: tuple[str, ...] = ()
 

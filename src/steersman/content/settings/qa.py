@@ -24,6 +24,8 @@ GATES: Final = (
 )
 """Categories and rules that stop a post unless `[content] gates` says otherwise."""
 
+ADVICE: Final = ("voice", "UnlikeYou")
+
 
 class QaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[content]`: where drafts lie and what stops one.
@@ -91,8 +93,10 @@ def read(file: TomlFile, root: Path) -> QaSettings:
             fix="write e.g. vocabulary_posts = 2",
         )
     if not 0.0 <= qa.explore_ratio <= 1.0:
+        raise file.error(("content", "explore_ratio"), f"found {qa.explore_ratio:g}, allowed: 0 to 1", fix="write 0.05")
+    if advice := next((gate for gate in qa.gates if gate in ADVICE), ""):
         raise file.error(
-            ("content", "explore_ratio"), f"found {qa.explore_ratio:g}, allowed: 0 to 1", fix="write 0.05"
+            ("content", "gates"), f"found {advice!r}: a voice is advice and never stops a post", fix="take it out"
         )
     if any(not phrase.strip() for phrase in qa.banned):
         raise file.error(("content", "banned"), "found an empty phrase", fix="take it out")

@@ -1,0 +1,47 @@
+"""The first pass of a workspace reads its packs and its author's voice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.builders_content import write_draft
+
+from steersman.bootstrap import first_pass
+from steersman.bootstrap.content import checker
+from steersman.bootstrap.desk import open_desk
+from steersman.kernel.errors import Misconfigured
+
+
+def desk_with(root: Path, lines: str) -> Path:
+    (root / "steersman.toml").write_text(f'[desk]\nname = "t"\n[content]\n{lines}\n', encoding="utf-8")
+    return root
+
+
+def test_a_pack_is_held_to_and_brings_its_gates(tmp_path: Path) -> None:
+    desk_with(tmp_path, 'packs = ["markets"]\nvocabulary_posts = 0')
+    write_draft(
+        tmp_path, body="Of all traders 80% lose. Guaranteed returns for all.\n", summary="A summary.", tags="[a]"
+    )
+    desk = open_desk(tmp_path)
+    try:
+        (report,) = checker(desk, actor="t").check_all()
+    finally:
+        desk.close()
+    found = {(f.rule, f.severity) for f in report.findings if f.source == "style"}
+    assert found == {("NumberWithoutSource", "gate"), ("BannedPhrase", "gate")}
+    assert report.outcome == "blocked"
+
+
+def test_a_pack_that_is_not_there_is_refused_with_its_line(tmp_path: Path) -> None:
+    desk = open_desk(desk_with(tmp_path, 'packs = ["plian"]'))
+    try:
+        with pytest.raises(Misconfigured, match=r"steersman\.toml:4: content\.packs: there is no pack 'plian'"):
+            first_pass.packs(desk)
+    finally:
+        desk.close()
+
+
+def test_a_voice_can_be_no_gate(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="a voice is advice"):
+        open_desk(desk_with(tmp_path, 'gates = ["voice"]'))
