@@ -72,4 +72,5 @@ def _slashed(match: re.Match[str], order: Order) -> dt.datetime:
         if not 1 <= hour <= 12:
             raise ValueError(f"hour {hour} {match[7]}")
         hour = hour % 12 + (12 if match[7].lower() == "pm" else 0)
-    return dt.datetime(year + 2000 if year < 100 else year, month, day, hour, int(match[5]), int(match[6] or 0))
+    date = dt.date(year + 2000 if year < 100 else year, month, day)
+    return dt.datetime.combine(date, dt.time(hour, int(match[5]), int(match[6] or 0)))

@@ -12,7 +12,7 @@ made, divided by what the model said, is what the interval of the next post is m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -100,23 +100,25 @@ class Posterior(msgspec.Struct, frozen=True):
     half_life_days: float
 
 
-def learn(columns: Columns, posts: Sample, now: int) -> tuple[Posterior, float]:
+def learn(columns: Columns, posts: Sample, now: int, *, slots: bool = True) -> tuple[Posterior, float]:
     """Return the posterior of the weights, and the centre that was taken off `earned` before.
 
     Args:
         columns: made for these posts.
         posts: at least two.
         now: ns; not before the last post.
+        slots: False lets only type and level explain anything: what the rest is measured against.
     """
     rows = columns.rows(posts.at, posts.types)
     centre = float(np.median(posts.earned))
     earned = posts.earned - centre
     days = np.array([now - at for at in posts.at], dtype=float) / DAY_NS
-    robust, scales = _steady(rows, earned, days, columns)
+    fixed = _FIXED if slots else {**_FIXED, **dict.fromkeys(SLOT_GROUPS, 0.0)}
+    robust, scales = _steady(rows, earned, days, columns, fixed)
     found = []
     for half_life in HALF_LIVES_DAYS:
         system = _System(rows, earned, robust, 0.5 ** (days / half_life), columns)
-        scales = system.climb(scales)
+        scales = system.climb(scales, fixed)
         _, _, noise = system.solve(scales)
         found.append(_filtered(rows, earned, robust, days, _Prior(columns, scales, noise, half_life)))
     return _averaged(found), centre
@@ -142,15 +144,17 @@ def _averaged(found: Sequence[tuple[Posterior, float]]) -> Posterior:
     )
 
 
-def _steady(rows: Floats, earned: Floats, days: Floats, columns: Columns) -> tuple[Floats, dict[str, float]]:
+def _steady(
+    rows: Floats, earned: Floats, days: Floats, columns: Columns, fixed: Mapping[str, float]
+) -> tuple[Floats, dict[str, float]]:
     """Return how far each post is trusted (1 is fully, outliers less), and the scales found on the way."""
     # A first guess: modest effects of the slot, types and levels that may differ more.
-    scales = {name: _FIXED.get(name, 0.4 if name in ("type", "level") else 0.1) for name in GROUPS}
+    scales = {name: fixed.get(name, 0.4 if name in ("type", "level") else 0.1) for name in GROUPS}
     recency = 0.5 ** (days / HALF_LIVES_DAYS[0])
     robust = np.ones(len(earned))
     for _ in range(_ROUNDS):
         system = _System(rows, earned, robust, recency, columns)
-        scales = system.climb(scales)
+        scales = system.climb(scales, fixed)
         weights, covariance, noise = system.solve(scales)
         spread = ((rows @ covariance) * rows).sum(axis=1)
         robust = (_DEGREES + 1) / (_DEGREES + (earned - rows @ weights) ** 2 / noise**2 + spread)
@@ -176,7 +180,7 @@ class _System:
         """Return the prior standard deviation of each column, in units of the noise."""
         return np.array([scales[name] for name in GROUPS])[self._groups]
 
-    def climb(self, scales: dict[str, float]) -> dict[str, float]:
+    def climb(self, scales: dict[str, float], fixed: Mapping[str, float]) -> dict[str, float]:
         """Return better scales: group after group takes the mean of the grid, weighted by likelihood and prior, twice.
 
         The mean, not the best: with few posts the likelihood is flat, and its top is anywhere.
@@ -184,7 +188,7 @@ class _System:
         grid = np.array(_GRID)
         for _ in range(2):
             for name in GROUPS:
-                if name not in _FIXED:
+                if name not in fixed:
                     usual = _USUAL.get(name, _USUAL_SLOT)
                     log = [self._evidence({**scales, name: value}) - (value / usual) ** 2 / 2 for value in _GRID]
                     chance = np.exp(np.array(log) - max(log))

@@ -51,7 +51,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 class Forecast:
     """What is expected of slots. Immutable: make it once for a set of observations and keep it."""
 
-    def __init__(self, posts: Sample, *, channel: str, tz: str, now: int, age_s: int) -> None:
+    def __init__(self, posts: Sample, *, channel: str, tz: str, now: int, age_s: int, slots: bool = True) -> None:
         self.channel = channel
         self.tz = tz
         self.age_s = age_s
@@ -60,7 +60,7 @@ class Forecast:
         self._fit: tuple[Columns, Posterior, float] | None = None
         if posts.n >= ENOUGH:
             columns = Columns.of(tz, posts.types, posts.at[0], now)
-            posterior, centre = learn(columns, posts, now)
+            posterior, centre = learn(columns, posts, now, slots=slots)
             self._fit = columns, posterior, centre
             # The slot says nothing about the middle of the day or week by itself: effects are told from the average.
             self._average = columns.rows(posts.at, posts.types).mean(axis=0)
@@ -109,6 +109,11 @@ class Forecast:
             high=np.maximum(np.expm1(middle + spread * high), 0.0),
         )
 
+    def typical(self, slot: Slot, type: str) -> float:
+        """Return log1p of what a post of average luck earns in `slot`."""
+        _, posterior, centre = self._fitted()
+        return centre + float(self._rows([slot.at], type)[0] @ posterior.weights)
+
     def difference(self, one: Slot, other: Slot, type: str) -> Difference:
         """Return how much more a post of `type` earns in `one` than in `other`."""
         _, posterior, _ = self._fitted()
@@ -154,7 +159,13 @@ class Forecast:
 
 
 def fit(
-    observations: Sequence[Observation], *, channel: str, tz: str, now: int, age_s: int = COMPARED_AGE_S
+    observations: Sequence[Observation],
+    *,
+    channel: str,
+    tz: str,
+    now: int,
+    age_s: int = COMPARED_AGE_S,
+    slots: bool = True,
 ) -> Forecast:
     """Learn from what posts of `channel` had earned by `age_s`; other ages are counted and left out.
 
@@ -162,11 +173,12 @@ def fit(
         observations: in any order, doubles included.
         tz: the desk's zone: hours and weekdays are those of its wall.
         now: ns.
+        slots: False: type and level alone, every slot alike; what a bench compares with.
 
     Source: `steersman.content.slots.estimator`.
     """
     posts = sample(observations, channel=channel, now=now, age_s=age_s)
-    return Forecast(posts, channel=channel, tz=tz, now=now, age_s=age_s)
+    return Forecast(posts, channel=channel, tz=tz, now=now, age_s=age_s, slots=slots)
 
 
 def _tails(errors: Floats) -> tuple[float, float]:

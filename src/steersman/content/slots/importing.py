@@ -16,8 +16,8 @@ from steersman.kernel.errors import Rejected
 _MAX_BYTES: Final = 64 * 1024 * 1024
 _MAX_COUNT: Final = 10**12
 _NAMES: Final = {
-    "published": ("published_at", "status_published", "published", "publish_time", "created_at", "post_time", "posted_at",
-                  "timestamp", "date", "time"),
+    "published": ("published_at", "status_published", "published", "publish_time", "created_at", "post_time",
+                  "posted_at", "timestamp", "date", "time"),
     "type": ("type", "status_type", "post_type", "content_type", "media_type", "format"),
     "key": ("id", "status_id", "post_id", "key", "permalink", "url", "uri"),
 }  # fmt: skip
@@ -142,7 +142,7 @@ def _reading(header: list[str], columns: Mapping[str, str | Sequence[str]]) -> R
     unknown = set(columns) - {*_NAMES, "counts"}
     if unknown:
         raise Rejected(
-            f"found {sorted(unknown)[0]!r}, allowed: published, type, key, counts", fix="name one of these columns"
+            f"found {min(unknown)!r}, allowed: published, type, key, counts", fix="name one of these columns"
         )
     asked = columns.get("counts")
     if asked is not None:

@@ -22,6 +22,7 @@ from steersman.content.slots.model import How
 
 LEAST: Final = 10
 """Posts that must stand, by weight, on each side before anything is said."""
+_ABOUT_MIN: Final = 60
 _CLIP: Final = 3.5  # robust standard deviations; one post in a thousand must not decide a year
 
 Verdict = Literal["better", "worse", "not proven", "not enough data", "no overlap"]
@@ -68,14 +69,14 @@ class Lift(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lift(outcomes: Sequence[Outcome], model: Forecast | None = None, *, usual: str = "") -> Lift:
-    """Compare the slots expected best with any allowed slot, or with the time `usual` (`09:00`) on any allowed day.
+    """Compare the slots expected best with any allowed slot, or with those within an hour of `usual` (`09:00`).
 
     Args:
         outcomes: posts placed by plans; those without a propensity, or from before there was enough data, are left out.
         model: a forecast of the channel, to take type and level off; None compares posts as they are.
         usual: the operator's own time; empty: any allowed slot, evenly.
     """
-    versus = f"always {usual}" if usual else "any allowed slot"
+    versus = f"about {usual}" if usual else "any allowed slot"
     known = [o for o in outcomes if o.propensity and o.how != "spread"]
     if len(known) < 2 * LEAST:
         return _silent(
@@ -110,11 +111,15 @@ def _silent(versus: str, verdict: Verdict, n: int, effective: float, why: str) -
 def _stands_for(outcome: Outcome, usual: str) -> float:
     """Return the weight of a post for the other way of choosing.
 
-    The usual time is one of few allowed slots; how many is the same share of all for every post, so it cancels.
+    Slots about the usual time are the same share of all for every post, so how many they are cancels.
     """
-    if usual and outcome.wall[11:16] != usual:
+    if usual and abs(_minute(outcome.wall[11:16]) - _minute(usual)) > _ABOUT_MIN:
         return 0.0
     return 1.0 / ((outcome.propensity or 1.0) * outcome.candidates)
+
+
+def _minute(time: str) -> int:
+    return int(time[:2]) * 60 + int(time[3:5])
 
 
 def _effective(weight: Floats) -> float:
