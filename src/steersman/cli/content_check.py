@@ -2,125 +2,150 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from steersman.cli.content_words import Paths, count, word
+from steersman.cli.content_output import Format, put_out
+from steersman.cli.content_words import Paths, count
 from steersman.cli.context import HERE, AsJson, Dir, opened
-from steersman.cli.output import console, emit
 from steersman.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
-    from rich.console import Group
-    from rich.text import Text
-
-    from steersman.content.model.finding import Finding
-    from steersman.content.qa.checker import Report
-
-
-class Format(StrEnum):
-    """How findings leave."""
-
-    TABLE = "table"
-    JSON = "json"
-    SARIF = "sarif"
+    from steersman.bootstrap.desk import Desk
+    from steersman.content.qa.checker import DraftChecker, Report
 
 
 def check(
     paths: Paths = None,
     form: Annotated[Format, typer.Option("--format", help="How findings are printed.")] = Format.TABLE,
     sarif: Annotated[Path | None, typer.Option("--sarif", help="Also write SARIF 2.1.0 to this file.")] = None,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only what stands on lines that git calls changed.")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="REV", help="With --changed: since this revision, not HEAD.")
+    ] = None,
+    staged: Annotated[
+        bool, typer.Option("--staged", help="Check what is staged, not the files; records nothing.")
+    ] = False,
+    links: Annotated[
+        bool, typer.Option("--links", help="Also ask the addresses drafts link to; needs the network.")
+    ] = False,
+    private: Annotated[
+        bool, typer.Option("--private-links", help="With --links: also ask addresses of this network.")
+    ] = False,
+    write_baseline: Annotated[
+        bool,
+        typer.Option("--write-baseline", help="List what is open now in the baseline; it stops nothing from then on."),
+    ] = False,
     directory: Dir = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Check drafts and record what is new; exits 1 if a gate is open or a draft cannot be read."""
-    from steersman import __version__
-    from steersman.bootstrap.content import actor, checker
-    from steersman.content.qa.formats.sarif import sarif as as_sarif  # `--help` needs no domain
+    from steersman.bootstrap.content import actor, checker  # `--help` needs no domain
 
+    _check_options(
+        changed=changed, since=since, staged=staged, write_baseline=write_baseline, private=private, links=links
+    )
+    if as_json and form not in (Format.TABLE, Format.JSON):
+        raise Misconfigured(f"--json and --format {form.value} at once", fix="take one of them")
+    notes: list[str] = []
     with opened(directory) as desk:
-        reports = checker(desk, actor=actor()).check_all(paths or ())
+        first_pass = checker(desk, actor=actor())
+        reports = _staged(desk, first_pass, paths) if staged else first_pass.check_all(paths or ())
+        if write_baseline:
+            reports = _renew(desk, first_pass, reports, notes)
+        else:
+            _tell_gone(desk, reports, notes, staged=staged)
+        if links:
+            reports = _with_links(desk, reports, notes, allow_private=private)
+        if changed or since:
+            reports = _changed(desk, reports, since or "HEAD", staged=staged)
         folder = desk.workspace.content.qa.folder
-    log = as_sarif(reports, version=__version__)
-    if sarif is not None:
-        _write_json(sarif, log)
-    if form is Format.SARIF:
-        emit(form is Format.SARIF, log, lambda: None)
-    else:
-        findings = [f for report in reports for f in report.findings]
-        refused = [_refusal(report) for report in reports if report.outcome == "refused"]
-        emit(as_json or form is Format.JSON, [*findings, *refused], lambda: _show(reports, folder))
+    if not links and form is Format.TABLE and reports:
+        notes.append("addresses: not checked (--links asks them)")
+    empty = f"no drafts yet: write {folder}/first.md with a title in its front matter"
+    if changed or since or staged:
+        empty = "no draft is staged" if staged else "no draft changed"
+    put_out(reports, Format.JSON if as_json else form, sarif=sarif, empty=empty, notes=notes)
     if any(report.outcome != "pass" for report in reports):
         raise typer.Exit(1)
 
 
-def _refusal(report: Report) -> dict[str, object]:
-    return {"doc": report.draft, "rule": "refused", "severity": "gate", "line": report.line,
-            "message": report.reason, "fix": report.fix, "status": "open"}  # fmt: skip
+def _check_options(
+    *, changed: bool, since: str | None, staged: bool, write_baseline: bool, private: bool, links: bool
+) -> None:
+    if write_baseline and (changed or since or staged):
+        raise Misconfigured(
+            "--write-baseline lists whole drafts, not changed lines or what is staged", fix="run it on its own"
+        )
+    if private and not links:
+        raise Misconfigured("--private-links says how --links asks", fix="add --links")
 
 
-def _write_json(path: Path, data: object) -> None:
-    import msgspec  # only --sarif needs it here
+def _staged(desk: Desk, first_pass: DraftChecker, paths: Sequence[Path] | None) -> list[Report]:
+    from steersman.content.qa.staged import check_staged, named, staged_names  # as above
 
-    try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=2))
-    except OSError as exc:
-        raise Misconfigured(f"{path} cannot be written: {exc.strerror}", fix="name another file") from exc
+    root, settings = desk.workspace.root, desk.workspace.content.qa
+    names = named(root, staged_names(root, settings), paths or ())
+    return check_staged(root, settings, names, first_pass.findings)
 
 
-def _show(reports: list[Report], folder: str) -> None:
-    """Print findings draft by draft, two lines each: place and rule, then the words and what to do."""
-    out = console()
-    if not reports:
-        out.print(f"no drafts yet: write {folder}/first.md with a title in its front matter", markup=False)
-        return
-    for report in reports:
-        out.print(_heading(report))
-        if report.outcome == "refused":
-            place = f"{report.draft}:{report.line}" if report.line else report.draft
-            out.print(f"  {place}  {report.reason}", markup=False)
-            out.print(f"    fix: {report.fix}", markup=False)
-        for finding in report.findings:
-            out.print(_finding(finding))
-    total = len([f for r in reports for f in r.findings])
-    stopped = sum(r.outcome != "pass" for r in reports)
-    out.print()
-    out.print(
-        f"{count(len(reports), 'draft')}, {count(total, 'finding')}; "
-        + (f"{stopped} stopped" if stopped else "all pass: steersman content publish"),
-        markup=False,
+def _changed(desk: Desk, reports: Sequence[Report], revision: str, *, staged: bool) -> list[Report]:
+    from steersman.content.qa.changed import changed_lines, only_changed  # as above
+    from steersman.content.qa.staged import read_staged
+
+    root = desk.workspace.root
+    lines = changed_lines(root, [report.draft for report in reports], revision, staged=staged)
+
+    def read(name: str) -> str:
+        return (read_staged(root, name) if staged else (root / name).read_bytes()).decode("utf-8", "replace")
+
+    return only_changed(reports, lines, read)
+
+
+def _renew(desk: Desk, first_pass: DraftChecker, reports: Sequence[Report], notes: list[str]) -> list[Report]:
+    """Write the baseline, and return the reports as they are under it."""
+    from steersman.content.drafts import find_drafts  # as above
+    from steersman.content.qa.baseline import gone, path_of, read_baseline, renewed, write_baseline
+    from steersman.content.qa.reporting import set_aside
+
+    root, settings = desk.workspace.root, desk.workspace.content.qa
+    path = path_of(root, settings.folder)
+    before = read_baseline(path)
+    after = renewed(before, reports, find_drafts(root, settings))
+    pruned = sum(len(entries) for entries in gone(before, reports).values())
+    write_baseline(path, after)
+    notes.append(
+        f"{path.relative_to(root)}: {count(after.size, 'finding')}, {pruned} pruned; commit it with the drafts"
     )
+    return [
+        set_aside(report, "baseline", lambda one: "baseline" if after.holds(one) else "")
+        if report.outcome != "refused"
+        else report
+        for report in reports
+    ]
 
 
-def _heading(report: Report) -> Text:
-    from rich.text import Text  # as above
+def _tell_gone(desk: Desk, reports: Sequence[Report], notes: list[str], *, staged: bool) -> None:
+    from steersman.content.qa.baseline import gone, path_of, read_baseline  # as above
 
-    line = Text.assemble((report.draft, "bold"), "  ", word(report.outcome))
-    if report.outcome != "refused":
-        counts = f"  {report.words} words · {report.gates} gate, {report.warnings} warn, {report.infos} info"
-        line.append(f"{counts}, {report.suppressed} suppressed" if report.suppressed else counts, style="dim")
-    return line
+    workspace = desk.workspace
+    left = gone(read_baseline(path_of(workspace.root, workspace.content.qa.folder)), reports)
+    if left and not staged:
+        number = sum(len(entries) for entries in left.values())
+        notes.append(f"{count(number, 'finding')} of the baseline gone: --write-baseline prunes")
 
 
-def _finding(finding: Finding) -> Group:
-    from rich.console import Group  # as above
-    from rich.padding import Padding
-    from rich.text import Text
+def _with_links(desk: Desk, reports: Sequence[Report], notes: list[str], *, allow_private: bool) -> list[Report]:
+    from steersman.content.qa.links import check_links  # as above
 
-    tier = "suppressed" if finding.status == "suppressed" else finding.severity
-    line = Text.assemble(
-        f"  {finding.doc}:{finding.line}:{finding.column}  ",
-        word(tier),
-        (f"  {finding.source}/{finding.rule}", "dim"),
+    workspace = desk.workspace
+    checked, sentence = check_links(
+        workspace.root, workspace.state, workspace.content.qa, reports, desk.clock, allow_private=allow_private
     )
-    words = finding.excerpt if len(finding.excerpt) <= 60 else f"{finding.excerpt[:57]}..."
-    detail = Text(f"“{words}”  {finding.message}")
-    options = [repr(s) if s else "remove it" for s in finding.suggestions]
-    if options:
-        detail.append(f"\n→ {', '.join(options)}", style="green")
-    if finding.reason:
-        detail.append(f"\nsuppressed: {finding.reason}", style="dim")
-    return Group(line, Padding(detail, (0, 0, 0, 4)))
+    notes.append(sentence)
+    return checked

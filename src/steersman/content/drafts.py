@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Final
 
 from steersman.content.model.draft import EXTENSIONS, Draft, DraftUnreadable, parse
@@ -43,11 +43,18 @@ def find_drafts(root: Path, settings: QaSettings, only: Sequence[Path] = ()) -> 
 
 def _below(home: Path, folder: Path) -> Iterable[str]:
     for path in folder.rglob("*"):
-        inner = path.relative_to(folder).parts
-        if path.suffix not in EXTENSIONS or path.stem == "README" or any(part[0] in "._" for part in inner):
-            continue
-        if path.is_file():
+        if _may_be_draft(path.relative_to(folder)) and path.is_file():
             yield path.relative_to(home).as_posix()
+
+
+def is_draft_name(name: str, folder: str) -> bool:
+    """Say whether a file of this name, relative to the workspace, would be found as a draft."""
+    path = PurePosixPath(name)
+    return path.is_relative_to(folder) and _may_be_draft(path.relative_to(folder))
+
+
+def _may_be_draft(inner: PurePath) -> bool:
+    return inner.suffix in EXTENSIONS and inner.stem != "README" and not any(part[0] in "._" for part in inner.parts)
 
 
 def read_draft(root: Path, name: str, settings: QaSettings) -> Draft:
@@ -68,6 +75,17 @@ def read_draft(root: Path, name: str, settings: QaSettings) -> Draft:
         raise DraftUnreadable(name, f"cannot be read: {exc.strerror}", line=None, fix="check its permissions") from exc
     if len(raw) > limit:
         raise _too_large(name, path.stat().st_size, settings.max_size_kb)
+    return draft_of_bytes(raw, name, settings)
+
+
+def draft_of_bytes(raw: bytes, name: str, settings: QaSettings) -> Draft:
+    """Parse what is staged, kept or on disk under the name of a draft.
+
+    Raises:
+        DraftUnreadable: too large, or no draft.
+    """
+    if len(raw) > settings.max_size_kb * 1024:
+        raise _too_large(name, len(raw), settings.max_size_kb)
     return parse(raw, name=name, folder=settings.folder)
 
 

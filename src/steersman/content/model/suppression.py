@@ -70,5 +70,5 @@ def _apply(finding: Finding, comments: Sequence[Suppression]) -> Finding:
     for comment in comments:
         if comment.start <= finding.start < comment.end and names & comment.rules:
             reason = comment.reason or f"comment on line {comment.line}"
-            return msgspec.structs.replace(finding, status="suppressed", reason=reason)
+            return msgspec.structs.replace(finding, status="suppressed", reason=reason, suppressed_by="comment")
     return finding

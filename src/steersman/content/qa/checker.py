@@ -21,11 +21,13 @@ from steersman.content.events.qa import (
     FindingRaised,
     Seen,
 )
+from steersman.content.model.baseline import Baseline
 from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.model.finding import Finding, judge
 from steersman.content.model.learning import Learned
 from steersman.content.model.suppression import apply, suppressions
 from steersman.content.ports import Checker
+from steersman.content.qa.blocks import PerBlock
 from steersman.content.qa.consensus import Policy, agreed
 from steersman.content.qa.engines.harper import HarperChecker
 from steersman.content.qa.engines.house import HouseRules
@@ -81,6 +83,7 @@ class DraftChecker:
         learned: Learned | None = None,
         published: Mapping[str, str] | None = None,
         extra: Sequence[Checker] = (),
+        baseline: Baseline | None = None,
     ) -> None:
         """Set up the engines: house rules and Harper, unless others are given; dictionaries load with the first draft.
 
@@ -88,6 +91,7 @@ class DraftChecker:
             learned: what verdicts said so far; nothing, if not given.
             published: text by the name of its draft, of what is out: its words are the author's.
             extra: engines that ask somebody, or look at more than the text; they come after the others.
+            baseline: findings that were there before anybody asked; they stay listed, and stop nothing.
 
         Raises:
             Misconfigured: the vocabulary is not text, or `deep` is wanted and not installed.
@@ -98,9 +102,10 @@ class DraftChecker:
         self._clock = clock
         self._actor = actor
         self._vocabulary = read_vocabulary(root, settings)
-        self.engines: Sequence[Checker] = engines if engines is not None else _engines(settings, self._vocabulary)
+        self.engines: Sequence[Checker] = engines if engines is not None else _engines(root, settings, self._vocabulary)
         self._ran = frozenset(engine.name for engine in self.engines)
         self._extra = extra
+        self._baseline = baseline if baseline is not None else Baseline()
         self._policy = Policy(off=frozenset(settings.off), on=frozenset(settings.on))
         self._words = Vocabulary(self._vocabulary, posts=settings.vocabulary_posts)
         for name, text in sorted((published or {}).items()):
@@ -176,7 +181,9 @@ class DraftChecker:
         return [self._quiet(one, draft.type) for one in apply(judged, suppressions(masked))]
 
     def _quiet(self, one: Finding, type_: str) -> Finding:
-        """Return the finding, suppressed if verdicts say that its rule, or it, should keep quiet."""
+        """Return the finding, suppressed if the baseline lists it, or verdicts say that it should keep quiet."""
+        if one.status == "open" and self._baseline.holds(one):
+            return msgspec.structs.replace(one, status="suppressed", reason="baseline", suppressed_by="baseline")
         if one.status != "open" or not self.settings.learning:
             return one
         is_gate = one.severity == "gate"
@@ -242,12 +249,12 @@ class DraftChecker:
         )
 
 
-def _engines(settings: QaSettings, vocabulary: Sequence[str]) -> Sequence[Checker]:
-    house = HouseRules(settings.banned)
-    harper = HarperChecker(vocabulary=vocabulary, off=settings.off, dialect=settings.dialect)
+def _engines(root: Path, settings: QaSettings, vocabulary: Sequence[str]) -> Sequence[Checker]:
+    house = HouseRules(settings.banned, root=root, folder=settings.folder)
+    harper = PerBlock(HarperChecker(vocabulary=vocabulary, off=settings.off, dialect=settings.dialect))
     if not settings.deep:
         return (house, harper)
-    return (house, harper, LingotweakerChecker(dialect=settings.dialect))
+    return (house, harper, PerBlock(LingotweakerChecker(dialect=settings.dialect)))
 
 
 def _policy_sha256(

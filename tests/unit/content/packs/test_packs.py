@@ -234,7 +234,7 @@ def test_sentences_never_overlap_and_lose_no_word(text: str) -> None:
     assert {i for i, c in enumerate(text) if not c.isspace()} <= kept
 
 
-@given(st.text(max_size=300))
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=300))  # NUL: no draft
 def test_no_text_breaks_a_pack(text: str) -> None:
     body = text.encode("utf-8", "ignore").decode()
     draft = a_draft(body, **GOOD)

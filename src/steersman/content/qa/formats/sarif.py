@@ -80,7 +80,8 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         "properties": {"suggestions": list(finding.suggestions), "confidence": finding.confidence},
     }
     if finding.status == "suppressed":
-        result["suppressions"] = [{"kind": "inSource", "justification": finding.reason}]
+        kind = "inSource" if finding.suppressed_by == "comment" else "external"
+        result["suppressions"] = [{"kind": kind, "justification": finding.reason}]
     return result
 
 
