@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-
 from scripts.test import apt_get, no_servers_started
 
 
@@ -52,11 +51,23 @@ WORDPRESS = Platform(
         "wordpress": Path("/usr/share/wordpress/wp-includes/version.php").is_file,
     },
 )
-PLATFORMS = [WORDPRESS]
+BLUESKY = Platform(
+    name="bluesky",
+    needs={
+        "nodejs": _has("node"),
+        "npm": _has("npm"),
+        "libnode-dev": lambda: any(Path(prefix, "include/node/node.h").is_file() for prefix in ("/usr", "/usr/local")),
+        "g++": _has("g++"),
+        "make": _has("make"),
+    },
+)
+"""The reference server of the AT Protocol; npm installs it into the cache, by the lock in tests/platforms/pds."""
+PLATFORMS = [WORDPRESS, BLUESKY]
 
 NOT_HERE = {
     "mastodon": "needs Ruby on Rails, PostgreSQL, Redis and a Node build; only our own server by its documented "
     "protocol was asked (tests/contracts)",
+    "appview": "what counts likes on Bluesky and shows edits needs PostgreSQL and Redis; only our own server was asked",
 }
 """Platforms that are never run for real, and why: said after every run, so that nobody takes green for more."""
 

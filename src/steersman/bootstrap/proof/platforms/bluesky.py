@@ -27,9 +27,10 @@ SECRETS: Final = {"STEERSMAN_PROOF_BLUESKY": PASSWORD}
 _POST: Final = "app.bsky.feed.post"
 _TID: Final = re.compile(r"[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}")
 _URI: Final = re.compile(r"\w+:(?://)?[^\s/]\S*")
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _MAGIC: Final = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 _LARGEST_UPLOAD: Final = 5 * 1024 * 1024
-_LARGEST_IMAGE: Final = 2_000_000
+_LARGEST_IMAGE: Final = 1_000_000
 
 Json = dict[str, Any]
 
@@ -67,6 +68,8 @@ class Server:
 
     def answer(self, request: Request) -> Answer:
         method = self._methods.get((request.method, request.path.removeprefix("/xrpc/")))
+        if method is None and "authorization" not in request.headers:
+            return json_answer({"error": "AuthMissing", "message": "Authentication Required"}, 401)
         if method is None:
             return json_answer({"error": "MethodNotImplemented", "message": "Method Not Implemented"}, 501)
         state = self._shelf.read()
@@ -84,6 +87,8 @@ class Server:
 
     def _create_session(self, request: Request, state: Json) -> object:
         said = _body(request)
+        if not isinstance(said.get("identifier"), str) or not isinstance(said.get("password"), str):
+            raise _Refused("InvalidRequest", "Missing required key at $")
         known = {DID, HANDLE, "desk@example.com"}
         if said.get("identifier") not in known or said.get("password") != PASSWORD:
             raise _Refused("AuthenticationRequired", "Invalid identifier or password", 401)
@@ -214,7 +219,7 @@ def _token(request: Request) -> str:
 
 def _uri(said: Json) -> str:
     if said.get("repo") not in (DID, HANDLE):
-        raise _Refused("InvalidRequest", "Could not find repo")
+        raise _Refused("AccountNotFound", "Account not found", 403)
     if not said.get("collection") or not said.get("rkey"):
         raise _Refused("InvalidRequest", "Missing required key")
     return f"at://{DID}/{said['collection']}/{said['rkey']}"
@@ -247,8 +252,8 @@ def _problem(value: Json, rkey: str) -> str:
         return f"string too big (maximum 3000, got {len(text.encode())}) at $.record.text"
     if graphemes(text) > 300:
         return f"grapheme too big (maximum 300, got {graphemes(text)}) at $.record.text"
-    if len(value.get("langs", [])) > 3:
-        return "array too big (maximum 3) at $.record.langs"
+    if len(value.get("langs", [])) > 3 or not all(_LANGUAGE.fullmatch(str(one)) for one in value.get("langs", [])):
+        return "array too big (maximum 3) or Invalid language at $.record.langs"
     return _bad_moment(value) or _bad_facet(value) or _bad_embed(value)
 
 

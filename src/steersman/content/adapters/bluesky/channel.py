@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,8 @@ _MAX_GRAPHEMES: Final = 300
 _MAX_BYTES: Final = 3000
 _MAX_ALT: Final = 2000
 """What Bluesky's own app takes; the lexicon sets no limit."""
+_QUOTED: Final = re.compile(rb' \(got \\".*?\\"\)')
+"""Where the reference server repeats what it did not like: words of a draft have no place in a recorded error."""
 _COUNTS: Final = {
     "likeCount": "likes",
     "repostCount": "reposts",
@@ -202,7 +205,9 @@ class BlueskyChannel:
 
     def _refused(self, answer: Answer) -> Rejected | Unavailable:
         """Return the error for a record that was not taken; without the protocol's words a proxy may have spoken."""
-        return self._appview.rejected(answer) if error_of(answer) else self._appview.unavailable(answer)
+        if not error_of(answer):
+            return self._appview.unavailable(answer)
+        return self._appview.rejected(msgspec.structs.replace(answer, body=_QUOTED.sub(b"", answer.body)))
 
     def _check_ours(self, shown: _Shown, post: Post) -> None:
         if not records.is_ours(shown.value, post):

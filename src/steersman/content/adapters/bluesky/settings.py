@@ -30,7 +30,7 @@ class BlueskySettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown
         appview: who counts likes; empty: nobody is asked (a server that takes no part in the network).
         languages: BCP 47, three at most; empty: the language of each post.
         post_url: address of a post for readers; `{handle}`, `{did}` and `{rkey}` are filled in.
-        max_image_bytes: of one picture; 2 MB in the current lexicon, 1 MB on servers from before 2026.
+        max_image_bytes: of one picture; every server takes 1 MB, those with the lexicon of 2026 take 2.
         timeout: span for connecting, and again for the answer.
     """
 
@@ -41,7 +41,7 @@ class BlueskySettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown
     appview: str = "https://public.api.bsky.app"
     languages: tuple[str, ...] = ()
     post_url: str = "https://bsky.app/profile/{handle}/post/{rkey}"
-    max_image_bytes: int = 2_000_000
+    max_image_bytes: int = 1_000_000
     timeout: str = "20s"
 
     @property
@@ -65,7 +65,7 @@ class BlueskySettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown
         yield from self._bad_languages()
         yield from self._bad_post_url()
         if self.max_image_bytes < 1:
-            yield "max_image_bytes", f"found {self.max_image_bytes}, allowed: 1 or more", "write e.g. 2000000"
+            yield "max_image_bytes", f"found {self.max_image_bytes}, allowed: 1 or more", "write e.g. 1000000"
         yield from self._bad_timeout()
 
     def _bad_languages(self) -> Iterator[tuple[str, str, str]]:
