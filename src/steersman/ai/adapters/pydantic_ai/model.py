@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelResponse
     from pydantic_ai.models import Model as Served
     from pydantic_ai.models import ModelRequestParameters
+    from pydantic_ai.settings import ModelSettings
 
 _FINISHES: Final[Mapping[str, Finish]] = {"stop": "stop", "length": "length", "content_filter": "filter"}
 _NOT_SENT: Final = ("pool", "connect")
@@ -55,11 +56,11 @@ class PydanticAiModel:
         timeout_s = self._settings.timeout_s
         async with asyncio.timeout(timeout_s):
             # Not from the environment: a proxy set there would be one more reader.
-            async with httpx2.AsyncClient(timeout=timeout_s, trust_env=False, follow_redirects=False) as http:
+            async with httpx2.AsyncClient(timeout=timeout_s + 1, trust_env=False, follow_redirects=False) as http:
                 served = self._served or _serve(self._settings, self._key, http)
                 return await served.request(
                     list(messages),
-                    {"max_tokens": question.max_output_tokens, "temperature": 0.0, "timeout": timeout_s},
+                    _bounds(question, self._settings),
                     _parameters(question, is_native=is_native),
                 )
 
@@ -78,6 +79,9 @@ class PydanticAiModel:
             )
         if isinstance(error, ModelRequestTimeout):
             return self._late()
+        status = getattr(error.__cause__, "status_code", None)
+        if isinstance(status, int) and 300 <= status < 400:
+            return Misconfigured(f"{place} sends on to another address ({status})", fix="write that one as base_url")
         return OutcomeUnknown(
             f"{place} answered in a form that is not its protocol's", fix="check provider and base_url of this model"
         )
@@ -140,6 +144,14 @@ def _openai(settings: PydanticAiSettings, key: str, http: httpx2.AsyncClient) ->
     # Ollama, llama.cpp and older vLLM know max_tokens only, and ignore what they do not know: no bound at all.
     profile = OpenAIModelProfile(openai_chat_supports_max_completion_tokens=False) if settings.base_url else None
     return OpenAIChatModel(settings.model, provider=OpenAIProvider(openai_client=client), profile=profile)
+
+
+def _bounds(question: Question, settings: PydanticAiSettings) -> ModelSettings:
+    # One second more than the whole may take: the outer limit decides, and says so.
+    bounds: ModelSettings = {"max_tokens": question.max_output_tokens, "timeout": settings.timeout_s + 1}
+    if settings.is_local and settings.provider == "openai":
+        bounds["temperature"] = 0.0  # hosted models of 2026 refuse it
+    return bounds
 
 
 def _parameters(question: Question, *, is_native: bool) -> ModelRequestParameters:
