@@ -23,6 +23,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
         key: empty if the draft could not be read.
         due_at: ns since 1970 UTC from which it may go out; None: as soon as it is ready.
         draft_sha256: of the file this was decided on.
+        needs_slot: it may go out, and has neither a date of its own nor a slot.
     """
 
     draft: str
@@ -34,6 +35,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     words: int = 0
     due_at: int | None = None
     draft_sha256: str = ""
+    needs_slot: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +62,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return self.outcome in TROUBLES
 
 
-def intent(draft: Draft, channel: str, action: str, reason: str, *, due_at: int | None = None) -> Intent:
+def intent(
+    draft: Draft, channel: str, action: str, reason: str, *, due_at: int | None = None, needs_slot: bool = False
+) -> Intent:
     """Return what would be done with a draft that was read."""
     return Intent(
         draft=draft.name,
@@ -72,6 +76,7 @@ def intent(draft: Draft, channel: str, action: str, reason: str, *, due_at: int 
         words=draft.words,
         due_at=due_at,
         draft_sha256=draft.sha256,
+        needs_slot=needs_slot,
     )
 
 

@@ -73,12 +73,15 @@ class Publisher:
         only: str | None = None,
         actor: str = "person:cli",
         patience_s: float = 30.0,
+        waits_for_slots: bool = False,
     ) -> None:
         """Set up the channels of the workspace; with `only`, nothing is done on the others.
 
         Args:
             patience_s: how long to wait while another process is at work on a channel.
+            waits_for_slots: a draft without a date goes out only once it has a slot, or when somebody names it.
         """
+        self._waits_for_slots = waits_for_slots
         self._patience_s = patience_s
         self._checker = checker
         self._clock = clock
@@ -218,12 +221,15 @@ class Publisher:
         made = variant(draft, name, self._channels[name].limits, link=link, pictures=shown)
         from_ = self._due(draft, state)
         action, why = self._action(draft, state, made, from_, note, is_named=is_named, due=due)
-        if action in ("publish", "update"):
+        needs_slot = action in ("publish", "waits") and not made.problems and self._needs_slot(draft, state)
+        if action in ("publish", "update") or needs_slot:
             report[:] = report or [self._checker.check_draft(draft)]
             if report[0].gates:
-                action, why = "blocked", _gates(report[0])
+                action, why, needs_slot = "blocked", _gates(report[0]), False
+        if needs_slot and self._waits_for_slots and action == "publish" and not is_named:
+            action, why = "waits", "waits for a slot: steersman content schedule"
         return _Step(
-            intent=intents.intent(draft, name, action, why, due_at=from_.at),
+            intent=intents.intent(draft, name, action, why, due_at=from_.at, needs_slot=needs_slot),
             version=state.version,
             draft=draft if action in DOES else None,
             variant=made if action in DOES else None,
@@ -288,6 +294,14 @@ class Publisher:
         if from_.at is not None and from_.at > now and not is_named:
             return f"due {self._wall(from_.at)}"
         return self._clearance.why_not(draft) if self._clearance is not None else ""
+
+    def _needs_slot(self, draft: Draft, state: PostState) -> bool:
+        """Say whether this is a first revision that nothing holds back but that nobody gave a time."""
+        if draft.status != "ready" or draft.date is not None or state.scheduled is not None:
+            return False
+        if state.was_ever_called or state.withdrawn is not None or state.deleted is not None:
+            return False
+        return self._clearance is None or not self._clearance.why_not(draft)
 
     def _wall(self, at_ns: int) -> str:
         return f"{utc(at_ns).astimezone(self._tz):%Y-%m-%d %H:%M} {self._tz.key}"

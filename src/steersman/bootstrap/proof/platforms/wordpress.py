@@ -218,8 +218,10 @@ class WordPress:
                 item |= {"file": str(part.get_filename()), "mime_type": part.get_content_type(), "size": len(content)}
             elif name and isinstance(content, bytes):
                 fields[str(name)] = content.decode()
-        if not item.get("size"):
+        if "size" not in item:
             raise _No(400, "rest_upload_no_data", "No data supplied.")
+        if not item["size"]:
+            raise _No(500, "rest_upload_unknown_error", "File is empty. Please upload something more substantial.")
         if item["mime_type"] not in ("image/png", "image/jpeg", "image/gif", "image/webp"):
             raise _No(500, "rest_upload_unknown_error", "Sorry, you are not allowed to upload this file type.")
         item["slug"] = self._unique(fields.get("slug") or _slug(item["file"]), item)
