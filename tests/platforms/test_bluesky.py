@@ -181,7 +181,7 @@ def test_both_tokens_run_out_and_the_password_opens_a_new_session(real: RealPds)
 
 
 def test_a_wrong_password_is_for_the_operator(real: RealPds) -> None:
-    with pytest.raises(Misconfigured, match="Invalid identifier or password"):
+    with pytest.raises(Misconfigured, match="wrong identifier or password"):
         real.channel(password="wrong").publish(a_text_post())
 
 

@@ -14,6 +14,7 @@ import pytest
 from tests.builders_content import a_post
 
 from steersman.bootstrap.proof.platforms import bluesky as platform
+from steersman.bootstrap.proof.platforms.process import running
 from steersman.bootstrap.proof.platforms.server import Fault, Server
 from steersman.content.adapters.bluesky import BlueskyChannel, create
 from steersman.content.adapters.bluesky.settings import BlueskySettings
@@ -142,7 +143,11 @@ def test_a_token_refused_for_ever_ends_and_says_what_to_do(server: Server) -> No
 
 
 REFUSED: dict[str, tuple[int, str, str]] = {
-    "wrong password": (401, '{"error":"AuthenticationRequired","message":"Invalid identifier or password"}', "Invalid"),
+    "wrong password": (
+        401,
+        '{"error":"AuthenticationRequired","message":"Invalid identifier or password"}',
+        "wrong identifier",
+    ),
     "second factor": (401, '{"error":"AuthFactorTokenRequired","message":"A sign in code"}', "code by e-mail"),
     "taken down": (401, '{"error":"AccountTakedown","message":"x"}', "taken down"),
     "html": (403, "<html>blocked</html>", "refused \\(403\\)"),
@@ -167,10 +172,11 @@ def test_a_login_without_an_answer_is_no_doubt_about_the_post(server: Server) ->
 
 
 def test_the_password_is_blacked_out_where_a_server_repeats_it(server: Server) -> None:
-    body = f'{{"error":"AuthenticationRequired","message":"{platform.PASSWORD} is wrong"}}'
+    body = f'{{"error":"BadPassword","message":"{platform.PASSWORD} is wrong"}}'
     server.add(Fault(how="answer", path=LOGIN, status=401, body=body))
     with pytest.raises(Misconfigured) as refused:
         channel_on(server).lookup(a_text_post())
+    assert "*** is wrong" in str(refused.value)
     assert platform.PASSWORD not in str(refused.value)
     assert platform.PASSWORD not in repr(vars(channel_on(server)))
 
@@ -339,6 +345,15 @@ def test_a_picture_that_cannot_go_out_is_refused_before_anything_does(server: Se
 
 
 # -- engagement and settings -------------------------------------------------------------------------------------
+
+
+def test_the_server_of_the_proof_keeps_posts_and_counts_them(tmp_path: Path) -> None:
+    with running("bluesky", tmp_path / "server") as first:
+        settings = msgspec.convert(platform.settings(first.url), BlueskySettings)
+        published = create(settings=settings, root=tmp_path, secret=lambda _: platform.PASSWORD).publish(a_text_post())
+    assert count(tmp_path) == {a_text_post().remote_key: 1}
+    with Server(platform.Server(tmp_path / "server")) as again:
+        assert channel_on(again).lookup(a_text_post()) == published
 
 
 def test_nobody_counts_without_an_appview(server: Server) -> None:

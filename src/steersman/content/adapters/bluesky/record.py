@@ -38,7 +38,7 @@ def record(post: Post, languages: Sequence[str], embed: Record | None) -> Record
         "$type": COLLECTION,
         "text": post.text,
         "createdAt": iso(post.published_at),
-        "langs": list(languages) or [post.language],
+        "langs": list(languages) or [one for one in (post.language,) if one],
     }
     marked = facets(post.text, post.links)
     if marked:

@@ -15,7 +15,8 @@ from steersman.services.credentials.addresses import bad_address
 NAME: Final = "bluesky"
 _JUDGED: Final = (401, 403)
 _STALE: Final = frozenset(("ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"))
-_OUT_OF_ORDER: Final = {
+_REFUSALS: Final = {
+    "AuthenticationRequired": "wrong identifier or password",
     "AccountTakedown": "the account was taken down",
     "AccountDeactivated": "the account is deactivated",
     "AccountSuspended": "the account is suspended",
@@ -101,7 +102,7 @@ class Session:
             answer = send(tokens.http, _bearer(tokens.access))
         if error_of(answer) == "ExpiredToken":
             raise Unavailable(f"{answer.what}: a token ran out as soon as it was new", fix="tried again by itself")
-        if answer.status in _JUDGED or error_of(answer) in _STALE or error_of(answer) in _OUT_OF_ORDER:
+        if answer.status in _JUDGED or error_of(answer) in _STALE | _REFUSALS.keys():
             raise self._refused(answer)
         if answer.status in (404, 501) and error_of(answer) != "RecordNotFound":
             raise Misconfigured(
@@ -172,9 +173,9 @@ class Session:
 
     def _refused(self, answer: Answer) -> Misconfigured:
         error = error_of(answer)
-        why = _OUT_OF_ORDER.get(error) or f"refused ({answer.status}){self._login.said(answer)}"
+        why = _REFUSALS.get(error) or f"login refused ({answer.status}){self._login.said(answer)}"
         fix = "see the account's page" if error.startswith("Account") else _APP_PASSWORD
-        return Misconfigured(f"bluesky: login of {self._identifier}: {why}", fix=fix)
+        return Misconfigured(f"bluesky: {self._identifier}: {why}", fix=fix)
 
     def _http(self, url: str) -> Http:
         return Http(url, name=NAME, authorization="", secret=self._password, timeout_s=self._timeout_s)
