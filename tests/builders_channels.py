@@ -32,10 +32,10 @@ class BreakingServer(Server):
         self._left, self._how, self.has_broken = number, how, False
 
     def take(self, request: Request) -> Fault | None:
-        self.requests.append((request.method, request.path))
+        given = super().take(request)
         self._left -= 1
         if self._left != -1:
-            return None
+            return given
         self.has_broken = True
         return Fault(how=self._how, status=500)
 
