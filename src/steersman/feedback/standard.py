@@ -281,6 +281,33 @@ CONTENT: Final = (
     ),
 )
 
+REVIEW: Final = (
+    Kpi(
+        name="content_first_pass_share",
+        domain="content",
+        title="Remarks the first pass had",
+        unit="ratio",
+        direction="up",
+        aggregate="ratio",
+        source=Source(type="content.remark.raised", where={"about": "place", "caught": ""}),
+        over=Source(type="content.remark.raised", where={"about": "place"}),
+        complement=True,
+        min_n=20,
+        summary="Of what people objected to in a text, the share at whose place the first pass had an open finding.",
+    ),
+    Kpi(
+        name="content_rounds_per_piece",
+        domain="content",
+        title="Review rounds a piece",
+        unit="rounds",
+        direction="down",
+        aggregate="mean",
+        source=Source(type="content.review.ended", field="rounds", where={"outcome": "approved"}),
+        min_n=20,
+        summary="Rounds of review a piece took until a person approved it; withdrawn ones do not count.",
+    ),
+)
+
 OPERATOR: Final = (
     Kpi(
         name="interruptions",
@@ -307,4 +334,4 @@ OPERATOR: Final = (
     ),
 )
 
-STANDARD: Final[tuple[Kpi, ...]] = (*TRADING, *AUTOMATION, *SERVICES, *CONTENT, *OPERATOR)
+STANDARD: Final[tuple[Kpi, ...]] = (*TRADING, *AUTOMATION, *SERVICES, *CONTENT, *REVIEW, *OPERATOR)

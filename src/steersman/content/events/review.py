@@ -24,7 +24,13 @@ class ReviewRequested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReviewEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """A person decided on that version. `outcome` is approved, returned (with remarks) or withdrawn."""
+    """A person decided on that version.
+
+    Attributes:
+        outcome: approved, returned (with remarks) or withdrawn.
+        remarks: raised in this round.
+        rounds: of an approval, the rounds it took: those decided since the approval before, this one included; else 0.
+    """
 
     draft: str
     content_sha256: str
@@ -33,6 +39,7 @@ class ReviewEnded(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     remarks: int
     at: int
+    rounds: int = 0
 
 
 class RemarkRaised(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +49,7 @@ class RemarkRaised(msgspec.Struct, frozen=True, kw_only=True):
         id: 16 hex digits; the remark's words stand in the workspace under this name, never in an event.
         category: spelling, grammar, punctuation, wording, fact, structure, style or other.
         caught: fingerprint of the first-pass finding that overlaps it; empty if the first pass had missed it.
+        about: `place` (the text from `start` to `end`) or `piece` (the whole: no first pass could have found that).
     """
 
     draft: str
@@ -55,6 +63,7 @@ class RemarkRaised(msgspec.Struct, frozen=True, kw_only=True):
     category: str
     caught: str
     at: int
+    about: str = "place"
 
 
 class RemarkSettled(msgspec.Struct, frozen=True, kw_only=True):

@@ -200,6 +200,7 @@ class Reviews:
             line=line,
             category=category,
             caught=finding,
+            about="piece" if start == end else "place",
             at=self._clock.now_ns(),
         )
         self._ledger.append([self._event(REMARK_RAISED, draft.name, data)], expect=version)
@@ -293,6 +294,7 @@ class Reviews:
             round=piece.round,
             outcome=outcome,
             remarks=piece.raised,
+            rounds=piece.decided + 1 if outcome == "approved" else 0,
             at=now,
         )
         end = self._event(REVIEW_ENDED, piece.draft, data)

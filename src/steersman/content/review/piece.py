@@ -64,6 +64,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
         outcome: of the first pass over `latest`: pass, blocked, refused; "unchecked" for a version nobody checked.
         round: reviews that were asked for so far; `asked` is the one that waits, `ended` the last that was decided.
         reviewed: the version a person last approved or returned: what "changed since" is told against.
+        decided: rounds that a person decided since the last approval.
         remarks: those still open; `raised` counts every remark of the current round.
     """
 
@@ -81,6 +82,7 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     asked: Version | None = None
     approved: Version | None = None
     reviewed: Version | None = None
+    decided: int = 0
     ended: str = ""
     ended_at: int | None = None
     remarks: tuple[Open, ...] = ()
@@ -210,11 +212,11 @@ def _ended(piece: Piece, e: said.ReviewEnded) -> Piece:
     version = Version(sha256=e.content_sha256, at=e.at)
     changes: dict[str, object] = {"asked": None, "ended": e.outcome, "ended_at": e.at}
     if e.outcome == "approved":
-        changes |= {"approved": version, "reviewed": version}
+        changes |= {"approved": version, "reviewed": version, "decided": 0}
     elif e.outcome == "returned":
         # Who returns a version says that it may not go out, whatever was said about it before.
         keeps = piece.approved if piece.approved is not None and piece.approved.sha256 != e.content_sha256 else None
-        changes |= {"approved": keeps, "reviewed": version}
+        changes |= {"approved": keeps, "reviewed": version, "decided": piece.decided + 1}
     else:
         changes["ended"] = piece.ended
     return _set(piece, **changes)
