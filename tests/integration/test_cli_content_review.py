@@ -89,7 +89,7 @@ def test_two_rounds_from_draft_to_published(desk: Path, said: Said) -> None:
     assert "1 remark settled as fixed" in said.out
     assert said("content", "show", ONE) == 0
     assert "fixed: please look" in said.out
-    assert "[-many many-] {+much+}" in said.out
+    assert "[-many many-]{+much+}" in said.out
     assert said("inbox", "approve", "review/content/one.md/2", "--yes") == 0
     assert "is approved, round 2" in said.out
     (card,) = said.json("content", "board")
@@ -188,3 +188,19 @@ def test_twenty_remarks_are_enough_for_a_figure(desk: Path, said: Said) -> None:
         share = find(STANDARD, "content_first_pass_share")
         (kpi,) = values(workspace.db, [share], now_ns=workspace.clock.now_ns())
     assert (kpi.value, kpi.n) == (0.5, 20)
+
+
+def test_where_review_is_required_nothing_goes_out_unapproved(desk: Path, said: Said) -> None:
+    (desk / "steersman.toml").write_text(TOML + "\n[review]\nrequired = true\ntypes = ['essay']\n", encoding="utf-8")
+    write_draft(desk, type="essay")
+    write_draft(desk, "note.md", type="note")
+    outcomes = {o["draft"]: o for o in said.json("content", "publish", "--dry-run")}
+    assert outcomes["content/note.md"]["action"] == "publish"
+    assert outcomes[ONE]["action"] == "waits"
+    assert "no person has approved it" in outcomes[ONE]["reason"]
+    assert said("content", "publish", ONE, "--yes") == 0, "also one that is named waits"
+    said("content", "review", ONE)
+    said("content", "approve", ONE)
+    assert said("content", "publish", ONE, "--yes") == 0
+    (card,) = [c for c in said.json("content", "board") if c["draft"] == ONE]
+    assert card["stage"] == "published"

@@ -78,9 +78,11 @@ def publisher(desk: Desk, *, only: str | None, actor: str) -> Publisher:
         ledger=desk.ledger,
         clock=desk.clock,
         channels=channels(desk),
+        clearance=clearance(desk),
         tz=desk.workspace.desk.tz,
         only=only,
         actor=actor,
+        waits_for_slots=desk.workspace.content.slots.automatic,
     )
 
 

@@ -48,7 +48,7 @@ def _show(cards: list[Card], now_ns: int, folder: str) -> None:
                 # An address is left whole, so that a terminal makes a link of it.
                 whole = "://" in note
                 shown = Text(plain(note).plain, style="dim", overflow="ignore" if whole else None, no_wrap=whole)
-                out.print(Padding(shown, (0, 0, 0, 4)))
+                out.print(Padding(shown, (0, 0, 0, 4), expand=False))
     waiting = sum(card.waits_for_person for card in cards)
     if waiting:
         out.print()

@@ -132,7 +132,7 @@ def _before_publication(piece: Piece, latest: str, *, edited: str) -> Standing:
         return Standing(stage="scheduled", since=min(scheduled), why=_trouble(piece) or edited)
     if is_approved and piece.approved is not None:
         return Standing(stage="approved", since=piece.approved.at, why=edited)
-    undone = "changed since it was approved" if lost else edited
+    undone = edited or ("changed since it was approved" if lost else "")
     if piece.ended == "returned" and piece.reviewed is not None and piece.reviewed.sha256 == latest:
         undone = f"returned in round {piece.round}"
     if piece.outcome == "pass" and piece.latest is not None:
