@@ -278,6 +278,16 @@ def test_another_post_under_the_same_key_is_left_alone(server: Server) -> None:
     assert channel.lookup(theirs) is not None
 
 
+def test_edits_are_refused_where_the_operator_wants_no_silent_ones(server: Server) -> None:
+    channel = channel_on(server, edits="refuse")
+    published = channel.publish(a_text_post(text="One."))
+    assert not channel.limits.can_update
+    assert channel.publish(a_text_post(text="One.")) == published
+    with pytest.raises(Rejected, match="edits are refused"):
+        channel.publish(a_text_post(text="Two."))
+    assert channel.lookup(a_text_post(text="One.")) == published
+
+
 def test_a_post_that_is_out_on_another_account_does_not_come_out_here(server: Server, tmp_path: Path) -> None:
     post = a_text_post(remote_id="at://did:plc:other/app.bsky.feed.post/3kaaaaaaaaaa2")
     assert channel_on(server).lookup(post) is None

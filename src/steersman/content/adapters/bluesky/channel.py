@@ -63,6 +63,7 @@ class BlueskyChannel:
             max_media=MAX_IMAGES,
             max_media_bytes=self._settings.max_image_bytes,
             max_alt=_MAX_ALT,
+            can_update=self._settings.edits == "write",
             has_engagement=bool(self._settings.appview),
         )
 
@@ -90,6 +91,11 @@ class BlueskyChannel:
             self._check_ours(before, post)
             if self._is_shown(before, post):
                 return self._publication(post, account, before)
+            if self._settings.edits == "refuse":
+                raise Rejected(
+                    f"bluesky: {post.key} is out with other words, and edits are refused",
+                    fix='delete it there and publish it again, or write edits = "write"',
+                )
         written = self._write(post, account, self._record(post), before)
         if written is not None:
             return self._publication(post, account, written)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from steersman.content.settings.channels import ChannelSettings
 from steersman.kernel import references
@@ -31,6 +31,8 @@ class BlueskySettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown
         languages: BCP 47, three at most; empty: the language of each post.
         post_url: address of a post for readers; `{handle}`, `{did}` and `{rkey}` are filled in.
         max_image_bytes: of one picture; every server takes 1 MB, those with the lexicon of 2026 take 2.
+        edits: what becomes of a post whose words changed after it was out: `write` changes the record, which some apps
+            (Bluesky's own among them) go on showing as it was; `refuse` leaves it and says so.
         timeout: span for connecting, and again for the answer.
     """
 
@@ -42,6 +44,7 @@ class BlueskySettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown
     languages: tuple[str, ...] = ()
     post_url: str = "https://bsky.app/profile/{handle}/post/{rkey}"
     max_image_bytes: int = 1_000_000
+    edits: Literal["write", "refuse"] = "write"
     timeout: str = "20s"
 
     @property
