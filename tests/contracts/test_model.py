@@ -92,7 +92,7 @@ def _served(provider: Literal["openai", "anthropic", "google"], model: str, resp
                 model=model,
                 base_url=server.url,
                 key="env:KEY",
-                timeout="5s",
+                timeout="60s",
             )
             yield create(settings=settings, secret=lambda _: "key-123"), lambda: len(server.asked)
 

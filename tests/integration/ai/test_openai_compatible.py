@@ -35,7 +35,7 @@ def completion(content: str | None, finish: str = "stop", usage: dict[str, int] 
 
 
 def a_model(url: str, **fields: Any) -> PydanticAiModel:
-    settings = PydanticAiSettings(**{"model": "q", "base_url": f"{url}/v1", "timeout": "5s", **fields})
+    settings = PydanticAiSettings(**{"model": "q", "base_url": f"{url}/v1", "timeout": "60s", **fields})
     return create(settings=settings, secret=lambda _: "sk-key-never-shown")
 
 
@@ -81,7 +81,7 @@ FAULTS: dict[str, tuple[Callable[[Asked], Reply], type[SteersmanError], str, boo
 def test_a_fault_is_said_is_not_tried_again_and_counts_if_it_may_be_charged(tmp_path: Path, fault: str) -> None:
     respond, kind, says, may_be_charged = FAULTS[fault]
     with LocalServer(respond) as server:
-        model = a_model(server.url, key="env:KEY", timeout="200ms" if fault == "slow" else "5s")
+        model = a_model(server.url, key="env:KEY", timeout="200ms" if fault == "slow" else "60s")
         asker = an_asker(tmp_path, model=model)
         plan = asker.plan(PROMPT, "text", Word)
         with pytest.raises(kind) as error:

@@ -54,14 +54,13 @@ class PydanticAiModel:
         instructions = question.instructions if is_native else question.instructions + _spoken(question)
         messages = [ModelRequest(parts=[SystemPromptPart(instructions), UserPromptPart(question.text)])]
         timeout_s = self._settings.timeout_s
-        async with asyncio.timeout(timeout_s):
-            # Not from the environment: a proxy set there would be one more reader.
-            async with httpx2.AsyncClient(timeout=timeout_s + 1, trust_env=False, follow_redirects=False) as http:
-                served = self._served or _serve(self._settings, self._key, http)
+        # Not from the environment: a proxy set there would be one more reader.
+        async with httpx2.AsyncClient(timeout=timeout_s + 1, trust_env=False, follow_redirects=False) as http:
+            served = self._served or _serve(self._settings, self._key, http)
+            # Set up before the time counts: the first import of a provider's library takes a second.
+            async with asyncio.timeout(timeout_s):
                 return await served.request(
-                    list(messages),
-                    _bounds(question, self._settings),
-                    _parameters(question, is_native=is_native),
+                    list(messages), _bounds(question, self._settings), _parameters(question, is_native=is_native)
                 )
 
     def _failure(self, error: Exception) -> SteersmanError:
