@@ -212,9 +212,15 @@ def test_comments_are_counted(site: Server) -> None:
 def test_a_refused_login_says_what_to_check_and_never_the_password(site: Server, wrong: dict[str, str]) -> None:
     settings = msgspec.convert({**platform.settings(site.url), "user": wrong.get("user", "desk")}, WordPressSettings)
     refused = create(settings=settings, root=Path(), secret=lambda _: wrong.get("password", platform.PASSWORD))
-    for act in (refused.lookup, refused.publish, refused.delete):
+    known = channel(site.url).publish(a_post()).remote_id
+    acts = [
+        (act, post)
+        for act in (refused.lookup, refused.publish, refused.delete)
+        for post in (a_post(), a_post(remote_id=known))
+    ]
+    for act, post in acts:
         with pytest.raises(Misconfigured, match="login was not accepted") as refusal:
-            act(a_post())
+            act(post)
         assert "application password" in refusal.value.fix
         assert platform.PASSWORD not in str(refusal.value)
 

@@ -146,8 +146,9 @@ class Api:
         return f"wp/v2/{resource}" + (f"{'&' if '?' in self._root else '?'}{query}" if query else "")
 
     def _ask(self, resource: str, **params: str) -> Answer:
-        answer = self._http.ask(self._path(resource, **params))
-        if answer.status == 400 and _FORBIDDEN.encode() in answer.body:
+        answer = self._http.ask(self._path(resource, **params), judged=(401,))
+        # A login that is wrong is nobody to WordPress, and nobody may not ask for drafts: 400 for a list, 401 for one.
+        if answer.status == 401 or (answer.status == 400 and _FORBIDDEN.encode() in answer.body):
             raise Misconfigured("wordpress: the login was not accepted", fix=_NO_LOGIN)
         return answer
 
