@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from steersman.cli import content_engagement
 from steersman.cli.content_board import board
 from steersman.cli.content_check import check
 from steersman.cli.content_packs import packs
@@ -10,6 +11,7 @@ from steersman.cli.content_remark import dismiss, remark
 from steersman.cli.content_review import approve, return_, review, withdraw
 from steersman.cli.content_review_stats import review_stats
 from steersman.cli.content_reviewers import reviewers
+from steersman.cli.content_schedule import calendar, heatmap, schedule
 from steersman.cli.content_show import show
 from steersman.cli.content_suggest import suggest
 from steersman.cli.content_voice import voice
@@ -66,6 +68,9 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
 
 
 app.command(short_help="What the first pass says; exits 1 if a gate is open.")(check)
+app.command(short_help="Fix what has one clear suggestion: a diff, written with --apply.")(fix)
+app.command(short_help="Check drafts when they are saved.")(watch)
+app.add_typer(content_hook.app, name="hook", short_help="Check what is staged before git commits it.")
 app.command(short_help="Publish what passed, each exactly once.")(publish)
 app.command(short_help="House styles: those there are, and one as it is written.")(packs)
 app.command(short_help="How you write, and where a draft sounds otherwise.")(voice)
@@ -80,3 +85,7 @@ app.command(short_help="Take a draft out of review undecided.")(withdraw)
 app.command("review-stats", short_help="What review cost, and what the first pass spared it.")(review_stats)
 app.command(short_help="Who else may be asked about drafts, and their latest scores.")(reviewers)
 app.command(short_help="Other titles and summaries from a model; nothing is changed.")(suggest)
+app.command(short_help="Give waiting posts their times, each explained.")(schedule)
+app.command(short_help="What is out and what is to go out, day by day.")(calendar)
+app.command(short_help="The hours of the week on a channel: what each is worth.")(heatmap)
+app.add_typer(content_engagement.app, name="engagement", short_help="What readers did; figures from elsewhere.")

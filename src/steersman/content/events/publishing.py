@@ -26,8 +26,9 @@ class PostScheduled(msgspec.Struct, frozen=True, kw_only=True):
         wall: the time of day it was planned for, `2026-11-30T09:00`, in `tz`: resolved to an instant late, so that a
             change of the zone's rules moves the instant and not the clock on the wall.
         due_at: that instant as it was resolved now, ns since 1970 UTC.
-        how: `person`, `date` (the draft's own), `best` (expected highest) or `random` (drawn to learn from).
-        propensity: probability with which this slot was drawn, 0..1; None where nothing was drawn.
+        how: `person`, `best` (expected highest), `random` (drawn to learn from) or `spread` (not enough data).
+        propensity: probability with which this slot was given, 0..1; None where it is not known.
+        at_best: it is the slot expected highest, however it was found.
         expected, low, high: engagement at 24 h, as the channel counts it, with a 90% interval; None: not enough data.
         n: posts that this was learned from.
         candidates: slots it was chosen from.
@@ -43,6 +44,7 @@ class PostScheduled(msgspec.Struct, frozen=True, kw_only=True):
     how: str
     at: int
     propensity: float | None = None
+    at_best: bool = False
     expected: float | None = None
     low: float | None = None
     high: float | None = None

@@ -49,9 +49,12 @@ class SlotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         usual: the time at which the operator would publish without us, what the lift is compared with; empty: none.
         step: how far apart the times are that are looked at.
         horizon: how far ahead slots are looked for.
+        automatic: a draft without a date waits for a slot, and the desk gives it one; else it goes out at once, and
+            slots are for those that somebody schedules.
         channel: differences by channel.
     """
 
+    automatic: bool = False
     hours: tuple[str, ...] = ("08:00-20:00",)
     quiet: tuple[str, ...] = ()
     weekdays: tuple[str, ...] = WEEKDAYS

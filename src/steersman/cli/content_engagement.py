@@ -1,0 +1,144 @@
+"""`steersman content engagement`: what readers did, at equal ages; and figures from elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from steersman.cli.content_words import count
+from steersman.cli.context import HERE, AsJson, Dir, noun, opened
+from steersman.cli.output import console, emit, show_table
+from steersman.kernel.errors import Misconfigured
+
+app = noun("What readers did, looked at when posts are equally old; and figures from elsewhere.")
+_AGES = {"1h": 3_600, "24h": 86_400, "7d": 604_800}
+
+
+@app.command("list", short_help="Posts and what they earned at each age.")
+def list_(
+    channel: Annotated[str | None, typer.Option("--channel", help="Only on this channel.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="The newest so many.")] = 20,
+    directory: Dir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List posts with their engagement at 1 hour, 24 hours and 7 days; a dash was not looked at in time."""
+    from steersman.content.engagement import History  # `--help` needs no domain
+    from steersman.kernel.clock import utc
+
+    with opened(directory) as desk:
+        history = History(desk.ledger)
+        names = [name for name in history.channels() if channel in (None, name)]
+        seen = {(o.key, age): o for name in names for age in _AGES.values() for o in history.observations(name, age)}
+        tz = desk.workspace.desk.tz
+    posts = {key: one for (key, _), one in seen.items()}
+    newest = sorted(posts.values(), key=lambda one: (-one.published_at, one.key))[:limit]
+    rows = [
+        {
+            "key": one.key,
+            "channel": one.channel,
+            "type": one.type,
+            "published_at": one.published_at,
+            **{name: seen[one.key, age].engagement if (one.key, age) in seen else None for name, age in _AGES.items()},
+        }
+        for one in newest
+    ]
+
+    def render() -> None:
+        from zoneinfo import ZoneInfo
+
+        show_table(
+            "",
+            [("post", "left"), ("out", "left"), *((name, "right") for name in _AGES)],
+            [
+                [
+                    row["key"],
+                    f"{utc(int(str(row['published_at']))).astimezone(ZoneInfo(tz)):%Y-%m-%d %H:%M}",
+                    *("-" if row[name] is None else f"{row[name]:,}" for name in _AGES),
+                ]
+                for row in rows
+            ],
+            empty="nothing was observed yet: the desk looks at posts when they are 1 h, 24 h and 7 days old, "
+            "on channels that tell; `steersman content engagement import FILE` reads older figures",
+        )
+        if len(posts) > len(rows):
+            console().print(
+                f"{len(rows)} of {count(len(posts), 'post')}; --limit shows more", style="dim", markup=False
+            )
+
+    emit(as_json, rows, render)
+
+
+@app.command("import", short_help="Read the figures of older posts from a CSV.")
+def import_(
+    file: Annotated[Path, typer.Argument(help="The CSV, with a header line.")],
+    channel: Annotated[str, typer.Option("--channel", help="The channel its posts were on.")],
+    age: Annotated[
+        str, typer.Option("--age", help="How old the posts were when they were counted: 1h, 24h, 7d.")
+    ] = "7d",
+    published: Annotated[str | None, typer.Option("--published", help="The column with the time of a post.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="The column with its type.")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="The column with its id.")] = None,
+    counts: Annotated[list[str] | None, typer.Option("--counts", help="Columns to add up; repeat it.")] = None,
+    order: Annotated[str | None, typer.Option("--dates", help="Of 4/5/2018: mdy or dmy.")] = None,
+    tz: Annotated[str | None, typer.Option("--tz", help="Zone of times that name none; else the desk's.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what was read, and record nothing.")] = False,
+    directory: Dir = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Read older posts and what they earned, so that slots can be learned from them. Reading a file again is fine."""
+    from steersman.bootstrap.content import actor  # `--help` needs no domain
+    from steersman.content.engagement import imports
+    from steersman.content.slots.importing import read_engagement
+
+    if age not in _AGES:
+        raise Misconfigured(f"--age: found {age!r}, allowed: {', '.join(_AGES)}", fix="write --age 7d")
+    if order not in (None, "mdy", "dmy"):
+        raise Misconfigured(f"--dates: found {order!r}, allowed: mdy, dmy", fix="write --dates mdy")
+    named: dict[str, Any] = {"published": published, "type": type_, "key": key, "counts": counts}
+    try:
+        raw = file.read_bytes()
+    except OSError as exc:
+        raise Misconfigured(f"{file} cannot be read: {exc.strerror}", fix="name a CSV file") from exc
+    with opened(directory) as desk:
+        known = desk.workspace.content.channels
+        if channel not in known:
+            raise Misconfigured(
+                f"there is no channel {channel!r}", fix=f"declared in steersman.toml: {', '.join(known) or 'none'}"
+            )
+        found = read_engagement(
+            raw,
+            channel=channel,
+            tz=tz or desk.workspace.desk.tz,
+            columns={name: column for name, column in named.items() if column},
+            order="mdy" if order == "mdy" else "dmy" if order == "dmy" else None,
+            age_s=_AGES[age],
+            seen_at=desk.clock.now_ns(),
+        )
+        if not dry_run:
+            taken = imports.record(
+                found, raw, channel=channel, age_s=_AGES[age], ledger=desk.ledger, clock=desk.clock, actor=actor()
+            )
+    reading = found.reading
+    row: dict[str, Any] = {
+        "channel": channel, "age": age, "read": len(found.observations), "dry_run": dry_run,
+        "recorded": 0 if dry_run else taken.recorded, "skipped": len(found.problems),
+        "problems": [str(problem) for problem in found.problems],
+        "columns": {"published": reading.published, "type": reading.type, "key": reading.key,
+                    "counts": list(reading.counts)}, "dates": found.order,
+    }  # fmt: skip
+
+    def render() -> None:
+        out = console()
+        out.print(
+            f"{count(row['read'], 'post')} read, {row['recorded']} new, {row['skipped']} lines left out", markup=False
+        )
+        out.print(f"  time: {reading.published}; added up: {', '.join(reading.counts)}", style="dim", markup=False)
+        for problem in row["problems"][:10]:
+            out.print(f"  {problem}", markup=False)
+        if len(row["problems"]) > 10:
+            out.print(f"  and {len(row['problems']) - 10} more: --json lists all", markup=False)
+        out.print("next: steersman content heatmap " + channel if not dry_run else "nothing was recorded", markup=False)
+
+    emit(as_json, row, render)
