@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from steersman.cli import content_engagement
+from steersman.cli import content_engagement, content_hook
 from steersman.cli.content_board import board
 from steersman.cli.content_check import check
+from steersman.cli.content_fix import fix
 from steersman.cli.content_packs import packs
 from steersman.cli.content_publish import publish
 from steersman.cli.content_remark import dismiss, remark
@@ -15,6 +16,7 @@ from steersman.cli.content_schedule import calendar, heatmap, schedule
 from steersman.cli.content_show import show
 from steersman.cli.content_suggest import suggest
 from steersman.cli.content_voice import voice
+from steersman.cli.content_watch import watch
 from steersman.cli.content_words import word
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import console, emit, show_table

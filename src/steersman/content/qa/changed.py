@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +20,7 @@ from steersman.kernel.errors import Misconfigured, Unavailable
 REASON: Final = "not on a changed line"
 _HUNK: Final = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _TIMEOUT_S: Final = 60
+_PLACES: Final = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY")
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,8 +134,13 @@ def git(root: Path, *arguments: str, accept: tuple[int, ...] = (0,)) -> bytes:
     try:
         done = subprocess.run(
             ["git", "-c", "core.quotepath=off", *arguments],
-            cwd=root, capture_output=True, check=False, timeout=_TIMEOUT_S, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=root,
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
+            env=_environment(),
+        )
     except FileNotFoundError as exc:
         raise Misconfigured("git is not installed, or not on PATH", fix="install git, or check without it") from exc
     except subprocess.TimeoutExpired as exc:
@@ -142,3 +149,9 @@ def git(root: Path, *arguments: str, accept: tuple[int, ...] = (0,)) -> bytes:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         raise Misconfigured(f"git {arguments[0]}: {said[-1] if said else 'failed'}", fix="run it by hand to see more")
     return done.stdout if done.returncode == 0 else b""
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment with git's own places made absolute: inside a hook they count from where git ran."""
+    places = {name: str(Path(os.environ[name]).absolute()) for name in _PLACES if os.environ.get(name)}
+    return {**os.environ, **places, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
