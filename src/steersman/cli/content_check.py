@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from steersman.cli.content_opinions import Llm, ModelName, Opinions, Reviewers, ShowPrompt, Yes, show_prompts
 from steersman.cli.content_output import Format, put_out
 from steersman.cli.content_words import Paths, count
 from steersman.cli.context import HERE, AsJson, Dir, opened
@@ -41,10 +42,15 @@ def check(
         bool,
         typer.Option("--write-baseline", help="List what is open now in the baseline; it stops nothing from then on."),
     ] = False,
+    llm: Llm = None,
+    model: ModelName = "",
+    review: Reviewers = None,
+    yes: Yes = False,
+    show_prompt: ShowPrompt = False,
     directory: Dir = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Check drafts and record what is new; exits 1 if a gate is open or a draft cannot be read."""
+    """Check drafts and record what is new; exits 1 if a gate is open, a draft cannot be read or a reviewer failed."""
     from steersman.bootstrap.content import actor, checker  # `--help` needs no domain
 
     _check_options(
@@ -54,7 +60,15 @@ def check(
         raise Misconfigured(f"--json and --format {form.value} at once", fix="take one of them")
     notes: list[str] = []
     with opened(directory) as desk:
-        first_pass = checker(desk, actor=actor())
+        if show_prompt:
+            show_prompts(desk, paths or (), model=model, actor=actor(), as_json=as_json)
+            return
+        opinions = Opinions(desk, llm=llm, model=model, reviewers=review, yes=yes, actor=actor())
+        if opinions.engines and write_baseline:
+            raise Misconfigured(
+                "--write-baseline takes what is found every time, not opinions", fix="leave --llm and --review out"
+            )
+        first_pass = checker(desk, actor=actor(), extra=opinions.engines)
         reports = _staged(desk, first_pass, paths) if staged else first_pass.check_all(paths or ())
         if write_baseline:
             reports = _renew(desk, first_pass, reports, notes)
@@ -67,11 +81,12 @@ def check(
         folder = desk.workspace.content.qa.folder
     if not links and form is Format.TABLE and reports:
         notes.append("addresses: not checked (--links asks them)")
+    notes += opinions.notes()
     empty = f"no drafts yet: write {folder}/first.md with a title in its front matter"
     if changed or since or staged:
         empty = "no draft is staged" if staged else "no draft changed"
     put_out(reports, Format.JSON if as_json else form, sarif=sarif, empty=empty, notes=notes)
-    if any(report.outcome != "pass" for report in reports):
+    if opinions.failed or any(report.outcome != "pass" for report in reports):
         raise typer.Exit(1)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from steersman.cli.output import console
+from steersman.cli.output import console, emit
 from steersman.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -65,9 +65,13 @@ class Opinions:
         """Whether somebody who was asked did not say all that was asked for."""
         return any(outcome.unread for outcome in self.outcomes) or any(one.problem for one in self.reviewed)
 
-    def facts(self) -> dict[str, Any]:
-        """Return what came of it, for programs."""
-        return {"llm": self.outcomes, "reviewers": self.reviewed}
+    def notes(self) -> list[str]:
+        """Return who did not say all that was asked for: without it, a table would look cleaner than it is."""
+        silent = dict.fromkeys(
+            [outcome.source for outcome in self.outcomes if outcome.unread]
+            + [one.reviewer for one in self.reviewed if one.problem]
+        )
+        return [f"{name}: FAILED, so what it would object to is not in this table" for name in silent]
 
     def _say(self, line: str, style: str = "dim") -> None:
         self._out.print(line, markup=False, style=style, soft_wrap=True)
@@ -108,19 +112,27 @@ class Opinions:
                 self._say(f"  fix: {one.fix}")
 
 
-def show_prompts(desk: Desk, paths: Sequence[Path], *, model: str, actor: str) -> list[dict[str, str]]:
-    """Return what `--llm` would send for each part of each draft; sends nothing.
+def show_prompts(desk: Desk, paths: Sequence[Path], *, model: str, actor: str, as_json: bool) -> None:
+    """Print what `--llm` would send for each part of each draft; sends nothing.
 
     Raises:
         Misconfigured: no such model, or no such draft.
+        DraftUnreadable: one of them is no draft.
     """
     from steersman.bootstrap.reviewing import llm_checker  # as above
     from steersman.content.drafts import find_drafts, read_draft
 
     checker = llm_checker(desk, model or desk.workspace.content.qa.llm, actor=actor)
     root, settings = desk.workspace.root, desk.workspace.content.qa
-    return [
+    sent = [
         {"draft": name, "instructions": plan.question.instructions, "text": plan.question.text}
         for name in find_drafts(root, settings, paths)
         for _, plan in checker.plans(read_draft(root, name, settings))
     ]
+
+    def render() -> None:
+        # Exactly as it would go out: not wrapped at the width of a terminal.
+        for one in sent:
+            print(f"=== {one['draft']}\n{one['instructions']}\n\n{one['text']}\n")
+
+    emit(as_json, sent, render)

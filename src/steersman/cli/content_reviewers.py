@@ -16,7 +16,13 @@ def reviewers(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """List the declared reviewers, and what they last said of each draft. Asks nobody."""
     with opened(directory) as desk:
         declared = [
-            {"reviewer": name, "kind": settings.kind, "remote": settings.remote, "min_score": dict(settings.minimum)}
+            {
+                "reviewer": name,
+                "kind": settings.kind,
+                "is_local": settings.is_local,
+                "remote": settings.remote,
+                "min_score": dict(settings.minimum),
+            }
             for name, settings in desk.workspace.content.reviewers.items()
         ]
         told = _told(desk)
@@ -24,9 +30,14 @@ def reviewers(directory: Dir = HERE, as_json: AsJson = False) -> None:
     def render() -> None:
         show_table(
             "",
-            [("reviewer", "left"), ("kind", "left"), ("text may leave", "left"), ("stops below", "left")],
+            [("reviewer", "left"), ("kind", "left"), ("text", "left"), ("stops below", "left")],
             [
-                [row["reviewer"], row["kind"], "yes" if row["remote"] else "asks first", _shown(row["min_score"])]
+                [
+                    row["reviewer"],
+                    row["kind"],
+                    _goes(row["is_local"], may_leave=row["remote"]),
+                    _shown(row["min_score"]),
+                ]
                 for row in declared
             ],
             empty='no reviewers yet: write [reviewer.lt] kind = "languagetool" (docs/reference/reviewers.md)',
@@ -66,6 +77,12 @@ def _told(desk: Desk) -> list[dict[str, Any]]:
                 "scores": {}, "content_sha256": "", "problem": failed.reason,
             }  # fmt: skip
     return list(latest.values())
+
+
+def _goes(is_local: object, *, may_leave: object) -> str:
+    if is_local is None:
+        return "goes where its model is"
+    return "stays here" if is_local else "may leave" if may_leave else "asks before it leaves"
 
 
 def _shown(scores: object) -> str:

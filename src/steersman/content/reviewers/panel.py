@@ -93,8 +93,9 @@ class Panel:
                 return ()
             review = reviewer.review(draft)
         except SteersmanError as exc:
-            self._failed(reviewer, draft, exc.message)
-            self._after(msgspec.structs.replace(outcome, problem=exc.message, fix=exc.fix))
+            reason = exc.message.removeprefix(f"{reviewer.name}: ")
+            self._failed(reviewer, draft, reason)
+            self._after(msgspec.structs.replace(outcome, problem=reason, fix=exc.fix))
             return ()
         self._record(reviewer, draft, review)
         self._after(

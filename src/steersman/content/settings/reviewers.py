@@ -28,6 +28,11 @@ class ReviewerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     remote: bool = False
 
     @property
+    def is_local(self) -> bool | None:
+        """Whether text stays on this machine; None: that is up to the model it asks."""
+        return None
+
+    @property
     def minimum(self) -> Mapping[str, float]:
         """Scores below which a draft is stopped, by the reviewer's names for them, 0..100."""
         return {}
