@@ -73,7 +73,7 @@ def way_out(counts: dict[str, int]) -> str:
     """Return what an operator can change, the most effective first."""
     ways = [_WAYS[rule] for rule in sorted(counts, key=lambda rule: -counts[rule])]
     general = ["widen [slots] hours"] if "embargo" in counts else ["lengthen [slots] horizon", "widen [slots] hours"]
-    return ", or ".join([*ways[:2], *general])
+    return ", or ".join([*ways[:3], *general])
 
 
 def _more(rule: str) -> str:

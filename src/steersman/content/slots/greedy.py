@@ -52,9 +52,13 @@ def _fill(board: Board, order: Sequence[WaitingPost], worth: Worth | None) -> Wa
 
 def _by_need(board: Board, posts: Sequence[WaitingPost], worth: Worth) -> list[WaitingPost]:
     """Order posts; a campaign's parts stay in its order, at the place of its neediest part."""
-    need = {post.key: (int(board.free(post).sum()), -float(np.ptp(worth[post.key]))) for post in posts}
+    need = {post.key: (int(board.free(post).sum()), -_spread(worth[post.key])) for post in posts}
     first = {post.campaign: min(need[p.key] for p in posts if p.campaign == post.campaign) for post in posts}
     return sorted(posts, key=lambda p: (first[p.campaign] if p.campaign else need[p.key], p.campaign, p.order, p.key))
+
+
+def _spread(values: Floats) -> float:
+    return float(values.max(initial=0.0) - values.min(initial=np.inf)) if len(values) else 0.0
 
 
 def _by_date(posts: Sequence[WaitingPost]) -> list[WaitingPost]:

@@ -84,9 +84,12 @@ def lift(outcomes: Sequence[Outcome], model: Forecast | None = None, *, usual: s
         )
     chosen = np.array([o.at_best / (o.propensity or 1.0) for o in known])
     other = np.array([_stands_for(o, usual) for o in known])
-    effective = min(_effective(chosen), _effective(other))
+    # Posts at the best slot stand for both sides a little; without others there would be nothing to compare with.
+    apart = sum(weight > 0 and not o.at_best for o, weight in zip(known, other.tolist(), strict=True))
+    there, here = min(_effective(other), float(apart)), _effective(chosen)
+    effective = min(here, there)
     if effective < LEAST:
-        missing = "at the best slot" if _effective(chosen) < LEAST else f"for {versus}"
+        missing = "at the best slot" if here < there else f"for {versus}"
         reason = f"only {effective:.1f} of {LEAST} posts stand {missing}; keep [slots] random_ratio between 0.1 and 0.5"
         return _silent(versus, "no overlap", len(known), effective, reason)
     middle, error, freedom = _difference(_earned(known, model), chosen, other)

@@ -75,8 +75,13 @@ def plan(
 
     Raises:
         NoPlan: some post cannot be placed; says which, and what stands against each slot.
+        ValueError: a key stands twice.
     """
+    if len({post.key for post in posts}) < len(posts):
+        raise ValueError("posts to be placed have unique keys")
     board = Board(sorted(slots, key=lambda slot: slot.at), taken, rules)
+    if posts and not board.slots:
+        raise _no_plan(board, posts)
     chance = [post for post in posts if is_drawn(seed, post.key, rules.random_ratio)]
     rest = [post for post in posts if post not in chance]
     worth = _worth(posts, board, model)
