@@ -119,7 +119,7 @@ class Http:
             raise self._silent(what, exc) from exc
         if answer.status not in judged:
             self._check(answer)
-        if answer.status >= 500:
+        if answer.status >= 500 or answer.status == 408:
             raise self.unavailable(answer)
         return answer
 
@@ -161,7 +161,8 @@ class Http:
             raise self.unknown(what, f"no whole answer came ({type(exc).__name__})") from exc
         if answer.status not in judged:
             self._check(answer)
-        if answer.status >= 500 and not _is_no(answer, nos):
+        # A gateway says 408 or 5xx when it has waited long enough, whatever is still going on behind it.
+        if (answer.status >= 500 or answer.status == 408) and not _is_no(answer, nos):
             raise self.unknown(what, f"answered {answer.status}{self.said(answer)}")
         if answer.status < 300 and not answer.is_json:
             raise self.unknown(what, f"answered {answer.status} without JSON")
@@ -209,7 +210,7 @@ class Http:
                 f"{answer.what}: refused ({answer.status}){self.said(answer)}",
                 fix="check the login and what it is allowed to do",
             )
-        if answer.status in (408, 425, 429) or (answer.status == 503 and answer.retry_after_s is not None):
+        if answer.status in (425, 429):
             raise self.unavailable(answer)
 
     def _silent(self, what: str, exc: Exception) -> Unavailable:
