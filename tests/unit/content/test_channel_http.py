@@ -1,0 +1,108 @@
+"""The HTTP client of all channels: when to come back, what is certain, and what never shows in a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from steersman.bootstrap.proof.platforms.server import Answer as Given
+from steersman.bootstrap.proof.platforms.server import Fault, Request, Server, json_answer
+from steersman.content.adapters.http import Answer, Http
+from steersman.kernel.errors import Misconfigured, OutcomeUnknown, Unavailable
+
+_SECRET = "a-very-secret-word"
+_DATE = "Mon, 30 Nov 2026 12:00:00 GMT"
+
+
+class Echo:
+    """Says what it was sent, the login too."""
+
+    def answer(self, request: Request) -> Given:
+        if request.path == "/large":
+            return Given(body=b"x" * 9_000_000)
+        return json_answer({"message": f"You sent {request.headers.get('authorization', '')}\x1b[31m\n!"}, 422)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(Echo()) as running:
+        yield running
+
+
+def client(url: str) -> Http:
+    return Http(f"{url}/", name="echo", authorization=f"Bearer {_SECRET}", secret=_SECRET, timeout_s=0.3)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ({"retry-after": "120"}, 120.0),
+        ({"retry-after": "Mon, 30 Nov 2026 12:01:30 GMT", "date": _DATE}, 90.0),
+        ({"retry-after": "Mon, 30 Nov 2026 11:00:00 GMT", "date": _DATE}, 0.0),
+        ({"x-ratelimit-reset": "2026-11-30T12:05:00.000Z", "date": _DATE}, 300.0),
+        ({"ratelimit-reset": "1796040060", "date": _DATE}, 60.0),
+        ({"retry-after": "Mon, 30 Nov 2026 12:01:30 GMT"}, None),
+        ({"retry-after": "soon", "date": _DATE}, None),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "9" * 40}, None),
+        ({}, None),
+    ],
+)
+def test_when_to_come_back_is_read_in_every_form(headers: dict[str, str], wanted: float | None) -> None:
+    assert Answer(what="x", status=429, headers=headers, body=b"").retry_after_s == wanted
+
+
+def test_the_secret_and_control_characters_stay_out_of_messages(server: Server) -> None:
+    http = client(server.url)
+    answer = http.change("POST", "x?q=private+words", json={})
+    shown = str(http.rejected(answer))
+    assert _SECRET not in shown
+    assert "Bearer ***" in shown
+    assert "\x1b" not in shown
+    assert "private" not in shown
+    assert _SECRET not in repr(http)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault(how="reset"), OutcomeUnknown),
+        (Fault(how="refuse"), OutcomeUnknown),
+        (Fault(how="silent"), OutcomeUnknown),
+        (Fault(how="garbled"), OutcomeUnknown),
+        (Fault(how="answer", status=408), OutcomeUnknown),
+        (Fault(how="answer", status=500), OutcomeUnknown),
+        (Fault(how="answer", status=503, headers={"Retry-After": "5"}), OutcomeUnknown),
+        (Fault(how="answer", status=429), Unavailable),
+        (Fault(how="answer", status=403), Misconfigured),
+        (Fault(how="answer", status=307, headers={"Location": "/elsewhere"}), Misconfigured),
+    ],
+)
+def test_a_change_is_in_doubt_unless_it_certainly_had_no_effect(
+    server: Server, fault: Fault, error: type[Exception]
+) -> None:
+    server.add(fault)
+    with pytest.raises(error) as raised:
+        client(server.url).change("POST", "x", json={})
+    assert type(raised.value) is error
+    assert len(server.requests) == 1
+
+
+def test_a_question_is_never_in_doubt(server: Server) -> None:
+    for fault in (Fault(how="reset"), Fault(how="silent"), Fault(how="answer", status=502)):
+        server.add(fault)
+        with pytest.raises(Unavailable) as raised:
+            client(server.url).ask("x")
+        assert type(raised.value) is Unavailable
+
+
+def test_an_answer_without_end_is_none(server: Server) -> None:
+    with pytest.raises(Unavailable, match="no answer"):
+        client(server.url).ask("large")
+
+
+def test_an_address_nobody_listens_at_is_certainly_without_effect() -> None:
+    with pytest.raises(Unavailable) as raised:
+        client("http://127.0.0.1:9").change("POST", "x", json={})
+    assert type(raised.value) is Unavailable
