@@ -314,9 +314,10 @@ def _address(codec: int, data: bytes) -> str:
 
 
 def count(state: Path) -> dict[str, int]:
-    """Return how many posts there are under each record key."""
-    uris = Shelf(state).read().get("records", {})
-    return dict(Counter(uri.rpartition("/")[2] for uri in uris if f"/{_POST}/" in uri))
+    """Return how many posts there are under each title: a record key holds one record by nature, so a post that came
+    out twice would be the same words under two keys."""
+    records = Shelf(state).read().get("records", {})
+    return dict(Counter(str(one["value"]["text"]).partition("\n")[0] for one in records.values()))
 
 
 def settings(url: str) -> dict[str, object]:
