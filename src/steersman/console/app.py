@@ -19,6 +19,7 @@ from steersman.console.acts import Acts
 from steersman.console.api import add_api
 from steersman.console.assets import Assets
 from steersman.console.auto_pages import add_auto_pages
+from steersman.console.calendar_pages import add_calendar_pages
 from steersman.console.content_pages import add_content_pages
 from steersman.console.gatekeeper import Gatekeeper
 from steersman.console.hooks import add_hooks
@@ -100,6 +101,7 @@ def create_app(desk: Desk, *, token: str) -> FastAPI:
     acts = Acts(desk, console.refresh)
     add_act_pages(app, console, acts)
     add_auto_pages(app, console)
+    add_calendar_pages(app, console)  # before the pages of pieces, whose addresses are any path
     add_content_pages(app, console)
     workers = Workers()
     add_act_api(
