@@ -137,6 +137,23 @@ def test_a_refused_renewal_leads_to_one_new_login(error: str, status: int, serve
     assert methods(server).count(LOGIN) == 2
 
 
+LIES = {
+    "no DID": {"did": "me", "accessJwt": "a", "refreshJwt": "b"},
+    "a number": {"did": 5, "accessJwt": "a", "refreshJwt": "b"},
+    "a token of two lines": {"did": "did:plc:x", "accessJwt": "a\nb", "refreshJwt": "b"},
+    "a token no header can hold": {"did": "did:plc:x", "accessJwt": "é", "refreshJwt": "b"},
+    "no document": {"did": "did:plc:x", "accessJwt": "a", "refreshJwt": "b", "didDoc": {"service": [5]}},
+}
+
+
+@pytest.mark.parametrize("lie", list(LIES))
+def test_a_login_that_makes_no_sense_is_not_used(lie: str, server: Server) -> None:
+    server.add(Fault(how="answer", path=LOGIN, status=200, body=msgspec.json.encode(LIES[lie]).decode()))
+    with pytest.raises(Unavailable, match="something else than a login"):
+        channel_on(server).publish(a_text_post())
+    assert methods(server) == [LOGIN]
+
+
 def test_a_token_refused_for_ever_ends_and_says_what_to_do(server: Server) -> None:
     server.add(Fault(how="answer", path=PUT, status=401, body='{"error":"AuthMissing"}', times=99))
     with pytest.raises(Misconfigured, match="app password"):

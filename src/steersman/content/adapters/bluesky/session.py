@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -30,6 +30,36 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     did: str
     handle: str
+
+
+_Token = Annotated[str, msgspec.Meta(pattern=r"^[!-~]+$")]
+
+
+class _Service(msgspec.Struct, frozen=True, kw_only=True):
+    """One service of a DID document; those that are not ours may have an object for an address."""
+
+    id: str
+    endpoint: Any = msgspec.field(name="serviceEndpoint")
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True):
+    service: tuple[_Service, ...] = ()
+
+
+class _Login(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server answers to a login. `home` is where the account's data lives: big services log in for many servers;
+    empty if it does not say."""
+
+    did: Annotated[str, msgspec.Meta(pattern=r"^did:[a-z]+:[A-Za-z0-9._:%-]+$")]
+    access: _Token = msgspec.field(name="accessJwt")
+    refresh: _Token = msgspec.field(name="refreshJwt")
+    handle: str = ""
+    document: _Document | None = msgspec.field(name="didDoc", default=None)
+
+    @property
+    def home(self) -> str:
+        services = self.document.service if self.document is not None else ()
+        return next((str(one.endpoint).rstrip("/") for one in services if one.id.endswith("#atproto_pds")), "")
 
 
 class _Tokens(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,20 +176,18 @@ class Session:
             ) from exc
 
     def _read(self, answer: Answer) -> _Tokens:
-        told = answer.json()
         try:
-            did, access, refresh = (told[name] for name in ("did", "accessJwt", "refreshJwt"))
-            home = _home(told)
-        except (KeyError, TypeError, AttributeError) as exc:
+            told = msgspec.convert(answer.json(), _Login)
+        except msgspec.ValidationError as exc:
             raise Unavailable(
-                f"{answer.what}: answered without {exc}", fix="check that `service` is a server of the AT Protocol"
+                f"{answer.what}: answered something else than a login: {exc}",
+                fix="check that `service` is a server of the AT Protocol",
             ) from exc
-        handle = told.get("handle") or ""
-        known = did if handle in ("", "handle.invalid") else handle
+        home = told.home
         return _Tokens(
-            account=Account(did=did, handle=known),
-            access=access,
-            refresh=refresh,
+            account=Account(did=told.did, handle=told.did if told.handle in ("", "handle.invalid") else told.handle),
+            access=told.access,
+            refresh=told.refresh,
             http=self._login if home in ("", self._service) else self._http(self._checked(home)),
         )
 
@@ -191,11 +219,3 @@ def error_of(answer: Answer) -> str:
 
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-def _home(told: dict[str, Any]) -> str:
-    """Return where the account's data lives; empty if the server does not say. Big services log in for many servers."""
-    for one in (told.get("didDoc") or {}).get("service", []):
-        if str(one.get("id", "")).endswith("#atproto_pds"):
-            return str(one.get("serviceEndpoint", "")).rstrip("/")
-    return ""
