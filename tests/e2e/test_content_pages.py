@@ -39,7 +39,7 @@ def reviewed(desk: Desk) -> None:
     """Put one piece into its second round, with a remark that was fixed and one that stands; and a hostile one."""
     root = desk.workspace.root
     path = write_draft(root, body=BODY)
-    write_draft(root, "hostile.md", body=TRAP, title="'<b onclick=alert(1)>T</b>'")
+    write_draft(root, "hostile.md", body=TRAP, title="'<b onclick=alert(1)>T</b>\u202e'")
     write_draft(root, "plain.md", title="A plain one")
     acts = content.reviews(desk, actor="person:test")
     acts.request(ONE, anyway=True)
@@ -149,16 +149,40 @@ def test_a_piece_is_approved_from_the_inbox(page: Page, desk: Served) -> None:
     assert stage(desk) == "approved"
 
 
+def test_a_finding_is_judged_and_a_mind_may_change(page: Page, desk: Served) -> None:
+    enter(page, desk, f"/content/{ONE}")
+    page.get_by_role("button", name="Not a mistake finding 1").click()
+    expect(page.get_by_role("region", name="Found and said")).to_contain_text("you said it is none")
+    page.get_by_role("button", name="Right finding 1").click()
+    expect(page.get_by_role("region", name="Found and said")).to_contain_text("you said it is right")
+    said = [
+        e.type.rpartition(".")[2] for e in desk.desk.ledger.read(types=("content.finding.*",)) if "raised" not in e.type
+    ]
+    assert said == ["rejected", "accepted"]
+
+
+def test_a_piece_is_shown_as_each_channel_would_show_it(page: Page, desk: Served) -> None:
+    enter(page, desk, f"/content/{ONE}")
+    page.get_by_role("link", name="As each channel would show it").click()
+    expect(page.get_by_role("region", name="site")).to_contain_text("The first line is fine.")
+    page.get_by_role("link", name="← A title").click()
+    page.wait_for_url(f"{desk.url}/content/{ONE}")
+
+
 def test_a_hostile_draft_is_text(page: Page, desk: Served) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     enter(page, desk, f"/content/{HOSTILE}")
-    expect(page.get_by_role("heading", level=1)).to_have_text("<b onclick=alert(1)>T</b>")
+    expect(page.get_by_role("heading", level=1)).to_have_text("<b onclick=alert(1)>T</b>[U+202E]")
     text = page.locator("[data-draft]")
     expect(text).to_contain_text("<script>document.title='owned'</script>")
     expect(text).to_contain_text("{{ 7*7 }}")
-    expect(text.locator(".hidden-char")).to_have_text(["U+202E", "U+202C"])
+    expect(text.locator(".hidden-char")).to_have_text(["U+202E", "U+202E", "U+202C"])
     assert "\u202e" not in page.content()
+    for path in PAGES:
+        page.goto(desk.url + path)
+        assert "\u202e" not in page.content(), path
+    page.goto(f"{desk.url}/content/{HOSTILE}")
     assert text.locator("script, img, b, [onclick], [onerror], [style]").count() == 0
     assert page.locator("a[href^='javascript:']").count() == 0
     assert "owned" not in page.title()
@@ -179,7 +203,7 @@ def test_what_is_no_draft_has_no_page(desk: Served, draft: str) -> None:
     assert status == 404
 
 
-@pytest.mark.parametrize("act", ["approve", "return", "withdraw", "remark", "dismiss", "check", "review"])
+@pytest.mark.parametrize("act", ["approve", "return", "withdraw", "remark", "dismiss", "check", "review", "judge"])
 def test_a_form_from_elsewhere_changes_nothing(desk: Served, act: str) -> None:
     before = desk.desk.ledger.head().pos
     headers = {"cookie": desk.cookie(), "content_type": "application/x-www-form-urlencoded"}
@@ -188,7 +212,7 @@ def test_a_form_from_elsewhere_changes_nothing(desk: Served, act: str) -> None:
     assert desk.desk.ledger.head().pos == before
 
 
-PAGES = ("/content", f"/content/{ONE}", f"/content/{HOSTILE}", "/inbox", "/")
+PAGES = ("/content", f"/content/{HOSTILE}/preview", f"/content/{ONE}", f"/content/{HOSTILE}", "/inbox", "/")
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])

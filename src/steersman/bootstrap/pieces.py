@@ -9,9 +9,11 @@ import msgspec
 
 from steersman.bootstrap.content import kept
 from steersman.bootstrap.desk import Desk
+from steersman.bootstrap.judging import verdicts
 from steersman.content import queries as content
 from steersman.content.drafts import find_drafts, read_draft
 from steersman.content.model.draft import Draft, DraftUnreadable
+from steersman.content.model.learning import Outcome
 from steersman.content.queries import FindingRow
 from steersman.content.queries import pieces as rows
 from steersman.content.queries.pieces import RemarkRow, RoundRow
@@ -90,6 +92,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         text: the file as it is now; None if it cannot be read (`card.why` says why).
         checked: the first pass saw exactly this version, so that `findings` (open and suppressed) stand in `text`.
+        judged: what people said about findings, by fingerprint: accepted or rejected.
         changes: word by word since the version a person last decided about; None: there is none, or its text is not
             kept here; `against` is its round.
     """
@@ -99,6 +102,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     body_line: int
     checked: bool
     findings: tuple[FindingRow, ...]
+    judged: dict[str, Outcome]
     remarks: tuple[Remark, ...]
     rounds: tuple[RoundRow, ...]
     changes: tuple[Hunk, ...] | None
@@ -148,6 +152,7 @@ def look(desk: Desk, name: str) -> View | None:
         body_line=1 if draft is None else draft.masked.lines.position(draft.body_start)[0],
         checked=checked,
         findings=tuple(f for f in found if f.status != "gone"),
+        judged=verdicts(desk, name),
         remarks=tuple(_remarks(kept(desk), piece, draft, rows.remarks(db, name), rounds)),
         rounds=tuple(rounds),
         changes=changes,

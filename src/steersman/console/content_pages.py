@@ -9,18 +9,22 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request, Response
 
 from steersman.bootstrap import pieces
-from steersman.bootstrap.content import checker, reviews
+from steersman.bootstrap.content import checker, publisher, reviews
+from steersman.bootstrap.judging import judge
 from steersman.console import content_text
 from steersman.console.act_pages import Rooms, act, confirmed
-from steersman.console.acts import PERSON, BadInput, Missing
+from steersman.console.acts import PERSON, BadInput, Missing, status_of
 from steersman.console.forms import Fields
 from steersman.content.drafts import read_draft
+from steersman.content.model.learning import Outcome
 from steersman.content.review.flow import Reviews
 from steersman.content.review.piece import STAGES
 from steersman.content.review.place import span_of
 from steersman.content.review.remarks import CATEGORIES
+from steersman.kernel.errors import SteersmanError
 
 MAX_REMARK: Final = 1000
+_OUTCOMES: Final[dict[str, Outcome]] = {"accepted": "accepted", "rejected": "rejected"}
 
 
 def add_content_pages(app: FastAPI, rooms: Rooms) -> None:
@@ -28,6 +32,7 @@ def add_content_pages(app: FastAPI, rooms: Rooms) -> None:
     _add_pages(app, rooms)
     _add_round(app, rooms)
     _add_remarks(app, rooms)
+    _add_verdicts(app, rooms)
 
 
 def piece_url(draft: str) -> str:
@@ -46,6 +51,18 @@ def _add_pages(app: FastAPI, rooms: Rooms) -> None:
             by_stage[stage].reverse()
         now = rooms.desk.clock.now_ns()
         return rooms.show(request, "content.html", "content", stages=by_stage, total=len(cards), now_ns=now)
+
+    @app.get("/content/{draft:path}/preview")
+    def preview(request: Request, draft: str) -> Response:
+        rooms.refresh()
+        desk = rooms.desk
+        try:
+            found = read_draft(desk.workspace.root, _known(rooms, draft), desk.workspace.content.qa)
+            shown = publisher(desk, only=None, actor=PERSON).variants(found)
+        except SteersmanError as exc:
+            back = "/content" if isinstance(exc, Missing) else piece_url(draft)
+            return rooms.say(request, exc.message, f"{exc.fix}.", status_of(exc), back=back)
+        return rooms.show(request, "content_preview.html", "content", draft=found, variants=shown)
 
     @app.get("/content/{draft:path}")
     def piece(request: Request, draft: str, at: str = "") -> Response:
@@ -113,6 +130,22 @@ def _add_round(app: FastAPI, rooms: Rooms) -> None:
     @app.post("/content/{draft:path}/withdraw")
     def withdraw(request: Request, draft: str) -> Response:
         return done(request, draft, lambda: _acts(rooms).withdraw(draft))
+
+
+def _add_verdicts(app: FastAPI, rooms: Rooms) -> None:
+    @app.post("/content/{draft:path}/judge")
+    def judged(request: Request, draft: str, form: Fields) -> Response:
+        def work() -> None:
+            outcome = _OUTCOMES.get(form.get("outcome", ""))
+            if outcome is None:
+                raise BadInput("a finding is accepted or rejected", fix="reload the page")
+            rooms.refresh()
+            view = pieces.look(rooms.desk, draft)
+            if view is None:
+                raise Missing(f"there is no draft {draft}", fix="the board lists them")
+            judge(rooms.desk, draft, form.get("finding", ""), outcome, type_=view.card.type, by=PERSON)
+
+        return act(rooms, request, work, f"{piece_url(draft)}#remarks")
 
 
 def _sha(form: dict[str, str]) -> str:

@@ -149,6 +149,11 @@ def _visible(text: str, mark: Mark | None, *, begins: bool, ends: bool, under: t
         )
 
 
+def visible(text: str) -> str:
+    """Return `text` with every character named that has no look of its own, line breaks apart."""
+    return "".join(f"[U+{ord(c):04X}]" if _is_hidden(c) and c not in "\r\n" else c for c in text)
+
+
 def _is_hidden(char: str) -> bool:
     if char in ("\t", "\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"):
         return False  # scripts and emoji need them

@@ -122,6 +122,11 @@ def _troubles(desk: Desk) -> Iterator[str]:
         yield "the core does not answer: nothing is sent"
     if trouble := engine_trouble(desk.ledger):
         yield trouble
+    worker, late = content.worker(desk.db), content.overdue(desk.db)
+    if worker is not None and worker.silent:
+        yield worker.reason
+    if late:
+        yield f"{counted(len(late), 'post')} overdue: {late[0].draft} on {late[0].channel}"
     wanting = wanting_a_person(desk.ledger, among=desk.workspace.providers)
     yield from (f"{provider} wants you to log in" for provider in wanting)
     for name, settings in desk.workspace.trading.venues.items():

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from steersman.console import wording
 from steersman.console.assets import Assets
+from steersman.console.content_text import visible
 from steersman.console.drawing import margin_bar, sparkline
 from steersman.console.overview import CARDS, Overview, signs
 from steersman.console.shell import Shell
@@ -74,6 +75,7 @@ class Pages:
             fact=wording.fact,
             counted=wording.counted,
             size=wording.size,
+            visible=visible,
         )
         self._environment = environment
 

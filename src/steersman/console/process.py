@@ -19,6 +19,7 @@ from steersman.bootstrap.desk import Desk, open_desk
 from steersman.bootstrap.engines import KeptEngine
 from steersman.bootstrap.events import DESK_STARTED, ProcessStarted
 from steersman.bootstrap.leash import end_with_supervisor
+from steersman.bootstrap.publishing import publishing
 from steersman.bootstrap.services import serving_unless_served
 from steersman.console.server import serve
 from steersman.console.token import read_or_create
@@ -38,7 +39,11 @@ def run(desk: Desk, *, port: int | None, stop: threading.Event) -> None:
         Conflict: another process runs this workspace's engine.
     """
     workspace = desk.workspace
-    engine = KeptEngine(desk, say=lambda text: print(f"desk: {text}", file=sys.stderr, flush=True))
+
+    def say(text: str) -> None:
+        print(f"desk: {text}", file=sys.stderr, flush=True)
+
+    engine = KeptEngine(desk, say=say)
 
     def ready(url: str) -> None:
         engine.start()
@@ -49,7 +54,7 @@ def run(desk: Desk, *, port: int | None, stop: threading.Event) -> None:
 
     try:
         # Scripts are answered before the first one starts, and until the last one has ended.
-        with serving_unless_served(desk), closing(engine), watching(_watcher(desk)):
+        with serving_unless_served(desk), closing(engine), watching(_watcher(desk)), publishing(desk, say=say):
             serve(
                 desk,
                 host=workspace.console.host,

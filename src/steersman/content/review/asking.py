@@ -42,7 +42,8 @@ def asked(request: ReviewRequested, *, title: str, actor: str, cause: NewEvent) 
         approval_id=approval_id,
         kind=REVIEW,
         subject=request.draft,
-        what=f"read {title}",
+        # A title can hold what turns an inbox around; the piece itself shows it in full.
+        what="read " + "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in title),
         why=f"round {request.round} of {request.draft}; {open_}",
         expires_at=NEVER,
         at=request.at,
