@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from steersman.bench import slot_chance, slot_regret, slot_replay
+from steersman.bench import slot_chance, slot_loop, slot_regret, slot_replay
 from steersman.bench.measure import row_of
 from steersman.bench.row import Row, not_measured
 from steersman.bench.slot_history import NOW, TZ, history, learned
@@ -28,7 +28,7 @@ from steersman.content.slots.model import WaitingPost
 from steersman.content.slots.optimum import optimum
 from steersman.content.slots.planner import plan
 
-_SEEDS: Final = tuple(range(1000, 1012))
+_SEEDS: Final = tuple(range(1000, 1020))
 _CHANCE_SEEDS: Final = tuple(range(2000, 2060))
 _ROUNDS: Final = 9
 _DECISION_MS: Final = 100.0
@@ -40,6 +40,7 @@ def run() -> list[Row]:
         *slot_regret.rows(_SEEDS),
         slot_chance.coverage(_SEEDS[:6]),
         *slot_chance.proofs(_CHANCE_SEEDS),
+        *slot_loop.rows(_SEEDS[:6]),
         *_decision(),
         *_solver(60),
         *_solver(90),

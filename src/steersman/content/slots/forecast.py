@@ -15,7 +15,6 @@ from steersman.content.slots.features import GROUPS, Columns, Floats
 from steersman.content.slots.model import COMPARED_AGE_S, Expected, Observation, Slot
 
 _TAIL: Final = 0.05
-_MEAN_ERRORS: Final = 400  # the mean needs no more of them, and a decision has 100 ms
 _SPOKEN: Final = {
     "type": "type {type}",
     "level": "the level of the last 30 days",
@@ -102,9 +101,9 @@ class Forecast:
         middle = centre + rows @ posterior.weights
         spread = posterior.noise * np.sqrt(((rows @ posterior.covariance) * rows).sum(axis=1) + 1)
         low, high = _tails(posterior.errors)
-        smeared = middle[:, None] + posterior.noise * posterior.errors[None, -_MEAN_ERRORS:]
+        smeared = float(np.exp(posterior.noise * posterior.errors).mean())
         return Forecasts(
-            mean=np.maximum(np.expm1(smeared), 0.0).mean(axis=1),
+            mean=np.maximum(np.exp(middle) * smeared - 1, 0.0),
             low=np.maximum(np.expm1(middle + spread * low), 0.0),
             high=np.maximum(np.expm1(middle + spread * high), 0.0),
         )

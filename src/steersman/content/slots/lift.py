@@ -36,6 +36,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         wall: `2026-11-30T09:00`, as planned.
         how, propensity, at_best, candidates: as in `Placed`.
         engagement: at the age that is compared.
+        informed: the plan expected something of slots (`Placed.expected` is there); before that none was best.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     at_best: bool
     candidates: int
     engagement: float
+    informed: bool = True
 
 
 class Lift(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +79,7 @@ def lift(outcomes: Sequence[Outcome], model: Forecast | None = None, *, usual: s
         usual: the operator's own time; empty: any allowed slot, evenly.
     """
     versus = f"about {usual}" if usual else "any allowed slot"
-    known = [o for o in outcomes if o.propensity and o.how != "spread"]
+    known = [o for o in outcomes if o.propensity and o.informed and o.how != "spread"]
     if len(known) < 2 * LEAST:
         return _silent(
             versus, "not enough data", len(known), 0.0, f"{len(known)} of {2 * LEAST} posts with a known chance"

@@ -74,6 +74,8 @@ def test_too_few_posts_of_known_chance_are_not_enough() -> None:
     unknown = [msgspec.structs.replace(one, propensity=None) for one in some]
     spread = [msgspec.structs.replace(one, how="spread") for one in some]
     assert lift(unknown).text == "not enough data: 0 of 20 posts with a known chance"
+    early = [msgspec.structs.replace(one, informed=False) for one in some]
+    assert lift(early).n == 0
     assert lift(spread + some[:8]).text == "not enough data: 8 of 20 posts with a known chance"
 
 

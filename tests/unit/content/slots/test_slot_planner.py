@@ -163,3 +163,25 @@ def test_expected_is_told_in_counts_with_its_interval() -> None:
     assert placed.expected is not None
     assert np.isfinite([placed.expected.low, placed.expected.mean, placed.expected.high]).all()
     assert 60 < placed.expected.mean < 160
+
+
+def test_over_many_seeds_the_best_slot_comes_as_often_as_its_propensity_says() -> None:
+    chance = rules(hours=((480, 720),), horizon_s=86_400.0)
+    slots = candidates(chance, NOW)
+    placed = [plan([a_post()], slots, EVENING, chance, seed=seed).placed[0] for seed in range(600)]
+    told = next(one.propensity for one in placed if one.at_best)
+    assert told == pytest.approx(0.8 + 0.2 / 8)
+    assert abs(sum(one.at_best for one in placed) / 600 - 0.825) < 0.05
+    assert {one.slot.wall for one in placed} == {slot.wall for slot in slots}
+
+
+def test_ninety_days_of_five_minutes_are_planned_without_fuss() -> None:
+    fine = rules(hours=((0, 1440),), step_min=5, horizon_s=90 * 86_400.0, random_ratio=0.0)
+    slots = candidates(fine, NOW)
+    assert len(slots) == 90 * 288
+    assert plan([a_post(), a_post("c/two")], slots, EVENING, fine, seed=1).method == "greedy"
+
+
+def test_two_posts_with_one_key_are_refused() -> None:
+    with pytest.raises(ValueError, match="unique keys"):
+        plan([a_post(), a_post()], candidates(ALWAYS, NOW), EVENING, ALWAYS, seed=1)
