@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
+
+import msgspec
 
 from steersman.bootstrap import first_pass
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.reviewing import score_gates, with_score_gate
+from steersman.content.drafts import find_drafts, read_draft
 from steersman.content.ports import Channel, Checker, Clearance
-from steersman.content.publishing.publisher import Publisher
+from steersman.content.publishing.publisher import ChannelRules, Publisher
+from steersman.content.publishing.variants import Variant
 from steersman.content.qa.baseline import path_of, read_baseline
 from steersman.content.qa.checker import DraftChecker
 from steersman.content.qa.engines.pictures import PictureFiles
@@ -78,12 +84,40 @@ def publisher(desk: Desk, *, only: str | None, actor: str) -> Publisher:
         ledger=desk.ledger,
         clock=desk.clock,
         channels=channels(desk),
+        rules=rules(desk),
         clearance=clearance(desk),
         tz=desk.workspace.desk.tz,
         only=only,
         actor=actor,
         waits_for_slots=desk.workspace.content.slots.automatic,
     )
+
+
+def previews(desk: Desk, draft: Path, *, only: str | None) -> list[Variant]:
+    """Return what each channel would be shown of `draft`, or just `only`; calls nobody.
+
+    Raises:
+        Misconfigured: no such draft or channel, or a channel cannot be set up.
+        DraftUnreadable: it is no draft.
+    """
+    root, qa = desk.workspace.root, desk.workspace.content.qa
+    names = find_drafts(root, qa, [draft])
+    if len(names) != 1:
+        raise Misconfigured(f"{draft} is {len(names)} drafts", fix="name one file")
+    found = publisher(desk, only=only, actor=actor()).variants(read_draft(root, names[0], qa))
+    return [one for one in found if only in (None, one.channel)]
+
+
+def rules(desk: Desk) -> dict[str, ChannelRules]:
+    """Return what the settings of each channel say whatever its kind."""
+    return {
+        name: ChannelRules(
+            types=settings.types,
+            link=settings.link,
+            settings_sha256=hashlib.sha256(msgspec.json.encode(settings)).hexdigest(),
+        )
+        for name, settings in desk.workspace.content.channels.items()
+    }
 
 
 def clearance(desk: Desk) -> Clearance:

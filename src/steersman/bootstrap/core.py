@@ -30,6 +30,7 @@ from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.policy_file import PolicyFile
 from steersman.bootstrap.venues import make_venues, not_for_replays
 from steersman.bootstrap.workspace import CATALOGUE, FILE, Workspace, load_workspace
+from steersman.content.publishing.alarms import Watchman
 from steersman.kernel.clock import Clock, SystemClock
 from steersman.kernel.errors import Corrupt, Misconfigured, SteersmanError
 from steersman.ledger import new_event
@@ -133,17 +134,18 @@ class Core:
         return found
 
     def watch(self, stop: threading.Event) -> None:
-        """Anchor the head once an hour, record jumps of the clock and follow edits of the policy, until `stop`."""
+        """Anchor the head once an hour, record jumps of the clock, follow edits of the policy, watch the publishing."""
         file = PolicyFile(self.workspace, self.ledger, self.clock)
+        publishing = Watchman(root=self.workspace.root, ledger=self.ledger, clock=self.clock, actor="core")
         wall, elapsed = self.clock.now_ns(), self.clock.elapsed_ns()
         anchored = elapsed
         while not stop.wait(_WATCH_S):
             now, passed = self.clock.now_ns(), self.clock.elapsed_ns()
             by_s = ((now - wall) - (passed - elapsed)) / 1e9
             wall, elapsed = now, passed
-            said = file.look()
-            if said is not None:
-                print(f"core: {said}", file=sys.stderr, flush=True)
+            for said in (file.look(), publishing.look()):
+                if said:
+                    print(f"core: {said}", file=sys.stderr, flush=True)
             if abs(by_s) > _JUMP_S:
                 self.say(CLOCK_JUMPED, ClockJumped(by_s=by_s, at=now))
             if passed - anchored > _ANCHOR_EVERY_S * 1e9:

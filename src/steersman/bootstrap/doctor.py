@@ -15,6 +15,7 @@ from steersman.bootstrap import presence
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk, open_desk
 from steersman.bootstrap.diagnosis import Diagnosis
+from steersman.bootstrap.doctor_content import examine_publishing
 from steersman.bootstrap.doctor_services import examine_services
 from steersman.bootstrap.engines import engine_trouble, missing_script
 from steersman.bootstrap.workspace import CATALOGUE, LOOPBACK, Workspace, load_workspace
@@ -41,7 +42,7 @@ def examine(directory: Path) -> list[Diagnosis]:
     except SteersmanError as exc:
         return [*found, Diagnosis(name="ledger", level="fail", found=exc.message, fix=exc.fix)]
     try:
-        for look in (_ledger, _policy, _halts, _processes, _automations, examine_services):
+        for look in (_ledger, _policy, _halts, _processes, _automations, examine_services, examine_publishing):
             found += [*look(desk)]
     finally:
         desk.close()

@@ -23,6 +23,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         feeds: name -> in words how far it is.
         waiting: holds that nobody answered.
         logins: providers that a person must log in to again.
+        overdue: posts that should be out, and why they are not.
+        publishing: what is wrong with the worker that publishes; empty if nothing is.
         venues: name -> mode, and why it takes no order if it takes none.
     """
 
@@ -44,6 +46,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     drafts: int
     blocked: int
     published: int
+    overdue: tuple[str, ...]
+    publishing: str
     events: int
 
 
@@ -75,6 +79,8 @@ def look(desk: Desk) -> Status:
         drafts=counted.drafts,
         blocked=counted.blocked,
         published=counted.published,
+        overdue=tuple(f"{post.draft} on {post.channel}: {post.overdue_reason}" for post in content.overdue(db)),
+        publishing=worker.reason if (worker := content.worker(db)) and worker.silent else "",
         events=desk.ledger.head().pos,
     )
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from steersman.cli import content_engagement, content_hook
 from steersman.cli.content_board import board
 from steersman.cli.content_check import check
+from steersman.cli.content_delete import unpublish
 from steersman.cli.content_fix import fix
 from steersman.cli.content_packs import packs
+from steersman.cli.content_posts import posts
+from steersman.cli.content_preview import preview
 from steersman.cli.content_publish import publish
 from steersman.cli.content_remark import dismiss, remark
 from steersman.cli.content_review import approve, return_, review, withdraw
@@ -74,6 +77,10 @@ app.command(short_help="Fix what has one clear suggestion: a diff, written with 
 app.command(short_help="Check drafts when they are saved.")(watch)
 app.add_typer(content_hook.app, name="hook", short_help="Check what is staged before git commits it.")
 app.command(short_help="Publish what passed, each exactly once.")(publish)
+app.command(short_help="Exactly what each channel would be shown.")(preview)
+app.command(short_help="Take away what is out; the draft stays.")(unpublish)
+app.command("delete", hidden=True)(unpublish)
+app.command(short_help="Every post: out, late, failed, and why.")(posts)
 app.command(short_help="House styles: those there are, and one as it is written.")(packs)
 app.command(short_help="How you write, and where a draft sounds otherwise.")(voice)
 app.command(short_help="Every piece by stage, from draft to measured.")(board)

@@ -30,11 +30,12 @@ def publish(
     Exits 1 if a channel failed, or (without --due) if a draft was stopped.
     """
     from steersman.bootstrap import content  # `--help` needs no domain
+    from steersman.content.publishing.intents import DOES
 
     with opened(directory) as desk:
         publisher = content.publisher(desk, only=channel, actor=content.actor())
         intents = publisher.intents(paths or (), due=due)
-        wanted = [intent for intent in intents if intent.action in ("publish", "update", "confirm")]
+        wanted = [intent for intent in intents if intent.action in DOES]
         if dry_run or not wanted:
             emit(as_json, intents, lambda: _show_intents(intents))
             _exit(stopped=_stopped(intents) and not due)
@@ -67,24 +68,31 @@ def _ask(intents: list[Intent], *, as_json: bool) -> None:
 
 
 def _show_intents(intents: list[Intent]) -> None:
-    _show_lines([(i.action, i.draft, i.channel, i.reason) for i in intents])
+    show_lines([(i.action, i.draft, i.channel, i.reason) for i in intents])
 
 
 def _show_outcomes(outcomes: list[Outcome]) -> None:
-    _show_lines([(o.outcome, o.draft, o.channel, o.url or o.reason) for o in outcomes])
+    show_lines([(o.outcome, o.draft, o.channel, o.url or o.reason) for o in outcomes])
 
 
-def _show_lines(lines: list[tuple[str, str, str, str]]) -> None:
+def show_lines(
+    lines: list[tuple[str, str, str, str]],
+    *,
+    empty: str = "no drafts to publish: write one, then steersman content check",
+) -> None:
     """Print what is or would be done, with the address or the reason on a line of its own: neither fits a column."""
     from rich.padding import Padding  # only the human form needs it
     from rich.text import Text
 
     out = console()
     if not lines:
-        out.print("no drafts to publish: write one, then steersman content check", markup=False)
+        out.print(empty, markup=False)
     for what, draft, channel, why in lines:
         shown = word(what)
         shown.pad_right(max(0, 12 - len(what)))
         out.print(Text.assemble(shown, draft, (f"  on {channel}" if channel != "-" else "", "dim")))
-        # An address is left whole, so that a terminal makes a link of it.
-        out.print(Padding(Text(why, style="dim", overflow="ignore", no_wrap="://" in why), (0, 0, 0, 12)))
+        if why:
+            # An address is left whole, so that a terminal makes a link of it.
+            is_address = "://" in why and " " not in why
+            told = Text(why, style="dim", overflow="ignore" if is_address else "fold", no_wrap=is_address)
+            out.print(Padding(told, (0, 0, 0, 12)))

@@ -42,6 +42,8 @@ def _render(found: Status) -> None:
         ["runs", f"{runs} (engine {found.engine})"],
         *([f"login {name}", f"wants you: steersman auth login {name}"] for name in found.logins),
         ["drafts", f"{found.drafts}: {found.blocked} blocked, {found.published} published"],
+        *([["overdue", "\n".join(found.overdue)]] if found.overdue else []),
+        *([["publishing", f"{found.publishing} (steersman doctor)"]] if found.publishing else []),
         ["ledger", f"{found.events:,} events"],
     ]
     show_table(found.name, [("", "left"), ("", "left")], rows, empty="")

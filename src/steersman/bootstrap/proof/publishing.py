@@ -35,8 +35,6 @@ KINDS: Final = ("site", "webhook", "wordpress", "mastodon", "bluesky")
 _PLATFORMS: Final = "steersman.bootstrap.proof.platforms"
 _TIMEOUT: Final = "1s"
 """Of channels in the proof: a request that is never answered costs so much each time."""
-_LATER_S: Final = 120
-"""How much the clock moves before what is in doubt is asked about again."""
 _MOST_LIVES: Final = 25
 _MOST_KILLS: Final = 3
 _FAULTS_RATIO: Final = 0.15
@@ -141,7 +139,6 @@ class _Proof:
         self._platform = platform
         self._rng = rng
         self._steps = 12
-        self._ahead_s = 0
 
     def publish(self, number: int) -> None:
         """Write a draft and publish it, through kills and faults, until it is out; some are edited once more."""
@@ -172,7 +169,6 @@ class _Proof:
             if outcome in (wanted, "unchanged") or (outcome == "published" and wanted == "published"):
                 return
             kills = max(0, kills - 1)
-            self._ahead_s += _LATER_S
         self.problems.append(f"{name} is not out after {_MOST_LIVES} tries: {reason}")
 
     def _spoil(self) -> None:
@@ -183,7 +179,7 @@ class _Proof:
     def _life(self, step: int, name: str) -> str:
         if self._lives.stdin is None or self._lives.stdout is None:  # pragma: no cover - both are pipes
             return ""
-        self._lives.stdin.write(f"{step} {self._ahead_s} {name}\n")
+        self._lives.stdin.write(f"{step} {name}\n")
         self._lives.stdin.flush()
         said = self._lives.stdout.readline().strip()
         if said in ("", "broken"):

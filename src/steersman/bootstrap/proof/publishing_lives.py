@@ -2,8 +2,7 @@
 
 A step is the instant before and the instant after each append to the ledger, each file put in its place, each git
 command and each request to a platform (after: it has answered, and nobody has read the answer). `python -m
-steersman.bootstrap.proof.publishing_lives FOLDER` reads a line for each life: the step (0: none), how many seconds its
-clock is ahead, and a draft's name.
+steersman.bootstrap.proof.publishing_lives FOLDER` reads a line for each life: the step (0: none) and a draft's name.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ import msgspec
 from steersman.bootstrap.plugins import factory, setting_type
 from steersman.content.html import to_html
 from steersman.content.model.draft import parse
-from steersman.content.ports import Channel, Post, Publication
+from steersman.content.ports import Channel, Limits, Post, Publication
 from steersman.content.publishing.publisher import Publisher
 from steersman.content.publishing.variants import variant
 from steersman.content.qa.checker import DraftChecker
@@ -63,22 +62,26 @@ class Steps:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class _LaterClock(SystemClock):
-    """The machine's clock, some seconds ahead: nobody here waits until an hour has passed."""
-
-    def __init__(self, ahead_s: int) -> None:
-        self._ahead_ns = ahead_s * 1_000_000_000
-
-    def now_ns(self) -> int:
-        return super().now_ns() + self._ahead_ns
-
-
 class _WatchedLedger:
     """Passes everything on; an append is a step."""
 
     def __init__(self, inner: Ledger, steps: Steps) -> None:
         self._inner = inner
         self.append = steps.around(inner.append)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class _Prompt:
+    """A channel whose platform has done what was sent before it is asked anything: ours answer in that order."""
+
+    def __init__(self, inner: Channel) -> None:
+        self._inner = inner
+
+    @property
+    def limits(self) -> Limits:
+        return msgspec.structs.replace(self._inner.limits, settle_s=0.0)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -108,12 +111,13 @@ def channel(folder: Path) -> Channel:
     careless = told.pop("careless", False)
     settings = msgspec.convert(told, setting_type("channel", told["kind"]))
     made: Any = factory("channels", told["kind"])(settings=settings, root=folder, secret=partial(resolve, root=folder))
-    return Forgetful(made) if careless else made
+    prompt: Any = _Prompt(made)
+    return Forgetful(prompt) if careless else prompt
 
 
-def live(folder: Path, step: int, ahead_s: int, name: str) -> str:
+def live(folder: Path, step: int, name: str) -> str:
     """Publish the draft `name` of the workspace `folder`; return its outcome and how many steps it took."""
-    steps, clock = Steps(step), _LaterClock(ahead_s)
+    steps, clock = Steps(step), SystemClock()
     ledger: Ledger = factory("ledgers", "sqlite")(folder / "ledger.db", clock=clock)
     watched: Any = _WatchedLedger(ledger, steps)
     # This process ends with the life: nobody else sees what is put in place here.
@@ -144,7 +148,7 @@ def main() -> int:
     folder = Path(sys.argv[1])
     _warm(folder)
     for line in sys.stdin:
-        step, ahead_s, name = line.rstrip("\n").split(" ", 2)
+        step, _, name = line.rstrip("\n").partition(" ")
         sys.stdout.flush()
         reading, writing = os.pipe()
         pid = os.fork()
@@ -152,7 +156,7 @@ def main() -> int:
             os.close(reading)
             code = 1
             try:
-                os.write(writing, live(folder, int(step), int(ahead_s), name).encode())
+                os.write(writing, live(folder, int(step), name).encode())
                 code = 0
             except Exception:  # noqa: BLE001 - the end of a process: what went wrong is printed, and the parent told
                 traceback.print_exc()

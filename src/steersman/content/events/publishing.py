@@ -152,7 +152,7 @@ class PostDeleted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostOverdue(msgspec.Struct, frozen=True, kw_only=True):
-    """A post should have been out for more than a minute. Said once per due instant."""
+    """A post should be out since `due_at` and is not, within a minute of it. Said once per due instant."""
 
     key: str
     channel: str

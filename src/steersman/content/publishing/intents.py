@@ -21,7 +21,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
         action: publish, update, confirm, delete; or nothing is done: unchanged, blocked, refused, waits, taken,
             failed (and not tried again yet), deleted (and not to go out again by itself).
         key: empty if the draft could not be read.
-        due_at: ns since 1970 UTC from which it may go out; None: as soon as it is ready.
+        due_at: ns since 1970 UTC from which on it should be out; None: nothing is late.
+        is_ready: the author said that it may go out.
         draft_sha256: of the file this was decided on.
         needs_slot: it may go out, and has neither a date of its own nor a slot.
     """
@@ -34,6 +35,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
     words: int = 0
     due_at: int | None = None
+    is_ready: bool = True
     draft_sha256: str = ""
     needs_slot: bool = False
 
@@ -54,6 +56,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     revision: str = ""
     due_at: int | None = None
+    is_ready: bool = True
     retry_at: int | None = None
 
     @property
@@ -75,6 +78,7 @@ def intent(
         key=f"{channel}/{draft.slug}",
         words=draft.words,
         due_at=due_at,
+        is_ready=draft.status == "ready",
         draft_sha256=draft.sha256,
         needs_slot=needs_slot,
     )
@@ -94,5 +98,6 @@ def outcome(
         url=url,
         revision=revision,
         due_at=of.due_at,
+        is_ready=of.is_ready,
         retry_at=retry_at,
     )

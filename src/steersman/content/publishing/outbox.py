@@ -54,6 +54,7 @@ class PostState(msgspec.Struct, frozen=True, kw_only=True):
         scheduled: the slot it has.
         withdrawn: it is to be taken away, and may still be there.
         deleted: it was taken away, and nothing went out since.
+        trying_since: first plan since something last went out; None: nothing is on its way.
         overdue_at: the due instant for which the alarm was last given.
         step: version of the last event that is not a bystander's.
         last: the last event, which caused the next one.
@@ -70,6 +71,7 @@ class PostState(msgspec.Struct, frozen=True, kw_only=True):
     scheduled: PostScheduled | None = None
     withdrawn: PostWithdrawn | None = None
     deleted: PostDeleted | None = None
+    trying_since: int | None = None
     overdue_at: int | None = None
     step: int = 0
     last: Event | None = None
@@ -210,24 +212,44 @@ def _planned(state: PostState, plan: PostPlanned) -> dict[str, object]:
         "is_open": True,
         "sent_at": None,
         "withdrawn": None,
+        "trying_since": state.trying_since or plan.at,
         "first_planned_at": plan.at if state.first_planned_at is None else state.first_planned_at,
         "remote_key": state.remote_key or plan.remote_key,
     }
 
 
 def _published(state: PostState, published: PostPublished) -> dict[str, object]:
-    return {"published": published, "is_open": False, "failed": None, "deleted": None}
+    return {
+        "published": published,
+        "is_open": False,
+        "failed": None,
+        "deleted": None,
+        "trying_since": None,
+        "overdue_at": None,
+    }
 
 
 def _deleted(state: PostState, deleted: PostDeleted) -> dict[str, object]:
-    return {"published": None, "is_open": False, "failed": None, "withdrawn": None, "deleted": deleted}
+    return {
+        "published": None,
+        "is_open": False,
+        "failed": None,
+        "withdrawn": None,
+        "deleted": deleted,
+        "trying_since": None,
+    }
+
+
+def _failed(state: PostState, ended: PostEnded) -> dict[str, object]:
+    given_up = {"trying_since": None} if ended.cause == "dropped" else {}
+    return {"is_open": False, "failed": ended, **given_up}
 
 
 _FOLDS: Final[dict[str, tuple[Any, Any]]] = {
     POST_PLANNED: (PostPlanned, _planned),
     POST_SENT: (PostSent, lambda _, sent: {"sent_at": sent.at}),
     POST_PUBLISHED: (PostPublished, _published),
-    POST_FAILED: (PostEnded, lambda _, ended: {"is_open": False, "failed": ended}),
+    POST_FAILED: (PostEnded, _failed),
     POST_UNCONFIRMED: (PostEnded, lambda _, ended: {"is_open": True, "failed": ended}),
     POST_WITHDRAWN: (PostWithdrawn, lambda _, withdrawn: {"withdrawn": withdrawn}),
     POST_DELETED: (PostDeleted, _deleted),

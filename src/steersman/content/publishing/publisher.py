@@ -226,10 +226,13 @@ class Publisher:
             report[:] = report or [self._checker.check_draft(draft)]
             if report[0].gates:
                 action, why, needs_slot = "blocked", _gates(report[0]), False
+        if made.problems and action in ("publish", "update"):
+            more = f" (and {len(made.problems) - 1} more)" if len(made.problems) > 1 else ""
+            action, why = "refused", made.problems[0] + more
         if needs_slot and self._waits_for_slots and action == "publish" and not is_named:
             action, why = "waits", "waits for a slot: steersman content schedule"
         return _Step(
-            intent=intents.intent(draft, name, action, why, due_at=from_.at, needs_slot=needs_slot),
+            intent=intents.intent(draft, name, action, why, due_at=_late_from(state, from_), needs_slot=needs_slot),
             version=state.version,
             draft=draft if action in DOES else None,
             variant=made if action in DOES else None,
@@ -263,9 +266,6 @@ class Publisher:
             )  # fmt: skip
             if why:
                 return "failed", why
-        if made.problems:
-            more = f" (and {len(made.problems) - 1} more)" if len(made.problems) > 1 else ""
-            return "refused", made.problems[0] + more
         return ("update", "edited since it went out") if published is not None else ("publish", "new")
 
     def _is_unchanged(self, draft: Draft, key: str, made: Variant, published: PostPublished) -> bool:
@@ -414,6 +414,13 @@ def _gates(report: Report) -> str:
     first = next(f for f in report.findings if f.severity == "gate" and f.status == "open")
     word = "gate" if report.gates == 1 else "gates"
     return f"{report.gates} open {word}: line {first.line}, {first.rule}"
+
+
+def _late_from(state: PostState, from_: Due) -> int | None:
+    """Return from when on a post that is not out is late; None: never, for it is out, or nobody said when."""
+    if state.published is None and state.deleted is None and from_.at is not None:
+        return from_.at
+    return state.trying_since
 
 
 def _url(state: PostState) -> str:
