@@ -6,8 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import textwrap
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import msgspec
 from scripts.test import apt_get, no_servers_started
@@ -84,22 +88,50 @@ def install_missing() -> None:
             apt_get("install", "-y", "-qq", "--no-install-recommends", package)
 
 
-def report() -> None:
-    """Print which platforms the run could ask."""
+def ran(results: Path) -> dict[str, Counter[str]]:
+    """Return how the tests of each platform ended, by the name of their file.
+
+    Args:
+        results: what pytest wrote with `--junit-xml`; empty if it did not get that far.
+    """
+    found: dict[str, Counter[str]] = {platform.name: Counter() for platform in PLATFORMS}
+    if not results.is_file() or not results.stat().st_size:
+        return found
+    for case in ElementTree.parse(results).iter("testcase"):  # noqa: S314 - pytest's own file, just written
+        name = case.get("classname", "").rpartition("test_")[2]
+        bad = next((kind for kind in ("failure", "error", "skipped") if case.find(kind) is not None), "passed")
+        found.setdefault(name, Counter())[bad] += 1
+    return found
+
+
+def report(ended: dict[str, Counter[str]]) -> None:
+    """Print what the run asked, and what it could not ask."""
     print("\nplatforms")
     for platform in PLATFORMS:
-        missing = platform.missing()
-        print(f"  {platform.name:<10} " + (f"NOT run: {', '.join(missing)} missing" if missing else "real, run here"))
+        counts, missing = ended[platform.name], platform.missing()
+        if missing:
+            told = f"NOT run: {', '.join(missing)} missing"
+        elif not counts.total() - counts["skipped"]:
+            told = "NOT run: no test of it was chosen"
+        else:
+            told = "real: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items(), reverse=True))
+        _say(platform.name, told)
     for name, why in NOT_HERE.items():
-        print(f"  {name:<10} NOT run: {why}")
+        _say(name, f"NOT run: {why}")
+
+
+def _say(name: str, told: str) -> None:
+    print(textwrap.fill(told, width=78, initial_indent=f"  {name:<10} ", subsequent_indent=" " * 13))
 
 
 def main() -> int:
-    """Return pytest's verdict; further arguments are handed to it."""
+    """Return pytest's verdict, or 1 if a platform is missing; further arguments are handed to pytest."""
     install_missing()
-    command = [sys.executable, "-m", "pytest", "tests/platforms", "-m", "platform", "-v", *sys.argv[1:]]
-    code = subprocess.run(command, check=False).returncode
-    report()
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "results.xml"
+        command = [sys.executable, "-m", "pytest", "tests/platforms", "-m", "platform", f"--junit-xml={results}"]
+        code = subprocess.run([*command, *sys.argv[1:]], check=False).returncode
+        report(ran(results))
     return code or int(any(platform.missing() for platform in PLATFORMS))
 
 
