@@ -216,7 +216,7 @@ class Http:
     def _silent(self, what: str, exc: Exception) -> Unavailable:
         return Unavailable(
             f"{what}: no answer ({type(exc).__name__}{f': {exc}' if str(exc) else ''})",
-            fix=f"tried again by itself; check the connection to {self._base_url}",
+            fix=f"tried again by itself; check the connection to {self._base_url.partition('?')[0]}",
         )
 
     def _send(self, method: str, path: str, *, what: str, **sent: Any) -> Answer:
