@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from steersman.content.model.lines import Lines
-from steersman.content.model.mask import FILLER, mask
+from steersman.content.model.mask import FILLER, Flavour, mask
 
 BREAKS = re.compile(r"\r\n|\r|\n")
 SECRET = "zqsecretqz"
@@ -25,6 +26,10 @@ CODE = st.sampled_from(
      f"~~~ {SECRET}\n{SECRET}",
      f"<!-- end -->\n\n    {SECRET}", f"- item `{SECRET}`", f"> `{SECRET}`", f"[a](http://x/{SECRET} \"{SECRET}\")", f"<http://{SECRET}.org>",
      f'<b title="a > {SECRET}">x</b>', f"<!-- {SECRET} -->", f"{{{{< fig {SECRET} >}}}}", f"https://x.org/{SECRET}",
+     f"$x_{{{SECRET}}}$", f"$$\n{SECRET} = 1\n$$", f"\\({SECRET}+1\\)", f"<code>{SECRET}</code>", f"a&{SECRET};",
+     f"{{% raw %}}{SECRET}{{% endraw %}}", f"{{{{< highlight a >}}}}\n\n{SECRET}\n\n{{{{< /highlight >}}}}",
+     f"<script>\n{SECRET}\n</script>", f"<pre>\n\n{SECRET}</pre>", f"[[{SECRET}|x]]", f"[^{SECRET}]", f":{SECRET}:",
+     f"src/{SECRET}/a.py", f"{SECRET}@x.org", f"[x][{SECRET}]", f"{{#{SECRET}}}",
      f"[a]: http://x/{SECRET}", f"| a | `{SECRET}` |\n| - | - |\n| `{SECRET}` | b |", f'<div id="{SECRET}">\nx\n</div>']
 )  # fmt: skip
 
@@ -45,6 +50,23 @@ def test_nothing_inside_code_addresses_or_markup_is_left(blocks: list[str], ends
     for word in ("Plain words", "quoted", "heading"):
         if word in source and not any(block.startswith("~~~") for block in blocks):
             assert prose.count(word) == source.count(word)
+
+
+@given(st.lists(PROSE | CODE, min_size=1, max_size=8), st.sampled_from(["\n", "\r\n"]))
+def test_covering_what_is_covered_changes_nothing(blocks: list[str], ends: str) -> None:
+    prose = mask("\n\n".join(blocks).replace("\n", ends)).prose
+    assert mask(prose).prose == prose
+
+
+@given(SOUP, st.sampled_from(["markdown", "mdx"]))
+def test_covered_ranges_are_in_order_apart_and_exactly_what_was_replaced(source: str, flavour: Flavour) -> None:
+    masked = mask(source, flavour=flavour)
+    spans = masked.covered
+    assert all(a.end < b.start for a, b in pairwise(spans))
+    inside = {i for span in spans for i in range(span.start, span.end)}
+    assert {i for i, (a, b) in enumerate(zip(source, masked.prose, strict=True)) if a != b} <= inside
+    assert all(masked.is_blanked(i, i + 1) == (i in inside) for i in range(len(source)))
+    assert all(source[one.start : one.end] for one in masked.links if one.url)
 
 
 @given(SOUP)

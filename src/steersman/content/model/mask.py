@@ -12,7 +12,7 @@ from steersman.content.model.lines import Lines
 from steersman.content.model.masking.blocks import Blocks
 from steersman.content.model.masking.cover import FILLER, Cover, Link, Span, is_inside, touches
 from steersman.content.model.masking.html import Html
-from steersman.content.model.masking.inline import Inline
+from steersman.content.model.masking.inline import GLUED, Inline
 from steersman.content.model.masking.mdx import mdx
 from steersman.content.model.masking.templates import templates
 from steersman.content.model.masking.ticks import Ticks
@@ -92,6 +92,9 @@ def _cover_islands(cover: Cover, blocks: Blocks, start: int, flavour: Flavour) -
     if flavour == "mdx":
         ranges += mdx(source, start, is_code)
     for low, high in ranges:
+        if source[low] == "{" and source[low + 1] not in "%#" and source[low + 2] not in "<%":
+            glued = GLUED.match(source, high)
+            high = glued.end() if glued else high
         # A paired body of whole lines ends the paragraph before it, as it does on the page.
         (cover.block if _is_whole_lines(source, low, high) else cover.inline)(low, high)
     return bool(ranges)

@@ -35,7 +35,7 @@ _LABEL: Final = re.compile(r"\[[^\[\]\r\n]{0,999}\]")
 _ATTRIBUTES: Final = re.compile(r"\{(?:[:#.][^{}\r\n]{0,500}|[\w-]+=[^{}\r\n]{0,500})\}")
 _DESTINATION: Final = re.compile(r"\s*(?:<(?P<angled>[^<>\r\n]*)>|(?P<plain>[^\s]+))")
 # What is written onto the end of code or a formula belongs to it: `Vec`s, $n$th.
-_GLUED: Final = re.compile(r"['’]?[A-Za-z]{1,3}(?!\w)")
+GLUED: Final = re.compile(r"['’]?[A-Za-z]{1,3}(?!\w)")
 _TRAILING: Final = re.compile(r"[.,;:!?'\"’”*_~|]+\Z")
 
 
@@ -93,7 +93,7 @@ class Inline:
         """Cover a formula or a tag with what is glued to its end; return where to go on."""
         if not end:
             return start + 1
-        glued = _GLUED.match(self._source, end, self._end)
+        glued = GLUED.match(self._source, end, self._end)
         end = glued.end() if glued else end
         self._cover.inline(start, end)
         return end
@@ -117,7 +117,7 @@ class Inline:
             return match.end()
         self._cover.code.append(Span(match.start(), closed))
         self._cover.inline(match.end(), closed - length)
-        glued = _GLUED.match(self._source, closed, self._end)
+        glued = GLUED.match(self._source, closed, self._end)
         if glued:
             self._cover.inline(*glued.span())
         return glued.end() if glued else closed
@@ -137,7 +137,7 @@ class Inline:
         """Cover the page that `[[page|words]]` names; the words stay."""
         closed = self._source.index("]]", at, self._end)
         bar = self._source.find("|", at, closed)
-        self._cover.inline(at + 2, closed if bar < 0 else bar + 1)
+        self._cover.inline(at + 2, closed if bar < 0 else bar)
         return closed + 2
 
     def _bracket_closed(self, at: int) -> int:
