@@ -272,6 +272,27 @@ def test_no_nonsense_of_a_server_is_taken_for_success(path: str, number: int, se
     assert isinstance(failed.value, OutcomeUnknown) == (path == PUT)
 
 
+NOTHING = {
+    "by name": (400, '{"error":"RecordNotFound"}'),
+    "by name with 404": (404, '{"error":"RecordNotFound"}'),
+    "in words": (400, '{"error":"InvalidRequest","message":"Could not locate record: at://x"}'),
+}
+
+
+@pytest.mark.parametrize("how", list(NOTHING))
+def test_servers_say_in_several_ways_that_there_is_no_record(how: str, server: Server) -> None:
+    status, body = NOTHING[how]
+    server.add(Fault(how="answer", path=GET, status=status, body=body))
+    assert channel_on(server).lookup(a_text_post()) is None
+
+
+def test_any_other_refusal_of_a_look_is_not_taken_for_nothing_there(server: Server) -> None:
+    server.add(Fault(how="answer", path=GET, status=400, body='{"error":"InvalidRequest","message":"Bad"}'))
+    with pytest.raises(Unavailable, match="InvalidRequest Bad"):
+        channel_on(server).publish(a_text_post())
+    assert PUT not in methods(server)
+
+
 def test_a_record_that_is_refused_says_the_servers_reason(server: Server) -> None:
     with pytest.raises(Rejected, match="maximum 300, got 301"):
         channel_on(server).publish(a_text_post(text="é" * 301))

@@ -144,7 +144,7 @@ class BlueskyChannel:
         where = {"repo": account.did, "collection": COLLECTION, "rkey": _key(post)}
         answer = self._session.ask("com.atproto.repo.getRecord", where)
         if answer.status != 200:
-            if error_of(answer) == "RecordNotFound":
+            if _is_nothing(answer):
                 return None
             raise self._appview.unavailable(answer)
         told = answer.json()
@@ -236,6 +236,12 @@ class BlueskyChannel:
 
 def _key(post: Post) -> str:
     return post.remote_key or record_key(post.key, post.published_at)
+
+
+def _is_nothing(answer: Answer) -> bool:
+    """Say whether a look found no record; servers from before the error had a name say so in words only."""
+    error = error_of(answer)
+    return error == "RecordNotFound" or (error == "InvalidRequest" and b"Could not locate record" in answer.body)
 
 
 def _uri(post: Post, account: Account) -> str:
