@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -56,16 +56,23 @@ def channels(desk: Desk) -> dict[str, Channel]:
     Raises:
         Misconfigured: a secret that one of them needs cannot be read; names the channel.
     """
-    root = desk.workspace.root
-    found: dict[str, Channel] = {}
-    for name, settings in desk.workspace.content.channels.items():
-        try:
-            found[name] = factory("channels", settings.kind)(
-                settings=settings, root=root, secret=partial(resolve, root=root)
-            )
-        except Misconfigured as exc:
-            raise Misconfigured(f"[channel.{name}]: {exc.message}", fix=exc.fix) from exc
-    return found
+    return {name: channel(desk, name) for name in desk.workspace.content.channels}
+
+
+def channel(desk: Desk, name: str) -> Channel:
+    """Return one declared channel; it is not called yet.
+
+    Raises:
+        Misconfigured: a secret that it needs cannot be read; names the channel.
+    """
+    root, settings = desk.workspace.root, desk.workspace.content.channels[name]
+    try:
+        made: Channel = factory("channels", settings.kind)(
+            settings=settings, root=root, secret=partial(resolve, root=root)
+        )
+    except Misconfigured as exc:
+        raise Misconfigured(f"[channel.{name}]: {exc.message}", fix=exc.fix) from exc
+    return made
 
 
 def publisher(desk: Desk, *, only: str | None, actor: str) -> Publisher:
@@ -79,12 +86,15 @@ def publisher(desk: Desk, *, only: str | None, actor: str) -> Publisher:
         raise Misconfigured(
             f"there is no channel {only!r}", fix=f"declared in steersman.toml: {', '.join(declared) or 'none'}"
         )
+    usable, problems = usable_channels(desk)
+    if only is not None and only in problems:
+        raise problems[only]
     return Publisher(
         checker=checker(desk, actor=actor),
         ledger=desk.ledger,
         clock=desk.clock,
-        channels=channels(desk),
-        rules=rules(desk),
+        channels=usable,
+        rules=rules(desk, problems),
         clearance=clearance(desk),
         tz=desk.workspace.desk.tz,
         only=only,
@@ -108,13 +118,26 @@ def previews(desk: Desk, draft: Path, *, only: str | None) -> list[Variant]:
     return [one for one in found if only in (None, one.channel)]
 
 
-def rules(desk: Desk) -> dict[str, ChannelRules]:
+def usable_channels(desk: Desk) -> tuple[dict[str, Channel], dict[str, Misconfigured]]:
+    """Return the declared channels, and why some cannot be set up: one of those keeps nothing from the others."""
+    found: dict[str, Channel] = {}
+    problems: dict[str, Misconfigured] = {}
+    for name in desk.workspace.content.channels:
+        try:
+            found[name] = channel(desk, name)
+        except Misconfigured as exc:
+            found[name], problems[name] = factory("channels", "memory")(), exc
+    return found, problems
+
+
+def rules(desk: Desk, problems: Mapping[str, Misconfigured]) -> dict[str, ChannelRules]:
     """Return what the settings of each channel say whatever its kind."""
     return {
         name: ChannelRules(
             types=settings.types,
             link=settings.link,
             settings_sha256=hashlib.sha256(msgspec.json.encode(settings)).hexdigest(),
+            problem=f"{wrong.message}; {wrong.fix}" if (wrong := problems.get(name)) else "",
         )
         for name, settings in desk.workspace.content.channels.items()
     }

@@ -1,4 +1,4 @@
-"""`steersman doctor`: what is missing and how to mend it; with --crash, the proof that nothing acknowledged is lost."""
+"""`steersman doctor`: what is missing and how to mend it; with --crash, --kill and --publish-kill, proofs by counting."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import typer
 
 from steersman.cli.context import HERE, AsJson, Dir, single
 from steersman.cli.output import console, emit, show_table
+from steersman.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
     from steersman.bootstrap.doctor import Diagnosis
 
-app = single("Explain what is missing; prove crash safety with --crash N and --kill N.")
+app = single("Explain what is missing; prove crash safety with --crash, --kill, --publish-kill N.")
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -26,6 +27,13 @@ def doctor(
         int | None,
         typer.Option("--kill", min=1, help="Kill a trading core N times with SIGKILL, at a step drawn at random."),
     ] = None,
+    publish_kill: Annotated[
+        int | None,
+        typer.Option("--publish-kill", min=1, help="Publish N posts per channel under SIGKILL and faults; count them."),
+    ] = None,
+    channel: Annotated[
+        list[str] | None, typer.Option("--channel", help="Of --publish-kill: only this kind; may be repeated.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Which cuts; the same seed makes the same.")] = 1,
     directory: Dir = HERE,
     as_json: AsJson = False,
@@ -37,6 +45,11 @@ def doctor(
     if kill is not None:
         _kill(kill, seed, as_json)
         return
+    if publish_kill is not None:
+        _publish_kill(publish_kill, channel or [], seed, as_json)
+        return
+    if channel:
+        raise Misconfigured("--channel is of --publish-kill", fix="add --publish-kill 200")
     from steersman.bootstrap.doctor import examine  # `--help` needs no domain
 
     found = examine(directory)
@@ -101,4 +114,31 @@ def _kill(kills: int, seed: int, as_json: bool) -> None:
 
     emit(as_json, report, render)
     if not report.ok:
+        raise typer.Exit(1)
+
+
+def _publish_kill(publishes: int, kinds: list[str], seed: int, as_json: bool) -> None:
+    from steersman.bootstrap.proof.publishing import publish_kill  # nor is this
+
+    found = publish_kill(
+        publishes, only=kinds, seed=seed, on_progress=lambda text: print(text, file=sys.stderr, flush=True)
+    )
+    ok = all(one.ok for one in found.values())
+
+    def render() -> None:
+        columns = ("publishes", "updates", "kills", "faults", "duplicates", "lost", "unconfirmed", "wrong")
+        rows = [[kind, *(getattr(one, name) for name in columns)] for kind, one in found.items()]
+        show_table(
+            "posts under kill -9 at any step and spoiled answers",
+            [("channel", "left"), *((name, "right") for name in columns)],
+            rows,
+            empty="",
+        )
+        for kind, one in found.items():
+            for problem in one.problems:
+                console().print(f"{kind}: {problem}", markup=False)
+        console().print("proven" if ok else "NOT proven: see above", markup=False)
+
+    emit(as_json, found, render)
+    if not ok:
         raise typer.Exit(1)

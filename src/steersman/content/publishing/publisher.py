@@ -37,11 +37,13 @@ class ChannelRules(msgspec.Struct, frozen=True, kw_only=True):
         types: content types it takes; empty takes all. A draft that names its channels goes there whatever its type.
         link: the channel whose address its posts carry; empty: none.
         settings_sha256: of all its settings: what a post that failed for good waits for.
+        problem: why it cannot be set up (a secret that is missing), with the fix; empty: it can. Nothing is done there.
     """
 
     types: tuple[str, ...] = ()
     link: str = ""
     settings_sha256: str = ""
+    problem: str = ""
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +128,9 @@ class Publisher:
         for name in self._names(draft):
             link, note = self._address(draft, name)
             made = variant(draft, name, self._channels[name].limits, link=link, pictures=shown)
-            found.append(msgspec.structs.replace(made, notes=(*made.notes, note)) if note else made)
+            problem = self._rules[name].problem
+            notes = (*made.notes, *(one for one in (note, problem) if one))
+            found.append(msgspec.structs.replace(made, notes=notes))
         return found
 
     # -- taking away ---------------------------------------------------------------------------------------------
@@ -138,6 +142,7 @@ class Publisher:
             for draft in self._read_all(only)
             for name in self._channels
             if self._only in (None, name)
+            and not self._rules[name].problem
             and (state := self._outbox.state(f"{name}/{draft.slug}")).was_ever_called
         ]  # fmt: skip
 
@@ -187,7 +192,7 @@ class Publisher:
                 continue
             state = self._outbox.state(key)
             named = state.planned
-            if named is None or not (state.is_open or state.withdrawn is not None):
+            if named is None or not (state.is_open or state.withdrawn is not None) or self._rules[channel].problem:
                 continue
             action = "delete" if state.withdrawn is not None else "confirm"
             intent = Intent(
@@ -231,6 +236,8 @@ class Publisher:
             action, why = "refused", made.problems[0] + more
         if needs_slot and self._waits_for_slots and action == "publish" and not is_named:
             action, why = "waits", "waits for a slot: steersman content schedule"
+        if self._rules[name].problem and action in DOES:
+            action, why = "refused", self._rules[name].problem
         return _Step(
             intent=intents.intent(draft, name, action, why, due_at=_late_from(state, from_), needs_slot=needs_slot),
             version=state.version,

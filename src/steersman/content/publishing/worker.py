@@ -61,6 +61,7 @@ class Worker:
         self._waiting: tuple[Waiting, ...] = ()
         self._wakes: list[int] = []
         self._lookups: dict[str, tuple[int, int]] = {}
+        self._told: set[str] = set()
         self._seen: object = None
         self._scanned = -(10**18)
         self._pos = 0
@@ -69,12 +70,16 @@ class Worker:
 
     def run(self, stop: threading.Event) -> None:
         """Tick until `stop`. An error of ours ends a tick, never the worker; while it lasts, there is no heartbeat."""
+        told = ""
         while not stop.is_set():
             pause = LOOK_S
             try:
                 pause = self.tick()
+                told = ""
             except SteersmanError as exc:
-                self._say(f"publishing: {exc.message}; {exc.fix}")
+                if exc.message != told:
+                    told = exc.message
+                    self._say(f"publishing: {exc.message}; {exc.fix}")
             except Exception:  # noqa: BLE001 - the edge of a thread: shown with its traceback, and tried again
                 traceback.print_exc(file=sys.stderr)
             stop.wait(pause)
@@ -113,12 +118,18 @@ class Worker:
         self._scanned = self._clock.elapsed_ns()
         for outcome in outcomes:
             if outcome.outcome in ("published", "updated", "deleted") or outcome.is_trouble:
-                self._say(f"{outcome.outcome} {outcome.draft} on {outcome.channel}: {outcome.url or outcome.reason}")
+                self._tell(f"{outcome.outcome} {outcome.draft} on {outcome.channel}: {outcome.url or outcome.reason}")
+        self._told &= {f"{o.outcome} {o.draft} on {o.channel}: {o.url or o.reason}" for o in outcomes}
         self._waiting = tuple(_waiting(one) for one in outcomes if _is_waiting(one))
         self._wakes = self._wake_at(outcomes, now)
         end_overdue(self._outbox, sorted(before - {one.key for one in self._waiting}), now_ns=now)
         # What this scan wrote itself is no reason for another.
         self._seen = (self._files(), self._events())
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._say(text)
 
     def _wake_at(self, outcomes: Sequence[Outcome], now: int) -> list[int]:
         """Return when something is due or may be tried again; what cannot be looked up is asked ever less often."""
