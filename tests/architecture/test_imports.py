@@ -61,6 +61,7 @@ PURE_PACKAGES = {
     "trading/model": {"msgspec"},
     "trading/gate": {"msgspec", "polars"},
     "content/model": {"msgspec", "markdown_it", "mdit_py_plugins", "yaml", "frontmatter"},
+    "content/slots": {"msgspec", "numpy", "scipy", "csv"},
     "automation/model": {"msgspec", "cronsim"},
 }
 

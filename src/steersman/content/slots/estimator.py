@@ -31,6 +31,8 @@ _MAX_AGE_NS: Final = 3 * 365 * DAY_NS
 _GRID: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 _DEGREES: Final = 5.0  # of freedom of the noise: heavy, with a variance
 _ROUNDS: Final = 3  # of reweighting; the weights hardly move after the second
+_SHAPE: Final = 1.0
+_RATE: Final = 0.1  # a weak prior: noise of about 0.3 on the log scale, worth two posts
 _FIXED: Final = {"intercept": 10.0}
 _USUAL: Final = {"type": 1.0, "level": 0.5}
 _USUAL_SLOT: Final = 0.15
@@ -216,10 +218,6 @@ class _System:
         noise = float(np.sqrt((_RATE + misfit / 2) / (_SHAPE + self._n / 2)))
         covariance = inverse.T @ inverse
         return inverse.T @ projected, covariance, noise
-
-
-_SHAPE: Final = 1.0
-_RATE: Final = 0.1  # a weak prior: noise of about 0.3 on the log scale, worth two posts
 
 
 class _Prior(msgspec.Struct, frozen=True):
