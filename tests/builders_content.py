@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from steersman.content.adapters.site.settings import SiteSettings
+from steersman.content.model.baseline import Baseline
 from steersman.content.model.draft import Draft, parse
 from steersman.content.ports import Channel, Checker, Post
 from steersman.content.publishing.publisher import Publisher
@@ -60,11 +61,17 @@ def a_checker(
     *,
     clock: Clock | None = None,
     engines: tuple[Checker, ...] = (HouseRules(),),
+    baseline: Baseline | None = None,
     **settings: Any,
 ) -> DraftChecker:
     """Return a checker with house rules only: Harper's dictionary takes most of a second to load."""
     return DraftChecker(
-        root=root, settings=QaSettings(**settings), ledger=ledger, clock=clock or FakeClock(), engines=engines
+        root=root,
+        settings=QaSettings(**settings),
+        ledger=ledger,
+        clock=clock or FakeClock(),
+        engines=engines,
+        baseline=baseline,
     )
 
 

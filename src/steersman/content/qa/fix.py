@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -137,7 +138,18 @@ class _Kept:
             return "would put in markup"
         if set(old) & _MARKUP - {"\r", "\n", "\t"} - set(new):
             return "would take out markup"
+        if self._joins(finding.start, finding.end, new):
+            return "would cut or join words"
         return "may be a name" if self._loses_name(finding, old, new) else ""
+
+    def _joins(self, start: int, end: int, new: str) -> bool:
+        """Say whether a word would reach over an edge of the fix, where it does now or where it would then."""
+        source = self._masked.source
+        before, after = source[max(0, start - 1) : start], source[end : end + 1]
+        cuts = (_is_word(before) and _is_word(source[start])) or (_is_word(source[end - 1]) and _is_word(after))
+        inner = new or " "
+        joins = (_is_word(before) and _is_word(inner[0])) or (_is_word(inner[-1]) and _is_word(after))
+        return cuts or joins or (not new and _is_word(before) and _is_word(after))
 
     def _loses_name(self, finding: Finding, old: str, new: str) -> bool:
         """Say whether a capitalised word inside a sentence would be spelt otherwise, or a name put in."""
@@ -147,6 +159,10 @@ class _Kept:
         if names and opens and old.startswith(names[0]) and not any(c.isupper() for c in names[0][1:]):
             names = names[1:]
         return any(name not in new and name.casefold() not in new.casefold() for name in names)
+
+
+def _is_word(character: str) -> bool:
+    return bool(character) and (character.isalnum() or unicodedata.combining(character) > 0)
 
 
 def _spans(ranges: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
