@@ -1,4 +1,4 @@
-"""`steersman doctor`: what is missing and how to mend it; with --crash, --kill and --publish-kill, proofs by counting."""
+"""`steersman doctor`: what is missing and how to mend it; --crash, --kill and --publish-kill prove by counting."""
 
 from __future__ import annotations
 
