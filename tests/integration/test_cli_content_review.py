@@ -48,6 +48,9 @@ class Said:
         assert all(len(line) <= 80 for line in self.out.splitlines()), self.out
         return code
 
+    def errors(self) -> str:
+        return self._capsys.readouterr().err
+
     def json(self, noun: str, *arguments: str) -> Any:
         run(noun, (*arguments, "--json"))
         return json.loads(self._capsys.readouterr().out)
@@ -204,3 +207,20 @@ def test_where_review_is_required_nothing_goes_out_unapproved(desk: Path, said: 
     assert said("content", "publish", ONE, "--yes") == 0
     (card,) = [c for c in said.json("content", "board") if c["draft"] == ONE]
     assert card["stage"] == "published"
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("required = true\ntypes = ['two words']", "two words"),
+        ("types = ['essay']", "required is false"),
+        ("require = true", "require"),
+        ("required = 'yes'", "required"),
+    ],
+)
+def test_wrong_settings_of_review_are_refused_with_their_line(
+    desk: Path, said: Said, section: str, message: str
+) -> None:
+    (desk / "steersman.toml").write_text(f"{TOML}\n[review]\n{section}\n", encoding="utf-8")
+    assert run("content", ["board"]) == 2
+    assert message in said.errors()

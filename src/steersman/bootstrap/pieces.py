@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,7 @@ from steersman.content.review.changes import Changes, Hunk
 from steersman.content.review.kept import Kept
 from steersman.content.review.piece import STAGES, Out, Piece, Stage, standing
 from steersman.content.review.remarks import placed
+from steersman.content.settings import QaSettings
 from steersman.kernel.errors import Misconfigured
 
 Now = Literal["open", "moved on", "fixed", "dismissed"]
@@ -115,7 +117,7 @@ def board(desk: Desk) -> list[Card]:
     workspace = desk.workspace
     known = rows.pieces(desk.db)
     names = find_drafts(workspace.root, workspace.content.qa)
-    cards = [_card(desk, name, known.get(name))[0] for name in names]
+    cards = [_card(desk, name, known.get(name)) for name in names]
     gone = (piece for name, piece in known.items() if name not in set(names))
     cards += [_gone(piece) for piece in gone if piece.asked is not None or _is_out(piece)]
     return sorted(cards, key=lambda card: (STAGES.index(card.stage), card.since or 0, card.draft))
@@ -140,7 +142,11 @@ def look(desk: Desk, name: str) -> View | None:
     is_there = name in find_drafts(workspace.root, workspace.content.qa)
     if piece is None and not is_there:
         return None
-    card, draft = _card(desk, name, piece) if is_there or piece is None else (_gone(piece), None)
+    card = _card(desk, name, piece) if is_there or piece is None else _gone(piece)
+    draft = _read(desk, name) if is_there else None
+    if draft is not None:
+        # What is approved from this page is the text that is on it.
+        card = msgspec.structs.replace(card, content_sha256=draft.sha256)
     piece = piece or Piece(draft=name)
     checked = draft is not None and piece.latest is not None and piece.latest.sha256 == draft.sha256
     found = content.findings(db, name) if checked else []
@@ -161,18 +167,46 @@ def look(desk: Desk, name: str) -> View | None:
     )
 
 
-def _card(desk: Desk, name: str, piece: Piece | None) -> tuple[Card, Draft | None]:
-    workspace = desk.workspace
-    known = piece or Piece(draft=name)
+def _read(desk: Desk, name: str) -> Draft | None:
     try:
-        draft = read_draft(workspace.root, name, workspace.content.qa)
+        return read_draft(desk.workspace.root, name, desk.workspace.content.qa)
+    except DraftUnreadable:
+        return None  # the card says why
+
+
+class _Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What the board needs of a file; `refused` says why it is no draft, and is empty if it is one."""
+
+    sha256: str = "unreadable"
+    title: str = ""
+    type: str = ""
+    words: int = 0
+    refused: str = ""
+
+
+@lru_cache(maxsize=4096)
+def _head(root: Path, name: str, settings: QaSettings, stamp: tuple[int, int, int]) -> _Head:
+    """Read the head of a draft; a file with the same inode, size and time of change (`stamp`) is not read again."""
+    try:
+        draft = read_draft(root, name, settings)
     except DraftUnreadable as refusal:
-        place = f"line {refusal.line}: " if refusal.line else ""
-        lost = known.on_disk("unreadable", 0)
-        lost = msgspec.structs.replace(lost, outcome="refused", reason=f"{place}{refusal.reason}")
-        return _of(lost, title=known.title, type_=known.type, on_disk=True), None
-    now = known.on_disk(draft.sha256, _changed_at(workspace.root / name))
-    return _of(now, title=draft.title, type_=draft.type, words=draft.words, on_disk=True), draft
+        return _Head(refused=f"line {refusal.line}: {refusal.reason}" if refusal.line else refusal.reason)
+    return _Head(sha256=draft.sha256, title=draft.title, type=draft.type, words=draft.words)
+
+
+def _card(desk: Desk, name: str, piece: Piece | None) -> Card:
+    workspace = desk.workspace
+    try:
+        found = (workspace.root / name).stat()
+        stamp = (found.st_ino, found.st_size, found.st_mtime_ns)
+    except OSError:
+        stamp = (0, 0, 0)
+    head = _head(workspace.root, name, workspace.content.qa, stamp)
+    known = piece or Piece(draft=name)
+    now = known.on_disk(head.sha256, stamp[2])
+    if head.refused:
+        now = msgspec.structs.replace(now, outcome="refused", reason=head.refused)
+    return _of(now, title=head.title or known.title, type_=head.type or known.type, words=head.words, on_disk=True)
 
 
 def _gone(piece: Piece) -> Card:
@@ -182,13 +216,6 @@ def _gone(piece: Piece) -> Card:
 
 def _is_out(piece: Piece) -> bool:
     return any(post.published is not None for post in piece.posts.values())
-
-
-def _changed_at(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _of(piece: Piece, *, title: str, type_: str, on_disk: bool, words: int = 0) -> Card:
