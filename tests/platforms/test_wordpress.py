@@ -270,6 +270,8 @@ def _asked(url: str, login: tuple[str, str], word: str) -> list[tuple[object, ..
     ask("POST", "tags", json={"name": f"q&a {word}"})
     ask("GET", "tags", params={"search": f"Q&A {word}"})
     ask("POST", "categories", json={"name": f"Z&Z {word}"})
+    ask("POST", "tags", json={"name": "<t>"})
+    ask("POST", "tags", json={"name": f"&lt;{word}&gt;"})
     ask("GET", "comments", params={"post": "1000000", "per_page": "1", "_fields": "id"})
     ask("POST", "media", files={"file": ("a.svg", b"<svg/>", "image/svg+xml")})
     ask("POST", "media", data={"slug": "x"}, files={"file": ("a.png", b"", "image/png")})

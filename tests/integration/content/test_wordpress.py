@@ -192,6 +192,16 @@ def test_tags_and_categories_are_found_or_made_never_doubled(site: Server) -> No
     assert all(len(one["tags"]) == 2 for one in stored(site)["posts"])
 
 
+def test_a_tag_that_looks_like_html_is_a_tag(site: Server) -> None:
+    channel(site.url).publish(a_post(tags=("<t>", "a<b")))
+    assert [one["name"] for one in stored(site)["terms"]] == ["&lt;t&gt;", "a&lt;b"]
+
+
+def test_a_slug_that_wordpress_would_cut_is_refused(site: Server) -> None:
+    with pytest.raises(Rejected, match="the slug has 201 characters, WordPress keeps 200"):
+        channel(site.url).publish(a_post("x" * 201))
+
+
 def test_a_category_the_user_may_not_make_is_named(site: Server) -> None:
     with pytest.raises(Rejected, match="no 'Notes' among the site's categories"):
         channel(site.url, user=platform.AUTHOR, categories=["Notes"]).publish(a_post())

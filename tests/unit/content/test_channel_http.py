@@ -20,7 +20,7 @@ class Echo:
 
     def answer(self, request: Request) -> Given:
         if request.path == "/large":
-            return Given(body=b"x" * 9_000_000)
+            return Given(body=b"x" * 33_000_000)
         return json_answer({"message": f"You sent {request.headers.get('authorization', '')}\x1b[31m\n!"}, 422)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-_LARGEST_BYTES: Final = 8_000_000
+_LARGEST_BYTES: Final = 32_000_000
 _LONGEST_MESSAGE: Final = 200
 _RESETS: Final = ("ratelimit-reset", "x-ratelimit-reset")
 

@@ -28,6 +28,7 @@ SECRETS: Final = {"STEERSMAN_PROOF_WORDPRESS": PASSWORD}
 _USERS: Final = {EDITOR: 1, AUTHOR: 2}
 _UNSLUGGED: Final = re.compile(r"[^a-z0-9]+")
 _SCHEME: Final = re.compile(r'(href|src)="(?!https?:|mailto:|/)[a-z]+:', re.IGNORECASE)
+_TAGS: Final = re.compile(r"<[^>]*>")
 _BLOCK: Final = re.compile(r"<!-- /?wp:[^>]*-->\n?")
 _RESERVED: Final = ("feed", "rss2", "atom", "embed")
 
@@ -194,7 +195,9 @@ class WordPress:
     def _add_term(self, kind: str, name: str) -> Json:
         if not self._user:
             raise _No(401, "rest_cannot_create", "Sorry, you are not allowed to create terms in this taxonomy.")
-        escaped = html.escape(name.strip(), quote=False)
+        escaped = html.escape(html.unescape(_TAGS.sub("", name).strip()), quote=False)
+        if not escaped:
+            raise _No(500, "empty_term_name", "A name is required for this term.")
         for one in self._state["terms"]:
             if one["kind"] == kind and one["name"].casefold() == escaped.casefold():
                 message = "A term with the name provided already exists in this taxonomy."

@@ -14,13 +14,26 @@ from steersman.content.ports import Media
 from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
 
 STATUSES: Final = ("publish", "private", "future", "pending", "draft", "trash")
+# Without `rendered` a site need not run every plugin over a post each time we look at it.
+_POST: Final = {
+    "context": "edit",
+    "_fields": "id,slug,status,link,modified_gmt,title.raw,excerpt.raw,content.raw,tags",
+}
 _NO_LOGIN: Final = (
     "check user and password: it must be an application password (Users > Profile), the site must use https, and the "
     "web server must hand the Authorization header on to PHP"
 )
 _FORBIDDEN: Final = "rest_forbidden_status"
-# WordPress answers 500 for a file it will not take, and 501 for a trash that is switched off: a plain no, both.
-_NOS: Final = frozenset({"rest_upload_unknown_error", "rest_upload_sideload_error", "rest_trash_not_supported"})
+# WordPress answers 500 for a file or a name it will not take, 501 for a trash that is switched off: a plain no, all.
+_NOS: Final = frozenset(
+    {
+        "empty_term_name",
+        "db_insert_error",
+        "rest_upload_unknown_error",
+        "rest_upload_sideload_error",
+        "rest_trash_not_supported",
+    }
+)
 
 
 class Api:
@@ -40,12 +53,12 @@ class Api:
 
     def post(self, identifier: str) -> dict[str, Any] | None:
         """Return the post with this id; None if there is none."""
-        answer = self._ask(f"posts/{identifier}", context="edit")
+        answer = self._ask(f"posts/{identifier}", **_POST)
         return None if answer.status in (404, 410) else self._one(answer)
 
     def posts(self, slugs: list[str]) -> list[dict[str, Any]]:
         """Return the posts with one of these slugs, whatever their status, as far as the user may edit them."""
-        return self._many("posts", slug=",".join(slugs), status=",".join(STATUSES), per_page="100", context="edit")
+        return self._many("posts", slug=",".join(slugs), status=",".join(STATUSES), per_page="100", **_POST)
 
     def create(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Make a draft.
@@ -53,7 +66,7 @@ class Api:
         Raises:
             OutcomeUnknown: there may be a draft.
         """
-        return self._one(self._http.change("POST", self._path("posts", context="edit"), json=fields))
+        return self._one(self._http.change("POST", self._path("posts", **_POST), json=fields))
 
     def change(self, identifier: int, fields: dict[str, Any]) -> dict[str, Any]:
         """Change a post.
@@ -61,7 +74,7 @@ class Api:
         Raises:
             OutcomeUnknown: it may be changed.
         """
-        answer = self._http.change("POST", self._path(f"posts/{identifier}", context="edit"), json=fields)
+        answer = self._http.change("POST", self._path(f"posts/{identifier}", **_POST), json=fields)
         if answer.status in (404, 410):
             raise Unavailable(f"{answer.what}: it was deleted meanwhile", fix="tried again by itself, from the start")
         return self._one(answer)
@@ -89,7 +102,10 @@ class Api:
         Asking to make it is how to find it: the search of WordPress misses names with an ampersand.
         """
         try:
-            answer = self._http.change("POST", self._path(kind), json={"name": name})
+            # Names are HTML to WordPress: what is not escaped may vanish.
+            answer = self._http.change(
+                "POST", self._path(kind), json={"name": html.escape(name, quote=False)}, nos=_NOS
+            )
         except Misconfigured as refused:
             return self._known_term(kind, name, refused)
         if answer.status < 300:
@@ -97,7 +113,7 @@ class Api:
         told = answer.json()
         if isinstance(told, dict) and told.get("code") == "term_exists":
             return int(told["data"]["term_id"])
-        raise self._http.rejected(answer, fix=f"write another name than {name!r}")
+        raise self._http.rejected(answer, fix=f"write another name than {name[:60]!r} among the {kind}")
 
     def _known_term(self, kind: str, name: str, refused: Misconfigured) -> int:
         found = self._many(kind, search=html.escape(name, quote=False), per_page="100")

@@ -20,6 +20,7 @@ from steersman.kernel.errors import OutcomeUnknown, Rejected, SteersmanError, Un
 Shown = dict[str, Any]
 _PUBLIC: Final = ("publish", "private")
 _TRIES: Final = 3
+_LONGEST_SLUG: Final = 200
 _NO_HASH: Final = "0" * 64
 
 
@@ -111,6 +112,11 @@ class WordPressChannel:
             Rejected: the address is somebody else's, or one WordPress keeps for itself.
             Unavailable: another request of ours has made it meanwhile.
         """
+        if len(post.slug) > _LONGEST_SLUG:
+            raise Rejected(
+                f"wordpress: the slug has {len(post.slug)} characters, WordPress keeps {_LONGEST_SLUG}",
+                fix="write a shorter slug: in the front matter",
+            )
         whose = Mark(owner=mark.owner(post.key), content_sha256=post.content_sha256, shown_sha256=_NO_HASH)
         made = self._api.create(
             {
