@@ -53,9 +53,11 @@ def asker(desk: Desk, name: str = "", *, actor: str) -> Asker:
 
 
 def redactor(desk: Desk) -> Redactor:
-    """Return what keeps secrets in: every secret and account that steersman.toml names, and `[ai] redact`."""
+    """Return what keeps secrets in: every secret and account that steersman.toml names, our own, and `[ai] redact`."""
     workspace = desk.workspace
-    return Redactor([*workspace.ai.ai.redact, *_secrets(desk, workspace.file.data)])
+    own = [workspace.console_token, workspace.api_token, *(workspace.state / "hooks").glob("*.secret")]
+    kept = [path.read_text(encoding="utf-8", errors="replace").strip() for path in own if path.is_file()]
+    return Redactor([*workspace.ai.ai.redact, *kept, *_secrets(desk, workspace.file.data)])
 
 
 def _secrets(desk: Desk, node: object, key: str = "") -> Iterator[str]:

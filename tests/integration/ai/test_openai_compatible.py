@@ -150,3 +150,10 @@ def test_requests_to_a_provider_are_impossible_offline() -> None:
     question = Question(instructions="i", text="t", schema={"type": "object"}, schema_name="x", max_output_tokens=5)
     with pytest.raises(RuntimeError, match="not allowed"):
         model.answer(question)
+
+
+def test_a_missing_extra_is_said_before_anything_is_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(Misconfigured, match="extra that is not installed") as error:
+        a_model("http://127.0.0.1:1")
+    assert error.value.fix == "pip install 'steersman[ai]'"

@@ -166,3 +166,28 @@ def test_options_that_contradict_each_other_are_refused(root: Path, capsys: pyte
     ):
         code, _, err = run(root, settings, "content", "check", *args, capsys=capsys)
         assert (code, says in err) == (2, True), err
+
+
+@pytest.mark.parametrize("status", [403, 429, 503])
+def test_what_a_server_says_back_is_not_recorded(root: Path, status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    echo = reply({"message": "cannot read: We want go home", "error": "We want go home"}, status, Retry_After="5")
+    with LocalServer(lambda _: echo) as server:
+        settings = f'[reviewer.lt]\nkind = "languagetool"\nurl = "{server.url}"\n'
+        code, _, err = run(root, settings, "content", "check", "--review", "lt", capsys=capsys)
+    assert (code, str(status) in err) == (1, True)
+    assert b"go home" not in everything_written(root)
+
+
+def test_every_secret_that_settings_name_stays_here(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VENDOR_SECRET", "correct-horse-battery")
+    (root / ".steersman").mkdir()
+    (root / ".steersman" / "api.token").write_text("token-of-this-desk", encoding="utf-8")
+    write_draft(root, body="Say correct-horse-battery, token-of-this-desk and Acme Ltd to me.\n")
+    settings = (
+        model_toml().replace("[ai]\n", '[ai]\nredact = ["acme ltd"]\n')
+        + '[provider.vendor]\nkind = "api_key"\nkey = "env:VENDOR_SECRET"\n'
+    )
+    _, out, _ = run(root, settings, "content", "check", "--show-prompt", capsys=capsys)
+    assert "Say [redacted], [redacted] and [redacted] to me." in out

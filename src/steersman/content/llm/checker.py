@@ -82,6 +82,8 @@ class LlmChecker:
         self._prompt = prompt
         self._before = before
         self._after = after
+        self._stopped = ""
+        """Why nobody is asked any more: who did not answer once, holds up no further draft."""
 
     def plans(self, draft: Draft) -> list[tuple[Span, Plan]]:
         """Return each part of `draft` and what would be sent for it; asks nobody."""
@@ -124,17 +126,16 @@ class LlmChecker:
         dropped: Counter[str] = Counter()
         problems: Counter[str] = Counter()
         cost = Decimal(0)
-        stopped = ""
         for part, plan in plans:
-            if stopped and not plan.is_cached:
-                problems[stopped] += 1
+            if self._stopped and not plan.is_cached:
+                problems[self._stopped] += 1
                 continue
             try:
                 asked = self._asker.ask(plan, Remarks)
             except SteersmanError as exc:
                 problems[str(exc)] += 1
                 # What is over the budget or not understood is so for this part; who does not answer, answers none.
-                stopped = str(exc) if isinstance(exc, (Unavailable, Misconfigured)) else ""
+                self._stopped = str(exc) if isinstance(exc, (Unavailable, Misconfigured)) else ""
                 continue
             sifted = sift(draft, part, asked.value.remarks, source=self.name)
             found += sifted.found

@@ -14,6 +14,8 @@ _MOST_REFUSED: Final = 5
 
 def costs_line(costs: Costs) -> str:
     """Return what would be sent where, and what it may cost."""
+    if not costs.parts:
+        return f"nothing to send to {costs.model}: {_count(costs.known, 'part')} known already"
     where = "on this machine" if costs.is_local else f"at {place(costs.address)}"
     known = f" ({costs.known} known already)" if costs.known else ""
     line = f"{_count(costs.parts, 'part')} to {costs.model} {where}{known}"
@@ -21,7 +23,7 @@ def costs_line(costs: Costs) -> str:
         line += f", about {shown(costs.likely)} and at most {shown(costs.most)} {costs.currency}"
         line += f" (today {shown(costs.spent)} of {shown(costs.budget)} spent)"
     else:
-        line += ", free" if costs.parts else ""
+        line += ", free"
     return line + (f"; {_count(costs.redacted, 'place')} redacted" if costs.redacted else "")
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -14,6 +16,9 @@ from steersman.content.reviewers.scores import latest_scores
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import SteersmanError
 from steersman.ledger import Ledger, new_event
+
+# What a server says beside its status may quote what it was sent, and reasons are recorded.
+_THEIR_WORDS: Final = re.compile(r"(answered \d{3}|refused \(\d{3}\)):.*", re.DOTALL)
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +98,7 @@ class Panel:
                 return ()
             review = reviewer.review(draft)
         except SteersmanError as exc:
-            reason = exc.message.removeprefix(f"{reviewer.name}: ")
+            reason = _THEIR_WORDS.sub(r"\1", exc.message.removeprefix(f"{reviewer.name}: "))
             self._failed(reviewer, draft, reason)
             self._after(msgspec.structs.replace(outcome, problem=reason, fix=exc.fix))
             return ()

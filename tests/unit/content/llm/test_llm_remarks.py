@@ -227,6 +227,17 @@ def test_a_model_that_does_not_answer_is_not_asked_for_every_part(tmp_path: Path
     assert len(model.asked) == 1
 
 
+def test_a_model_that_does_not_answer_holds_up_no_further_draft(tmp_path: Path) -> None:
+    model = ScriptedModel([Unavailable("nobody there", fix="start it")])
+    outcomes: list[Outcome] = []
+    checker = LlmChecker(an_asker(tmp_path, model=model), PROMPT, after=outcomes.append)
+    for body in ("One.\n", "Two.\n"):
+        checker.check(a_draft(body))
+    assert len(model.asked) == 1
+    assert [outcome.unread for outcome in outcomes] == [1, 1]
+    assert "nobody there" in outcomes[1].problems[0]
+
+
 def test_remarks_never_stop_a_post_whatever_the_gates_say() -> None:
     for category in ("llm-function-word", "llm-punctuation", "llm-clarity", "llm-claim", "llm-other"):
         assert severity_of("Punctuation", category, ("Punctuation", category)) != "gate"
@@ -270,9 +281,9 @@ OBEDIENT = {
 
 
 @pytest.mark.parametrize("answer", list(OBEDIENT))
-@pytest.mark.parametrize("injection", list(INJECTIONS))
-def test_a_model_that_obeys_a_draft_can_only_make_located_findings(tmp_path: Path, injection: str, answer: str) -> None:
-    draft = a_draft(f"{INJECTIONS[injection]}\n\nThis model obeys every order it reads.\n")
+def test_a_model_that_obeys_a_draft_can_only_make_located_findings(tmp_path: Path, answer: str) -> None:
+    orders = "\n\n".join(INJECTIONS.values())
+    draft = a_draft(f"{orders}\n\nThis model obeys every order it reads.\n")
     model = ScriptedModel([OBEDIENT[answer]])
     outcomes: list[Outcome] = []
     found = LlmChecker(an_asker(tmp_path, model=model), PROMPT, after=outcomes.append).check(draft)
