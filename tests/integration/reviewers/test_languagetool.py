@@ -173,6 +173,7 @@ def test_a_failure_is_never_a_clean_draft(fault: str) -> None:
     assert says in str(error.value)
     assert error.value.fix
     assert "take effect" not in error.value.message
+    assert "by itself" not in error.value.fix
 
 
 def test_nobody_at_the_address_is_said() -> None:
@@ -197,3 +198,12 @@ def test_text_that_leaves_the_machine_is_asked_for_first(url: str, remote: bool,
     assert url.removeprefix("https://").removeprefix("http://").removesuffix(":8081") in reviewer.announcement(
         a_draft()
     )
+
+
+def test_what_a_server_calls_its_rules_is_a_name_and_what_it_says_is_one_printable_line() -> None:
+    odd = {"offset": 1, "length": 4, "message": "\x1b[2J two\nlines", "rule": {"id": "We want go home"},
+           "replacements": [{"value": "\x1b]0;x\x07 word"}]}  # fmt: skip
+    with LocalServer(lambda _: reply({"matches": [odd]})) as server:
+        [one] = a_reviewer(server.url).review(a_draft()).found
+    assert (one.rule, one.category, one.message) == ("Unnamed", "other", "[2J two lines")
+    assert one.suggestions == ("]0;x word",)  # spaces stay: they may be what is missing

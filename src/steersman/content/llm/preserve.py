@@ -20,7 +20,7 @@ _TARGET: Final = re.compile(r"\]\([^)\n]*\)|\]\[[^\]\n]*\]")
 _CODE: Final = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL)
 _QUOTATION: Final = re.compile(r"\"[^\"\n]+\"|(?<!\w)'[^'\n]+'(?!\w)")
 _MARKS: Final = re.compile(r"[`<>\[\]{}|\\*_~$#]|!\[|^\s*(?:[-+]|\d+[.)])\s", re.MULTILINE)
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069]")
 _SENTENCE_START: Final = re.compile(r"(?:\A|[.!?:]['\")\]]*\s+|\n\s*\n)[\s\"'(\[*_]*")
 # Words that open sentences so often that their capital says nothing about a name.
 _OPENING_WORDS: Final = (

@@ -25,10 +25,11 @@ from steersman.content.adapters.grammarly.wire import (
 from steersman.content.adapters.http import Answer, Http
 from steersman.content.model.draft import Draft
 from steersman.content.ports import Review
+from steersman.content.reviewers.opinion import without_effect
 from steersman.content.reviewers.readable import plain_text
 from steersman.kernel.clock import Clock
 from steersman.kernel.durations import seconds
-from steersman.kernel.errors import Misconfigured, OutcomeUnknown, Rejected, Unavailable
+from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
 
 T = TypeVar("T")
 _TIMEOUT_S: Final = 30.0
@@ -135,9 +136,10 @@ class GrammarlyReviewer:
             raise Unavailable(f"{self.name}: the upload was refused ({answer.status_code})", fix="ask again later")
 
     def _scores(self, api: Http, request_id: str) -> dict[str, float]:
+        place_of_scores = f"/ecosystem/api/v2/scores/{request_id}"
         until = self._clock.elapsed_ns() + int(seconds(self._settings.timeout) * 1e9)
         while True:
-            status = self._decode(api.ask(f"/ecosystem/api/v2/scores/{request_id}"), StatusJson)
+            status = self._decode(without_effect(lambda: api.ask(place_of_scores)), StatusJson)
             if status.status == "FAILED":
                 raise Unavailable(f"{self.name}: it could not score this text (FAILED)", fix="ask again later")
             if status.status == "COMPLETED":
@@ -163,10 +165,7 @@ class GrammarlyReviewer:
         return found
 
     def _sent(self, http: Http, method: str, path: str, **sent: Any) -> Answer:
-        try:
-            return http.change(method, path, **sent)
-        except OutcomeUnknown as exc:
-            raise Unavailable(f"{exc.message.partition('; it may')[0]}", fix="ask again later") from exc
+        return without_effect(lambda: http.change(method, path, **sent))
 
     def _decode(self, answer: Answer, kind: type[T]) -> T:
         if answer.status >= 300:

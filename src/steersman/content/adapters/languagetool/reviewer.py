@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,11 +18,13 @@ from steersman.content.model.draft import Draft
 from steersman.content.model.finding import Found
 from steersman.content.model.mask import Span
 from steersman.content.ports import Review
+from steersman.content.reviewers.opinion import without_effect
 from steersman.content.reviewers.readable import pieces
 from steersman.kernel.durations import seconds
-from steersman.kernel.errors import Misconfigured, OutcomeUnknown, Rejected, SteersmanError, Unavailable
+from steersman.kernel.errors import Misconfigured, Rejected, SteersmanError, Unavailable
 
 _MOST_SUGGESTIONS: Final = 3
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,99}")
 _CATEGORIES: Final = {
     "TYPOS": "spelling",
     "GRAMMAR": "grammar",
@@ -91,15 +94,7 @@ class LanguageToolReviewer:
             form["disabledRules"] = ",".join(self._settings.off)
         if self._key:
             form |= {"username": self._settings.username, "apiKey": self._key}
-        try:
-            answer = self._http.change("POST", "/check", data=form)
-        except OutcomeUnknown as exc:
-            # A check changes nothing there: what is unknown about it is only what it would have said.
-            raise Unavailable(self._plain(exc.message), fix="see the server's log, and ask again") from exc
-        return self._read(answer)
-
-    def _plain(self, message: str) -> str:
-        return message.removesuffix("; it may have taken effect")
+        return self._read(without_effect(lambda: self._http.change("POST", "/check", data=form)))
 
     def _read(self, answer: Answer) -> CheckedJson:
         if answer.status == 413:
@@ -140,10 +135,11 @@ class LanguageToolReviewer:
             start=start,
             end=end,
             source=self.name,
-            rule=match.rule.id,
+            # Its name is recorded, so it has to be one.
+            rule=match.rule.id if _NAME.fullmatch(match.rule.id) else "Unnamed",
             category=_category(match),
-            message=" ".join(match.message.split()),
-            suggestions=tuple(r.value for r in match.replacements[:_MOST_SUGGESTIONS]),
+            message=_one_line(match.message),
+            suggestions=tuple(_printable(r.value) for r in match.replacements[:_MOST_SUGGESTIONS]),
             confidence=0.7,
             is_private=True,
         )
@@ -152,7 +148,16 @@ class LanguageToolReviewer:
 def _category(match: MatchJson) -> str:
     if match.rule.issue_type == "misspelling":
         return "spelling"
-    return _CATEGORIES.get(match.rule.category.id, match.rule.issue_type or "other")
+    return _CATEGORIES.get(match.rule.category.id, "other")
+
+
+def _printable(text: str) -> str:
+    """Return `text` without signs that a terminal would obey; a space at its end may be what it is about."""
+    return "".join(c for c in text if c.isprintable())
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_printable(" ".join(text.split())).split())
 
 
 def create(
