@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 app = noun("What waits for a person: list it, approve it, deny it.")
 _WAIT_S = 10.0
+_REVIEW_WORDS = {"denied": "returned", "expired": "withdrawn"}
 ApprovalId = Annotated[str, typer.Argument(help="As `steersman inbox list` shows it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Goes to the journal.")]
 Wait = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for what the core makes of it.")]
@@ -49,7 +50,8 @@ def _show(rows: list[Hold], *, all_: bool) -> None:
             else "nothing waits for you; `steersman inbox list --all` shows what is over"
         )
     for row in rows:
-        over = "" if row.status == "open" else f"  {row.status}"
+        status = _REVIEW_WORDS.get(row.status, row.status) if row.kind == "review" else row.status
+        over = "" if row.status == "open" else f"  {status}"
         when = f"since {iso(row.requested_at)[:16]}" if row.kind == "review" else f"until {iso(row.expires_at)[:16]}"
         say(f"{row.approval_id}  {when} UTC{over}")
         say(f"  {row.what}")

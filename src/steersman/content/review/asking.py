@@ -36,7 +36,7 @@ def asked(request: ReviewRequested, *, title: str, actor: str, cause: NewEvent) 
     approval_id = review_approval(request.draft, request.round)
     total = request.gates + request.warnings + request.infos
     open_ = f"the first pass left {total or 'nothing'} open" + (
-        f", {request.gates} of it gates" if request.gates else ""
+        f" ({request.gates} {'gate' if request.gates == 1 else 'gates'})" if request.gates else ""
     )
     data = ApprovalRequested(
         approval_id=approval_id,
