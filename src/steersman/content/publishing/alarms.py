@@ -67,7 +67,7 @@ class Watchman:
         self._clock = clock
         self._actor = actor
         self._outbox = Outbox(ledger, clock, actor=actor)
-        self._last: tuple[int, int] | None = None
+        self._last: tuple[str, int] | None = None
         self._since = clock.elapsed_ns()
         self._is_silent = self._was_silent()
 
@@ -83,7 +83,7 @@ class Watchman:
         beat = heartbeat.read(self._path)
         if beat is None:
             return ""
-        name = (beat.pid, beat.count)
+        name = (beat.worker, beat.count)
         if name != self._last:
             is_first, self._last, self._since = self._last is None, name, self._clock.elapsed_ns()
             # The first look cannot tell an old beat from a new one.

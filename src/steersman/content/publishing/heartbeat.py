@@ -26,11 +26,13 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """One beat.
 
     Attributes:
+        worker: a name that no other worker has.
         at: of this beat, ns since 1970 UTC.
-        count: of beats since the worker `pid` began: two with the same number are the same beat, whatever clocks say.
+        count: of beats of this worker: two with the same number are the same beat, whatever clocks say.
         waiting: the posts that are due next, and all that are late.
     """
 
+    worker: str
     pid: int
     count: int
     at: int

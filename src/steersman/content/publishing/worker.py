@@ -61,7 +61,8 @@ class Worker:
         self._waiting: tuple[Waiting, ...] = ()
         self._wakes: list[int] = []
         self._lookups: dict[str, tuple[int, int]] = {}
-        self._told: set[str] = set()
+        self._told: dict[str, str] = {}
+        self._name = os.urandom(8).hex()
         self._seen: object = None
         self._scanned = -(10**18)
         self._pos = 0
@@ -117,19 +118,19 @@ class Worker:
         outcomes = self._publisher().publish_all(due=True, before_each=self._beat)
         self._scanned = self._clock.elapsed_ns()
         for outcome in outcomes:
-            if outcome.outcome in ("published", "updated", "deleted") or outcome.is_trouble:
-                self._tell(f"{outcome.outcome} {outcome.draft} on {outcome.channel}: {outcome.url or outcome.reason}")
-        self._told &= {f"{o.outcome} {o.draft} on {o.channel}: {o.url or o.reason}" for o in outcomes}
+            self._tell(outcome)
         self._waiting = tuple(_waiting(one) for one in outcomes if _is_waiting(one))
         self._wakes = self._wake_at(outcomes, now)
         end_overdue(self._outbox, sorted(before - {one.key for one in self._waiting}), now_ns=now)
         # What this scan wrote itself is no reason for another.
         self._seen = (self._files(), self._events())
 
-    def _tell(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
-            self._say(text)
+    def _tell(self, one: Outcome) -> None:
+        """Say what happened to a post, and what keeps it back; once, not with every try."""
+        before, self._told[one.key] = self._told.get(one.key), one.outcome
+        is_news = one.outcome in ("published", "updated", "deleted")
+        if is_news or (one.is_trouble and one.outcome != before):
+            self._say(f"{one.outcome} {one.draft} on {one.channel}: {one.url or one.reason}")
 
     def _wake_at(self, outcomes: Sequence[Outcome], now: int) -> list[int]:
         """Return when something is due or may be tried again; what cannot be looked up is asked ever less often."""
@@ -161,7 +162,9 @@ class Worker:
 
     def _beat(self) -> None:
         self._count += 1
-        beat = Heartbeat(pid=os.getpid(), count=self._count, at=self._clock.now_ns(), waiting=self._waiting)
+        beat = Heartbeat(
+            worker=self._name, pid=os.getpid(), count=self._count, at=self._clock.now_ns(), waiting=self._waiting
+        )
         heartbeat.write(self._path, beat)
 
 
