@@ -31,9 +31,7 @@ def rows(seeds: Sequence[int]) -> list[Row]:
     return [
         _row("regret over 200 posts placed by us, a fifth drawn", lost[0.2], where),
         _row("regret over 200 posts placed by us, none drawn", lost[0.0], "no lift can be shown then"),
-        _row(
-            "regret that drawing a fifth adds", price, "what knowing one's lift costs; it learns more of rare hours too"
-        ),
+        _row("regret that drawing a fifth adds", price, "the price of being able to know one's lift"),
     ]
 
 
