@@ -68,6 +68,7 @@ def stage(desk: Served, draft: str = ONE) -> str:
 
 def test_the_board_leads_to_a_piece_with_what_was_found_in_its_text(page: Page, desk: Served) -> None:
     enter(page, desk)
+    expect(page.locator("[data-fragment=content]")).to_contain_text("2 for you to read")
     page.keyboard.press("g")
     page.keyboard.press("c")
     page.wait_for_url(f"{desk.url}/content")
@@ -88,6 +89,25 @@ def test_the_board_leads_to_a_piece_with_what_was_found_in_its_text(page: Page, 
     expect(changes.locator("ins")).to_have_text("word")
     page.keyboard.press("j")
     expect(mark).to_be_focused()
+
+
+def test_the_board_follows_what_others_do(page: Page, desk: Served) -> None:
+    enter(page, desk, "/content")
+    content.reviews(desk.desk, actor="person:other").request("content/plain.md")
+    expect(page.get_by_role("region", name="in review 3")).to_contain_text("A plain one")
+
+
+def test_an_answer_that_comes_too_late_says_what_is_the_case(context: BrowserContext, desk: Served) -> None:
+    page = context.new_page()  # the browser itself reports the 409, so this page may
+    enter(page, desk, "/inbox")
+    content.reviews(desk.desk, actor="person:other").withdraw(ONE)
+    desk.desk.refresh()
+    cookie = desk.cookie()
+    headers = {"cookie": cookie, "content_type": "application/x-www-form-urlencoded"}
+    form = {"csrf": desk.csrf(cookie), "confirmed": "yes"}
+    status, _, text = desk.ask("POST", f"/inbox/review/{ONE}/2/approve", body=form, **headers)
+    assert status == 409
+    assert "does not wait for review" in text
 
 
 def test_a_remark_on_what_was_selected_is_recorded_where_it_points(page: Page, desk: Served) -> None:

@@ -91,13 +91,13 @@ class Acts:
         """Answer a hold; return it with what the core made of that, if it did so at once."""
         self._refresh()
         found = self.hold(approval_id)
-        if found.status == "expired":
-            raise Rejected(f"{approval_id} expired; nothing was sent", fix="the strategy has to signal again")
         if found.kind == approvals.REVIEW:
             # It ends a round of review too, and the reason is a remark: private words, which no event holds.
             answer_review(self._desk, approval_id, grant=grant, reason=_reason(reason), by=by)
             self._refresh()
             return self.hold(approval_id)
+        if found.status == "expired":
+            raise Rejected(f"{approval_id} expired; nothing was sent", fix="the strategy has to signal again")
         approvals.answer(self._desk.ledger, approval_id, grant=grant, by=by, reason=_reason(reason), now_ns=self._now())
         return self._settled(approval_id)
 
