@@ -284,7 +284,7 @@ def _read(told: object) -> tuple[object, ...]:
         return tuple(part for one in told for part in _read(one))
     assert isinstance(told, dict)
     if "code" in told:
-        return (told["code"], "term_id" in told["data"])
+        return (told["code"], "term_id" in (told["data"] or {}))
     if "deleted" in told:
         return (told["deleted"], *_read(told["previous"]))
     raw = tuple(told[name]["raw"] for name in ("title", "excerpt", "content") if name in told)
