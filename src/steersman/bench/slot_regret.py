@@ -108,7 +108,7 @@ def _row(metric: str, values: Sequence[float], *, versus: str = "", target: floa
     middle = 100 * statistics.mean(values)
     reach = 100 * 2.0 * statistics.stdev(values) / len(values) ** 0.5
     return Row(
-        bench="slots", metric=metric, value=round(middle, 2), unit="%", target=target,
+        bench="slots", metric=metric, value=round(middle, 2), unit="points" if versus else "%", target=target,
         met=None if target is None else middle - reach > target, compared_with=versus, runs=len(values),
         low=round(middle - reach, 2), high=round(middle + reach, 2), note=note,
     )  # fmt: skip
