@@ -67,6 +67,10 @@ def _data(what: str, sha: str, n: int, at: int) -> tuple[str, msgspec.Struct]:  
             return publishing.POST_FAILED, publishing.PostEnded(**post, reason="no")
         case "deleted":
             return publishing.POST_DELETED, publishing.PostDeleted(**post, reason="")
+        case "taken":
+            return publishing.POST_WITHDRAWN, publishing.PostWithdrawn(**post, reason="")
+        case "in time":
+            return publishing.POST_OVERDUE_ENDED, publishing.PostOverdueEnded(**post, reason="")
         case "overdue":
             return publishing.POST_OVERDUE, publishing.PostOverdue(**post, due_at=at, reason="")
         case _:
@@ -77,7 +81,7 @@ def _data(what: str, sha: str, n: int, at: int) -> tuple[str, msgspec.Struct]:  
 
 WHAT = (
     "pass", "blocked", "refused", "asked", "approved", "returned", "withdrawn", "remark", "settled", "scheduled",
-    "unscheduled", "published", "failed", "deleted", "overdue", "measured",
+    "unscheduled", "published", "failed", "deleted", "overdue", "taken", "in time", "measured",
 )  # fmt: skip
 HISTORY = st.lists(st.tuples(st.sampled_from(WHAT), st.sampled_from(SHAS), st.integers(1, 3)), max_size=25)
 

@@ -12,7 +12,7 @@ from tests.builders_review import ONE, a_review, folded
 from steersman.content.model.draft import parse
 from steersman.content.review.clearance import ReviewClearance
 from steersman.content.review.kept import Kept
-from steersman.content.review.piece import standing
+from steersman.content.review.piece import Out, Piece, Version, standing
 from steersman.content.settings import ReviewSettings
 from steersman.kernel.clock import FakeClock
 from steersman.kernel.errors import Conflict, Misconfigured, Rejected
@@ -327,3 +327,86 @@ def test_a_changed_file_falls_back_and_says_why(tmp_path: Path) -> None:
     write_draft(tmp_path)
     review._first_pass(review._draft(ONE))
     assert standing(folded(ledger)).stage == "approved", "the very version that was approved is back"
+
+
+OUT = Version(sha256="a" * 64, at=5)
+
+
+@pytest.mark.parametrize(
+    ("piece", "stage", "why"),
+    [
+        (Piece(draft=ONE), "draft", "not checked in this version"),
+        (Piece(draft=ONE, latest=OUT, outcome="blocked", gates=2), "draft", "2 open gates"),
+        (Piece(draft=ONE, latest=OUT, outcome="refused", reason="line 1: no title"), "draft", "line 1: no title"),
+        (Piece(draft=ONE, latest=OUT, outcome="pass"), "checked", ""),
+        (Piece(draft=ONE, latest=OUT, outcome="pass", asked=OUT, round=1), "in review", ""),
+        (
+            Piece(draft=ONE, latest=OUT, outcome="pass", asked=Version(sha256="b" * 64, at=1), round=1),
+            "in review",
+            "the file changed since it was sent for review; ask again for round 2",
+        ),
+        (Piece(draft=ONE, latest=OUT, outcome="pass", approved=OUT, ended="approved"), "approved", ""),
+        (
+            Piece(
+                draft=ONE, latest=OUT, outcome="pass", posts={"site/one": Out(channel="site", due_at=9, scheduled_at=7)}
+            ),
+            "scheduled",
+            "",
+        ),
+        (
+            Piece(
+                draft=ONE,
+                latest=OUT,
+                outcome="pass",
+                posts={
+                    "site/one": Out(channel="site", due_at=9, scheduled_at=7, wall="2026-12-01T09:00", overdue=True)
+                },
+            ),
+            "scheduled",
+            "overdue on site: due 2026-12-01T09:00",
+        ),
+        (
+            Piece(
+                draft=ONE,
+                latest=OUT,
+                outcome="pass",
+                ended="approved",
+                approved=Version(sha256="b" * 64, at=1),
+                posts={"site/one": Out(channel="site", due_at=9, scheduled_at=7)},
+            ),
+            "checked",
+            "changed since it was approved",
+        ),
+        (Piece(draft=ONE, latest=OUT, posts={"site/one": Out(channel="site", published=OUT)}), "published", ""),
+        (
+            Piece(
+                draft=ONE,
+                latest=OUT,
+                posts={
+                    "site/one": Out(channel="site", published=OUT, measured_at=8),
+                    "bluesky/one": Out(channel="bluesky", due_at=9, scheduled_at=7, wall="2026-12-01T09:00"),
+                },
+            ),
+            "measured",
+            "waits for bluesky until 2026-12-01T09:00",
+        ),
+        (
+            Piece(draft=ONE, latest=OUT, outcome="pass", posts={"site/one": Out(channel="site", status="deleted")}),
+            "checked",
+            "taken off site",
+        ),
+        (
+            Piece(
+                draft=ONE,
+                latest=OUT,
+                outcome="pass",
+                posts={"site/one": Out(channel="site", published=Version(sha256="b" * 64, at=1))},
+            ),
+            "checked",
+            "edited since it went out",
+        ),
+    ],
+)
+def test_each_stage_follows_from_what_was_said(piece: Piece, stage: str, why: str) -> None:
+    found = standing(piece)
+    assert (found.stage, found.why) == (stage, why)

@@ -131,12 +131,12 @@ def _before_publication(piece: Piece, latest: str, *, edited: str) -> Standing:
     if scheduled and not lost and piece.outcome == "pass":
         return Standing(stage="scheduled", since=min(scheduled), why=_trouble(piece) or edited)
     if is_approved and piece.approved is not None:
-        return Standing(stage="approved", since=piece.approved.at, why=edited)
+        return Standing(stage="approved", since=piece.approved.at, why=_trouble(piece) or edited)
     undone = edited or ("changed since it was approved" if lost else "")
     if piece.ended == "returned" and piece.reviewed is not None and piece.reviewed.sha256 == latest:
         undone = f"returned in round {piece.round}"
     if piece.outcome == "pass" and piece.latest is not None:
-        return Standing(stage="checked", since=piece.latest.at, why=undone)
+        return Standing(stage="checked", since=piece.latest.at, why=undone or _trouble(piece))
     return Standing(
         stage="draft",
         since=piece.latest.at if piece.latest is not None else None,
@@ -151,6 +151,8 @@ def _trouble(piece: Piece) -> str:
             return f"overdue on {post.channel}: due {post.wall}"
         if post.status in ("failed", "unconfirmed"):
             return f"{post.status} on {post.channel}"
+        if post.status in ("withdrawn", "deleted"):
+            return f"{'being ' if post.published is not None else ''}taken off {post.channel}"
     out = any(post.published is not None for post in piece.posts.values())
     waits = [post for post in piece.posts.values() if post.published is None and post.due_at is not None]
     return f"waits for {waits[0].channel} until {waits[0].wall}" if out and waits else ""
@@ -279,6 +281,14 @@ def _overdue(piece: Piece, o: publishing.PostOverdue) -> Piece:
     return _post(piece, o.key, overdue=True)
 
 
+def _overdue_ended(piece: Piece, o: publishing.PostOverdueEnded) -> Piece:
+    return _post(piece, o.key, overdue=False)
+
+
+def _withdrawn(piece: Piece, w: publishing.PostWithdrawn) -> Piece:
+    return _post(piece, w.key, status="withdrawn", **_NO_TIME)
+
+
 def _measured(piece: Piece, e: engagement.EngagementObserved) -> Piece:
     return _post(piece, e.key, measured_at=e.at) if e.key in piece.posts else piece
 
@@ -303,6 +313,8 @@ _STEPS: Final[dict[str, tuple[Any, Any]]] = {
     publishing.POST_UNCONFIRMED: _on(publishing.PostEnded, _failed("unconfirmed")),
     publishing.POST_FAILED: _on(publishing.PostEnded, _failed("failed")),
     publishing.POST_DELETED: _on(publishing.PostDeleted, _deleted),
+    publishing.POST_WITHDRAWN: _on(publishing.PostWithdrawn, _withdrawn),
     publishing.POST_OVERDUE: _on(publishing.PostOverdue, _overdue),
+    publishing.POST_OVERDUE_ENDED: _on(publishing.PostOverdueEnded, _overdue_ended),
     engagement.ENGAGEMENT_OBSERVED: _on(engagement.EngagementObserved, _measured),
 }
