@@ -97,6 +97,23 @@ def test_code_addresses_and_secrets_are_not_sent_and_read_as_a_word() -> None:
     assert utf16(original(asked)) == utf16(a_draft(body).body)
 
 
+@pytest.mark.parametrize(
+    ("body", "reads"),
+    [
+        ("Some <b>bold</b> and <em class='x'>`code`</em> words.", "Some bold and code words."),
+        ("Tom &amp; Jerry&#39;s 5&nbsp;m.", "Tom & Jerry's 5\u00a0m."),
+        ("A {{< ref page >}}shortcode<!-- note --> here.", "A shortcode here."),
+        ("[One](https://x.example), ![two](a.png) and ***three***.", "One, two and three."),
+        ("> Quoted `x`\n> twice", "Quoted code twice"),
+        ("See https://x.example/a_b.", "See code."),
+    ],
+)
+def test_markup_reads_as_a_reader_hears_it(body: str, reads: str) -> None:
+    with LocalServer(objecting_to()) as server:
+        a_reviewer(server.url).review(a_draft(f"{body}\n"))
+    assert re.sub(r"[ \n]+", " ", as_read(server.asked[0])).strip() == reads
+
+
 def test_what_is_asked_is_as_documented() -> None:
     with LocalServer(objecting_to()) as server:
         a_reviewer(f"{server.url}/v2/", level="picky", off=("A", "B"), username="me", key="env:KEY").review(a_draft())

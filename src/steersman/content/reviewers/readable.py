@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -20,6 +21,13 @@ _MARKS: Final = re.compile(
     re.MULTILINE,
 )
 _COVERED: Final = "\x00"
+_UNSAID: Final = re.compile(
+    r"<!--.{0,4000}?-->|</?[A-Za-z][A-Za-z0-9-]{0,40}(?=[\s/>])[^<>]{0,4000}>|\{\{.{0,2000}?\}\}|\{%.{0,2000}?%\}"
+    r"|\]\([^)]{0,4000}\)|\]\[[^\]]{0,500}\]"
+)
+# A word with an entity in it is covered as a whole: `Jerry&#39;s`.
+_ENTITY: Final = re.compile(r"\w{0,60}(?:&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|\w{1,31});\w{0,60}){1,20}")
+_MARK_SIGNS: Final = " \t*_~`#>|[]!()-+"
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 
 
@@ -45,15 +53,8 @@ def pieces(draft: Draft, start: int, end: int, hidden: Iterable[tuple[int, int]]
         marks[match.end() - 1] = 1
     found = []
     for low, high, is_markup in _runs(shown, marks):
-        text = shown[low:high]
-        found.append(
-            Piece(
-                start=start + low,
-                end=start + high,
-                is_markup=is_markup,
-                stands_for=_reads_as(text) if is_markup else "",
-            )
-        )
+        stands_for = _reads_as(masked.source[start + low : start + high]) if is_markup else ""
+        found.append(Piece(start=start + low, end=start + high, is_markup=is_markup, stands_for=stands_for))
     return found
 
 
@@ -92,11 +93,12 @@ def _runs(shown: str, marks: bytearray) -> Iterator[tuple[int, int, bool]]:
             begin = here
 
 
-def _reads_as(text: str) -> str:
-    """Return what stands for a run of markup: nothing, the end of a paragraph, or a noun for code and addresses."""
-    if _COVERED not in text:
-        return ""
-    if "\n" in text or "\r" in text:
+def _reads_as(markup: str) -> str:
+    """Return what stands for a run of markup: nothing, the end of a paragraph, a sign, or a noun for code."""
+    if "\n" in markup or "\r" in markup:
         return "\n\n"
-    # `](...)` and the attributes of a tag are said by nobody; code and bare addresses are words of the sentence.
-    return "" if text.startswith(("](", "<", "![")) and not text.startswith("<\x00") else _STANDS_FOR
+    # Tags, comments, shortcodes and the targets of links are said by nobody.
+    said = _UNSAID.sub("", markup).strip(_MARK_SIGNS)
+    if _ENTITY.fullmatch(said):
+        return html.unescape(said)
+    return _STANDS_FOR if said else ""
