@@ -24,6 +24,7 @@ NAUTILUS: Final = "1.221.0"
 AIRFLOW: Final = "3.3.2"
 DETECT_SECRETS: Final = "1.5.0"
 CHECKER_NEEDS: Final = ("bandit==1.9.4", "ruff==0.17.6")
+CODESPELL: Final = "2.4.3"
 REDIS: Final = "6.4.0"
 PREFECT: Final = "3.8.8"
 PREFECT_NEEDS: Final = ("fastapi>=0.139,<0.151", "sqlalchemy<2.1")
@@ -96,6 +97,15 @@ def checkers() -> Peer:
         Unavailable: they cannot be installed here; says why.
     """
     return _peer("audit", "detect-secrets", DETECT_SECRETS, *CHECKER_NEEDS)
+
+
+def codespell() -> Peer:
+    """Return codespell, installed if it is not yet.
+
+    Raises:
+        Unavailable: it cannot be installed here; says why.
+    """
+    return _peer("codespell", "codespell", CODESPELL)
 
 
 def redis() -> Peer:

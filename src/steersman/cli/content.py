@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from steersman.cli import content_engagement, content_hook
+from steersman.cli.content_bench import bench
 from steersman.cli.content_board import board
 from steersman.cli.content_check import check
 from steersman.cli.content_delete import unpublish
@@ -98,3 +99,4 @@ app.command(short_help="Give waiting posts their times, each explained.")(schedu
 app.command(short_help="What is out and what is to go out, day by day.")(calendar)
 app.command(short_help="The hours of the week on a channel: what each is worth.")(heatmap)
 app.add_typer(content_engagement.app, name="engagement", short_help="What readers did; figures from elsewhere.")
+app.command(short_help="A history of fixes replayed against the first pass and its peers.")(bench)

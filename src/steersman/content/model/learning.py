@@ -113,6 +113,14 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
     def posterior(self, rule: str, type_: str) -> Posterior:
         return posterior(self.tally(rule, type_), self.everywhere(rule))
 
+    def confidence(self, rule: str, type_: str, own: float) -> float:
+        """Return how likely a finding is right: what its engines claim, worth four verdicts, and the verdicts."""
+        tally = self.tally(rule, type_)
+        known = posterior(tally, self.everywhere(rule))
+        # The uniform prior of the posterior gives way to the engine's claim.
+        right = known.alpha - 1.0 + _SHRINKAGE * own
+        return right / (known.alpha + known.beta - 2.0 + _SHRINKAGE)
+
     def state(self, rule: str, type_: str, *, is_gate: bool) -> State:
         """Say whether a rule speaks; a gate is only ever proposed to be silenced."""
         if rule in self.silenced:

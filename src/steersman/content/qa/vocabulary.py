@@ -38,6 +38,23 @@ _NO_STEMS: Final = frozenset(
         "you",
     )
 )
+# What has no vowel is an abbreviation, unless it is one of these with a letter missing: `thn`, `wth`.
+_COMMON: Final = (
+    "from",
+    "have",
+    "that",
+    "the",
+    "them",
+    "then",
+    "there",
+    "they",
+    "this",
+    "what",
+    "when",
+    "which",
+    "with",
+)
+_PREFIXES: Final = ("auto", "hyper", "inter", "meta", "micro", "multi", "pre", "sub", "super")
 _PLURALS: Final = frozenset({"s", "es"})
 # A dot inside, a slash, an underscore, a digit, a hump, capitals only: file names, identifiers, versions, acronyms.
 _NAME: Final = re.compile(
@@ -104,11 +121,15 @@ class Vocabulary:
 
 
 def _forms(word: str) -> Iterator[str]:
-    """Return `word` and what it may be formed from by an English ending; `valuess` is formed from nothing."""
+    """Return `word` and what it may be formed from by an English ending or prefix; `valuess` is formed from nothing."""
     yield word
     for ending in _ENDINGS:
         stem = word.removesuffix(ending)
         if stem != word and len(stem) > 2 and stem not in _NO_STEMS and not (ending in _PLURALS and stem.endswith("s")):
+            yield stem
+    for prefix in _PREFIXES:
+        stem = word.removeprefix(prefix)
+        if stem != word and len(stem) > 4:
             yield stem
 
 
@@ -133,7 +154,9 @@ def is_name(token: str, word: str) -> bool:
     parts = token.split("-")
     if len(parts) > 2 or (len(parts) == 2 and len(word) <= 3):
         return True
-    return word.isalpha() and not _VOWELS & frozenset(word.casefold())
+    if not word.isalpha() or _VOWELS & frozenset(word.casefold()):
+        return False
+    return not any(edits(word.casefold(), common) < 2 for common in _COMMON)
 
 
 def recurring(text: str, *, times: int = 2) -> frozenset[str]:

@@ -27,9 +27,24 @@ class HarperChecker:
 
     name = "harper"
 
-    def __init__(self, *, vocabulary: Sequence[str] = (), off: Sequence[str] = (), dialect: str = "american") -> None:
+    def __init__(
+        self,
+        *,
+        vocabulary: Sequence[str] = (),
+        off: Sequence[str] = (),
+        dialect: str = "american",
+        as_it_comes: bool = False,
+    ) -> None:
+        """Remember what to look for; the dictionary loads with the first draft.
+
+        Args:
+            vocabulary: words of the author's own.
+            off: rules that are not asked.
+            as_it_comes: with its own way of choosing among what overlaps, and all its rules: a yardstick.
+        """
         self._vocabulary = tuple(vocabulary)
-        self._off = frozenset((*off, *_OURS))
+        self._off = frozenset(off if as_it_comes else (*off, *_OURS))
+        self._dedup = as_it_comes
         self._dialect = dialect
 
     @cached_property
@@ -45,7 +60,7 @@ class HarperChecker:
         masked = draft.masked
         # Harper counts code points of the str it is given, and the mask is as long as the file. Its own way with what
         # overlaps would hide a misspelling under a small letter at the start of a sentence.
-        by_rule = self._linter.organized_lints(masked.prose, language="markdown", dedup=False)
+        by_rule = self._linter.organized_lints(masked.prose, language="markdown", dedup=self._dedup)
         return [
             _found(rule, lint)
             for rule, lints in by_rule.items()

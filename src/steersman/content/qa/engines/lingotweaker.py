@@ -49,7 +49,12 @@ _RULES: Final = {
     "EN_UNPAIRED_BRACKETS": "punctuation",
     "EN_UNPAIRED_QUOTES": "formatting",
 }
-_ISSUES: Final = {"grammar": "grammar", "duplication": "repetition", "typographical": "formatting"}
+_ISSUES: Final = {
+    "grammar": "grammar",
+    "duplication": "repetition",
+    "typographical": "formatting",
+    "misspelling": "spelling",
+}
 _SUGGESTION: Final = re.compile(r"</?suggestion>")
 _APOSTROPHED: Final = re.compile(r"(?<!\w)'([^'\n]{1,200})'(?!\w)")
 
@@ -98,6 +103,8 @@ class LingotweakerChecker:
         for match in self._engine.check(block.text):
             start, end = code_point(match["offset"]), code_point(match["offset"] + match["length"])
             if end <= start or _is_about_filler(block, match["rule_id"], start, end):
+                continue
+            if block.is_item and start == 0 and match["rule_id"] == "UPPERCASE_SENTENCE_START":
                 continue
             first, last = block.span(start, end)
             if not masked.is_blanked(first, last):

@@ -17,6 +17,7 @@ FILLER: Final = "code"
 _LINE_START: Final = re.compile(
     r"[ \t]*(?:>[ \t]?)*[ \t]*(?:#{1,6}[ \t]+|(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?)?"
 )
+_ITEM: Final = re.compile(r"[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]")
 _TAG: Final = re.compile(r"</?[A-Za-z][A-Za-z0-9-]*[^<>]{0,4000}>")
 _LABEL: Final = re.compile(r"\][(\[][^\])\r\n]{0,4000}[)\]]")
 _BLANK: Final = re.compile(r"\s+")
@@ -31,11 +32,13 @@ class Plain(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         origins: for each code point of `text`, and for its end, where it stands in the file.
         fillers: code points of `text` that stand for what the mask covers.
+        is_item: it is an item of a list or a cell of a table, which may go on with a sentence.
     """
 
     text: str
     origins: array[int]
     fillers: frozenset[int]
+    is_item: bool = False
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where `text[start:end]` stands in the file; a range of at least one code point ends after its last."""
@@ -56,7 +59,7 @@ def paragraphs(masked: Masked) -> Iterator[Plain]:
         if is_row:
             bounds = [start, *(m.end() for m in _CELL.finditer(masked.prose, start, end)), end]
         for low, high in pairwise(bounds):
-            block = _Block(masked, low, high - 1 if is_row and high < end else high).read()
+            block = _Block(masked, low, high - 1 if is_row and high < end else high, is_cell=is_row).read()
             if block.text.strip():
                 yield block
 
@@ -64,13 +67,14 @@ def paragraphs(masked: Masked) -> Iterator[Plain]:
 class _Block:
     """Reads prose from left to right and keeps what is text."""
 
-    def __init__(self, masked: Masked, start: int, end: int) -> None:
+    def __init__(self, masked: Masked, start: int, end: int, *, is_cell: bool) -> None:
         self._masked = masked
         self._prose = masked.prose
         self._start, self._end = start, end
         self._text: list[str] = []
         self._origins = array("q")
         self._fillers: list[int] = []
+        self._is_item = is_cell or _ITEM.match(self._prose, start, end) is not None
 
     def read(self) -> Plain:
         here = self._skip_line_start(self._start)
@@ -80,7 +84,9 @@ class _Block:
             self._text.pop()
             self._origins.pop()
         self._origins.append(self._origins[-1] + 1 if self._origins else self._start)
-        return Plain(text="".join(self._text), origins=self._origins, fillers=frozenset(self._fillers))
+        return Plain(
+            text="".join(self._text), origins=self._origins, fillers=frozenset(self._fillers), is_item=self._is_item
+        )
 
     def _step(self, here: int) -> int:
         character = self._prose[here]
