@@ -115,5 +115,5 @@ def invents(text: str, known: str) -> str:
     spoken = {word.lower() for word in _all_words(old)}
     # Titles may be in title case: a word that the draft has in whatever case is no invention.
     if any(name.lower() not in spoken for name in _names(new, frozenset())):
-        return "holds a name that the draft does not"
+        return "holds a name, or a capital, that the draft does not"
     return ""
