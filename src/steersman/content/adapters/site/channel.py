@@ -93,10 +93,7 @@ class SiteChannel:
         if self._git is None:
             return self._publication(new, new.content_sha256[:12])
         self._git.prepare(held)
-        commit = self._git.find(post.key, post.content_sha256)
-        if commit is None:
-            is_update = before is not None and before.content_sha256 != post.content_sha256
-            commit = self._git.commit(post, is_update=is_update, held=held)
+        commit = self._git.commit(post, held=held)
         self._push(held)
         return self._publication(new, commit)
 

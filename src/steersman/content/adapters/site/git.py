@@ -42,14 +42,19 @@ class Repository:
                 lock.unlink(missing_ok=True)
         self._run("init", "-q", "-b", "main", "--template=", str(self._folder), held=held)
 
-    def commit(self, post: Post, *, is_update: bool, held: Held) -> str:
-        """Commit everything in the folder under the post's key and return the commit.
+    def commit(self, post: Post, *, held: Held) -> str:
+        """Commit everything in the folder under the post's key, unless its last commit is of this content; return it.
 
         Raises:
             OutcomeUnknown: git did not answer in time: the commit may be there.
         """
+        commit, content = self._last(post.key)
+        if commit and content == post.content_sha256:
+            return commit
+        # What the history says, not what lies in the folder: a crash may have left the new text without its commit.
+        word = "Update" if commit and content != DELETED else "Publish"
         trailers = f"Steersman-Key: {post.key}\nSteersman-Content: {post.content_sha256}\n"
-        return self._commit(f"{'Update' if is_update else 'Publish'} {post.title}\n\n{trailers}", post.updated_at, held)
+        return self._commit(f"{word} {post.title}\n\n{trailers}", post.updated_at, held)
 
     def delete(self, key: str, title: str, *, at: int, held: Held) -> None:
         """Commit that the post is gone, unless its last commit says so, or it never had one.
