@@ -23,6 +23,16 @@ def verdicts(desk: Desk, draft: str) -> dict[str, Outcome]:
     return found
 
 
+def confirmed(desk: Desk) -> set[tuple[str, str]]:
+    """Return every finding (draft, fingerprint) that a person last said is right."""
+    found = dict[tuple[str, str], Outcome]()
+    for event in desk.ledger.read(types=tuple(_OUTCOMES)):
+        said = msgspec.json.decode(event.data, type=FindingJudged)
+        if said.how == "person":
+            found[said.draft, said.fingerprint] = _OUTCOMES[event.type]
+    return {finding for finding, outcome in found.items() if outcome == "accepted"}
+
+
 def judge(desk: Desk, draft: str, fingerprint: str, outcome: Outcome, *, type_: str, by: str) -> None:
     """Record that a person finds a finding right or wrong; saying the same again changes nothing.
 

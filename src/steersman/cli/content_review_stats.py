@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 def review_stats(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """Say how much of what people object to the first pass had found, and how many rounds a piece takes."""
-    from steersman.content.queries import pieces  # `--help` needs no domain
+    from steersman.bootstrap.judging import confirmed  # `--help` needs no domain
+    from steersman.content.queries import pieces
     from steersman.content.review.measured import measured
 
     with opened(directory) as desk:
-        found = measured(pieces.rounds(desk.db), pieces.remarks(desk.db))
+        found = measured(pieces.rounds(desk.db), pieces.remarks(desk.db), confirmed(desk))
     emit(as_json, found, lambda: _show(found))
 
 
@@ -28,6 +29,7 @@ def _show(found: Measured) -> None:
         ["caught by the first pass", *_share(found.caught)],
         *([f"  {name}", *_share(share)] for name, share in found.by_category.items()),
         *([f"  type {name}", *_share(share)] for name, share in found.by_type.items()),
+        ["with confirmed findings", *_share(found.with_confirmed)],
         ["rounds until approved", *_amount(found.rounds, 1)],
         ["hours in review", *_amount(found.hours, 1)],
     ]
@@ -36,8 +38,8 @@ def _show(found: Measured) -> None:
         pieces = count(month.pieces, "piece")
         out.print(f"  {month.month}: {month.mean_rounds:.1f} rounds a piece ({pieces} approved)", markup=False)
     out.print(
-        f"Caught: remarks on a place in the text at which the first pass had an open finding. Below {found.enough} "
-        "observations there is not enough data for a figure.",
+        "Caught: remarks on a place in the text at which the first pass had an open finding; with confirmed: also "
+        f"findings that a person said are right. Below {found.enough} there is not enough data for a figure.",
         markup=False,
         style="dim",
     )

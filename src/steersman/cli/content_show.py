@@ -71,7 +71,9 @@ def _findings(view: View) -> Iterator[Text]:
         yield Text.assemble(
             f"  {finding.line}:{finding.column}  ", word(tier), (f"  {finding.rule}  ", "dim"), f"“{_cut(excerpt)}”"
         )
-        yield Text(f"    {plain(finding.message)}")
+        said = view.judged.get(finding.fingerprint)
+        verdict = f", you said it is {'right' if said == 'accepted' else 'none'}" if said else ""
+        yield Text.assemble(f"    {plain(finding.message)}", (f"  ({finding.fingerprint}{verdict})", "dim"))
 
 
 def _remarks(view: View) -> Iterator[Text]:

@@ -20,6 +20,7 @@ class ARound(msgspec.Struct, frozen=True):
 
 
 class ARemark(msgspec.Struct, frozen=True):
+    draft: str = "content/one.md"
     category: str = "grammar"
     caught: str = ""
     status: str = "fixed"
@@ -42,6 +43,15 @@ def test_the_share_has_its_interval_and_leaves_out_what_is_no_finding() -> None:
     assert found.caught.low == pytest.approx(0.3866, abs=1e-4)
     assert found.caught.high == pytest.approx(0.7812, abs=1e-4)
     assert {name: share.n for name, share in found.by_category.items()} == {"fact": 8, "grammar": 12}
+
+
+def test_a_finding_confirmed_without_a_remark_counts_once() -> None:
+    remarks = [ARemark(caught="f1")] * 2 + [ARemark()] * 2
+    found = measured(
+        [], remarks, [("content/one.md", "f1"), ("content/one.md", "f2"), ("content/two.md", "f1")], enough=4
+    )
+    assert (found.caught.hits, found.caught.n) == (2, 4)
+    assert (found.with_confirmed.hits, found.with_confirmed.n) == (4, 6)
 
 
 def test_wilson_stays_within_0_and_1() -> None:

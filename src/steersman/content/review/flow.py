@@ -169,7 +169,10 @@ class Reviews:
         words = checked_words(text, category)
         draft = self._draft(name)
         if sha256 and sha256 != draft.sha256:
-            raise Rejected(f"{name} changed since you opened it", fix="look at it again and say it there; your words were not recorded")
+            raise Rejected(
+                f"{name} changed since you opened it",
+                fix="look at it again and say it there; your words were not recorded",
+            )
         source = draft.masked.source
         if not 0 <= start <= end <= len(source):
             raise Rejected(f"there is no place {start} to {end}", fix=f"the draft has {len(source)} code points")

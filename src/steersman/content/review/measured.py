@@ -35,6 +35,8 @@ class RemarkFacts(Protocol):
     """What is needed of a remark (`queries.pieces.RemarkRow`)."""
 
     @property
+    def draft(self) -> str: ...
+    @property
     def type(self) -> str: ...
     @property
     def category(self) -> str: ...
@@ -80,6 +82,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         caught: of what people objected to in the text, the share at whose place the first pass had an open finding.
             Dismissed remarks and those about a piece as a whole are left out.
+        with_confirmed: the same, findings included that a person said are right instead of writing them down again.
         rounds: that pieces took until they were approved; withdrawn ones do not count.
         hours: from asking until a person decided.
         months: the latest twelve with an approval.
@@ -87,6 +90,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     caught: Share
+    with_confirmed: Share
     by_category: dict[str, Share]
     by_type: dict[str, Share]
     rounds: Amount
@@ -95,13 +99,24 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     enough: int = ENOUGH
 
 
-def measured(rounds: Sequence[RoundFacts], remarks: Iterable[RemarkFacts], *, enough: int = ENOUGH) -> Measured:
+def measured(
+    rounds: Sequence[RoundFacts],
+    remarks: Iterable[RemarkFacts],
+    confirmed: Iterable[tuple[str, str]] = (),
+    *,
+    enough: int = ENOUGH,
+) -> Measured:
     """Return the figures; whatever rests on fewer than `enough` observations is given as counts alone."""
+    known = set(confirmed)
     counted = [remark for remark in remarks if remark.status != "dismissed" and remark.start < remark.end]
     decided = [r for r in rounds if r.outcome in ("approved", "returned") and r.ended_at is not None]
     took = _rounds_until_approved(sorted(decided, key=lambda r: (r.ended_at or 0, r.draft)))
+    # A finding that has a remark and a confirmation was objected to once.
+    more = len(known - {(remark.draft, remark.caught) for remark in counted})
+    hits = sum(bool(remark.caught) for remark in counted)
     return Measured(
         caught=_share(counted, enough),
+        with_confirmed=_ratio(hits + more, len(counted) + more, enough),
         by_category={name: _share(some, enough) for name, some in _by(counted, "category").items()},
         by_type={name: _share(some, enough) for name, some in _by(counted, "type").items()},
         rounds=_amount([float(n) for _, n in took], enough),
@@ -119,7 +134,10 @@ def _by(remarks: Iterable[RemarkFacts], field: str) -> dict[str, list[RemarkFact
 
 
 def _share(remarks: Sequence[RemarkFacts], enough: int) -> Share:
-    n, hits = len(remarks), sum(bool(remark.caught) for remark in remarks)
+    return _ratio(sum(bool(remark.caught) for remark in remarks), len(remarks), enough)
+
+
+def _ratio(hits: int, n: int, enough: int) -> Share:
     if n < enough:
         return Share(n=n, hits=hits)
     low, high = wilson(hits, n)
