@@ -63,8 +63,7 @@ def _line(card: Card, now_ns: int) -> Text:
     parts = [card.type] if card.type else []
     parts += [f"round {card.round}"] if card.round else []
     parts += [spoken(max(0, now_ns - card.since) // 10**9)] if card.since else []
-    open_ = f"{card.gates}/{card.warnings}/{card.infos}"
-    parts += [f"{open_} findings"] if open_ != "0/0/0" else []
-    parts += [count(card.remarks, "remark")] if card.remarks else []
+    found = ((card.gates, "gate"), (card.warnings, "warning"), (card.infos, "note"), (card.remarks, "remark"))
+    parts += [count(number, what) for number, what in found if number]
     parts += [f"{'OVERDUE' if card.overdue else 'due'} {card.wall.replace('T', ' ')}"] if card.wall else []
     return Text.assemble("  ", plain(card.draft), ("  " + ", ".join(parts), "dim"))

@@ -34,6 +34,10 @@ def test_context_ends_at_the_paragraph() -> None:
     assert shown("Title\n\nold words\n\nnext\n", "Title\n\nnew words\n\nnext\n") == ["[-old-] {+new+} words"]
 
 
+def test_changes_in_two_paragraphs_are_apart() -> None:
+    assert shown("one a\n\none b\n", "two a\n\ntwo b\n") == ["[-one-] {+two+} a", "[-one-] {+two+} b\n"]
+
+
 def test_far_changes_are_apart_and_near_ones_together() -> None:
     before = "a b c " + "x " * 40 + "d e f"
     assert len(Changes(before, before.replace("b", "B").replace("e", "E")).hunks()) == 2

@@ -101,7 +101,7 @@ class Changes:
     def hunks(self) -> list[Hunk]:
         """Return every changed place, in the order of the later version."""
         lines, found = Lines(self.after), list[Hunk]()
-        for group in _grouped(self._gaps()):
+        for group in self._grouped():
             segments = list[Segment]()
             b = group[0][2]
             segments += self._around(b - min(_CONTEXT, b), b, lead=True)
@@ -115,6 +115,23 @@ class Changes:
             at = self._new[min(group[0][2], len(self._new) - 1)][0] if self._new else 0
             found.append(Hunk(line=lines.position(at)[0], segments=tuple(segments)))
         return found
+
+    def _grouped(self) -> Iterator[list[tuple[int, int, int, int]]]:
+        """Yield those gaps together that stand in one paragraph and whose surroundings would overlap."""
+        group = list[tuple[int, int, int, int]]()
+        for gap in self._gaps():
+            if group and (gap[2] - group[-1][3] > 2 * _CONTEXT or self._is_apart(group[-1][3], gap[2])):
+                yield group
+                group = []
+            group.append(gap)
+        if group:
+            yield group
+
+    def _is_apart(self, end: int, start: int) -> bool:
+        """Say whether a paragraph ends between the new words before `end` and those from `start` on."""
+        low = self._new[end - 1][1] if end else 0
+        high = self._new[start][0] if start < len(self._new) else len(self.after)
+        return _BLANK.search(self.after, low, high) is not None
 
     def _around(self, first: int, end: int, *, lead: bool) -> Iterator[Segment]:
         """Yield the words before or behind a change, as far as they stand in its paragraph."""
@@ -146,18 +163,6 @@ class Changes:
         yield Segment(kind=kind, text=source[spans[first][0] : last])
         if space:
             yield Segment(kind="same", text=space)
-
-
-def _grouped(gaps: Sequence[tuple[int, int, int, int]]) -> Iterator[list[tuple[int, int, int, int]]]:
-    """Yield gaps together whose surroundings would overlap."""
-    group = list[tuple[int, int, int, int]]()
-    for gap in gaps:
-        if group and gap[2] - group[-1][3] > 2 * _CONTEXT:
-            yield group
-            group = []
-        group.append(gap)
-    if group:
-        yield group
 
 
 def _pairs(
