@@ -48,7 +48,7 @@ def fix(
             _undo(desk, paths or [], as_json=as_json)
             return
         outcomes = _fix_all(desk, paths or [], frozenset(category or ()), apply=apply, ask=ask)
-    emit(as_json, outcomes, lambda: _show(outcomes, apply=apply))
+    emit(as_json, outcomes, lambda: _show(outcomes, ask=ask and not apply))
     if any(one["refused"] or one["gates_left"] for one in outcomes):
         raise typer.Exit(1)
 
@@ -86,14 +86,15 @@ def _fix_one(
     before = draft.masked.source
     after = fixed(before, planned.edits)
     written = False
-    if planned.edits and apply:
+    diff = as_diff(draft.name, before, after)
+    if planned.edits and (apply or (ask and _confirmed(diff))):
         Fixer(desk.workspace.root, desk.workspace.state).write(draft.name, draft.sha256, after, at=desk.clock.now_ns())
         written = True
     # What a fix leads to is found out by checking again, not by striking off what was fixed.
     again = draft_of_bytes(after.encode("utf-8"), draft.name, first_pass.settings) if planned.edits else draft
     left = [one for one in (first_pass.findings(again) if planned.edits else findings) if one.status == "open"]
     return {
-        "draft": draft.name, "refused": "", "fix": "", "diff": as_diff(draft.name, before, after),
+        "draft": draft.name, "refused": "", "fix": "", "diff": diff,
         "fixed": len(planned.edits), "left": [_left(one, planned) for one in left],
         "gates_left": sum(one.severity == "gate" for one in left), "written": written,
     }  # fmt: skip
@@ -116,16 +117,24 @@ def _asked(finding: Finding) -> str | None:
     return options[int(answer) - 1] if answer.isdigit() and 1 <= int(answer) <= len(options) else None
 
 
-def _show(outcomes: list[dict[str, object]], *, apply: bool) -> None:
+def _confirmed(diff: str) -> bool:
+    """Show what was chosen, and ask whether to write it: nobody should have to answer everything twice."""
+    sys.stdout.write(diff)
+    return typer.confirm("write it?", default=False)
+
+
+def _show(outcomes: list[dict[str, object]], *, ask: bool) -> None:
     for one in outcomes:
         if one["refused"]:
             say(f"{one['refused']}\n  fix: {one['fix']}")
-        sys.stdout.write(str(one["diff"]))
+        if not ask:
+            sys.stdout.write(str(one["diff"]))
     number = sum(int(str(one["fixed"])) for one in outcomes)
     left = [(one["draft"], entry) for one in outcomes for entry in _entries(one)]
     for draft, entry in left:
         say(f"left  {draft}:{entry['line']}:{entry['column']}  {entry['severity']}  {entry['rule']}: {entry['why']}")
-    verb = "fixed; `content fix --undo` takes it back" if apply else "can be fixed: --apply writes it"
+    written = any(one["written"] for one in outcomes)
+    verb = "fixed; `content fix --undo` takes it back" if written else "can be fixed: --apply writes it"
     say(f"{count(number, 'finding')} {verb}" if number else "nothing to fix by itself", f"; {len(left)} left")
 
 
