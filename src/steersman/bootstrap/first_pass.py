@@ -9,19 +9,19 @@ import msgspec
 from steersman.bootstrap.desk import Desk
 from steersman.content.ports import Checker
 from steersman.content.qa.packs import Pack, PackChecker, Posts, load
+from steersman.content.scheduling import Standing
 from steersman.content.settings import QaSettings
 from steersman.content.voice import Corpus, VoiceChecker
 from steersman.kernel.errors import Misconfigured
 
 
 def published(desk: Desk) -> Callable[[], list[str]]:
-    """Return how to ask which drafts are out on some channel."""
+    """Return how to ask which drafts are out on some channel.
 
-    def names() -> list[str]:
-        rows = desk.db.execute("SELECT DISTINCT draft FROM content_post WHERE published_at IS NOT NULL ORDER BY draft")
-        return [str(row[0]) for row in rows]
-
-    return names
+    It follows the ledger and not the read model: the worker that publishes asks from a thread of its own.
+    """
+    standing = Standing(desk.ledger)
+    return lambda: sorted({entry.draft for entry in standing.entries() if entry.published_at is not None})
 
 
 def packs(desk: Desk) -> list[Pack]:

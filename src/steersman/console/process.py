@@ -19,6 +19,7 @@ from steersman.bootstrap.desk import Desk, open_desk
 from steersman.bootstrap.engines import KeptEngine
 from steersman.bootstrap.events import DESK_STARTED, ProcessStarted
 from steersman.bootstrap.leash import end_with_supervisor
+from steersman.bootstrap.measuring import measuring
 from steersman.bootstrap.publishing import publishing
 from steersman.bootstrap.services import serving_unless_served
 from steersman.console.server import serve
@@ -54,7 +55,13 @@ def run(desk: Desk, *, port: int | None, stop: threading.Event) -> None:
 
     try:
         # Scripts are answered before the first one starts, and until the last one has ended.
-        with serving_unless_served(desk), closing(engine), watching(_watcher(desk)), publishing(desk, say=say):
+        with (
+            serving_unless_served(desk),
+            closing(engine),
+            watching(_watcher(desk)),
+            publishing(desk, say=say),
+            measuring(desk, say=say),
+        ):
             serve(
                 desk,
                 host=workspace.console.host,
