@@ -43,7 +43,7 @@ class Measuring:
             self._snapshots = Snapshots(
                 ledger=self._desk.ledger,
                 clock=self._desk.clock,
-                channels=content.channels(self._desk),
+                channels=content.usable_channels(self._desk)[0],
                 post=self._post,
                 actor=ACTOR,
             )
