@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import msgspec
 
-from steersman.bootstrap import first_pass
+from steersman.bootstrap import first_pass, learning
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.reviewing import score_gates, with_score_gate
@@ -47,6 +47,8 @@ def checker(desk: Desk, *, actor: str, extra: Sequence[Checker] = ()) -> DraftCh
         actor=actor,
         extra=(PictureFiles(root, qa.folder), *first_pass.styles(desk, packs), *extra, *score_gates(desk)),
         baseline=read_baseline(path_of(root, qa.folder)),
+        learned=learning.learned(desk),
+        published=learning.published_texts(desk),
     )
 
 
@@ -155,13 +157,14 @@ def kept(desk: Desk) -> Kept:
 
 def reviews(desk: Desk, *, actor: str) -> Reviews:
     """Return the review of this workspace's drafts, for `actor`; the first pass loads when a draft is checked."""
+    loaded = cache(lambda: checker(desk, actor=actor))
     return Reviews(
         root=desk.workspace.root,
         settings=desk.workspace.content.qa,
         ledger=desk.ledger,
         clock=desk.clock,
         kept=kept(desk),
-        first_pass=lambda draft: checker(desk, actor=actor).check_draft(draft),
+        first_pass=lambda draft: loaded().check_draft(draft),
         actor=actor,
     )
 

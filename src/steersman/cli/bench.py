@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from steersman.bench.row import Row
 
 app = single("Measure against the targets; a missed target is shown, never left out.")
-BENCHES: Final = ("gate", "commit", "group", "wake", "replay", "order", "auto", "pull", "audit", "slots", "start")
+BENCHES: Final = ("gate", "commit", "group", "wake", "replay", "order", "auto", "pull", "audit", "qa", "slots", "start")
 
 
 @app.command()

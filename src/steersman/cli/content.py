@@ -8,6 +8,8 @@ from steersman.cli.content_board import board
 from steersman.cli.content_check import check
 from steersman.cli.content_delete import unpublish
 from steersman.cli.content_fix import fix
+from steersman.cli.content_judge import accept, reject
+from steersman.cli.content_learn import learn
 from steersman.cli.content_packs import packs
 from steersman.cli.content_posts import posts
 from steersman.cli.content_preview import preview
@@ -100,3 +102,6 @@ app.command(short_help="What is out and what is to go out, day by day.")(calenda
 app.command(short_help="The hours of the week on a channel: what each is worth.")(heatmap)
 app.add_typer(content_engagement.app, name="engagement", short_help="What readers did; figures from elsewhere.")
 app.command(short_help="A history of fixes replayed against the first pass and its peers.")(bench)
+app.command(short_help="Say that a finding is right.")(accept)
+app.command(short_help="Say that a finding is none.")(reject)
+app.command(short_help="What became of each rule's findings; which keep quiet, and why.")(learn)

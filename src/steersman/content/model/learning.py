@@ -31,6 +31,11 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     accepted_weight: float = 0.0
     rejected_weight: float = 0.0
 
+    @property
+    def decided(self) -> int:
+        """How many verdicts there are."""
+        return self.accepted + self.rejected
+
     def counting(self, outcome: Outcome, how: How) -> Tally:
         """Return the tally with one more verdict."""
         if outcome == "accepted":
@@ -129,6 +134,19 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
             return "speaks"
         return "proposed" if is_gate else "silenced"
 
+    def why(self, rule: str, type_: str, *, is_gate: bool) -> str:
+        """Return in words why a rule speaks, is silent or is proposed to be."""
+        if rule in self.silenced:
+            return f"silenced by the operator; content learn --reset {rule} takes that back"
+        useful = self.posterior(rule, type_).above(ENOUGH_RATIO)
+        odds = f"right more often than 1 in 4 with probability {useful:.2f}"
+        state = self.state(rule, type_, is_gate=is_gate)
+        if state == "proposed":
+            return f"{odds}, but it stops posts: content learn --silence {rule}, or leave it"
+        if state == "silenced":
+            return f"{odds}, less than {DOUBT_RATIO:g}; {self.explore_ratio:.0%} of it is still shown"
+        return odds
+
     def why_silent(self, doc: str, fingerprint: str, rule: str, type_: str, *, is_gate: bool) -> str:
         """Return why a finding is not shown; empty if it is."""
         if (doc, fingerprint) in self.dismissed:
@@ -138,7 +156,7 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
         if self.state(rule, type_, is_gate=is_gate) != "silenced" or self.explores(fingerprint):
             return ""
         tally = self.everywhere(rule)
-        return f"learned: {tally.accepted} of {tally.accepted + tally.rejected} accepted"
+        return f"learned: {tally.accepted} of {tally.decided} accepted"
 
     def explores(self, fingerprint: str) -> bool:
         """Say whether a finding is one of those that are shown although its rule is silenced: always the same ones."""

@@ -188,7 +188,10 @@ class DraftChecker:
             return one
         is_gate = one.severity == "gate"
         why = self._learned.why_silent(one.doc, one.fingerprint, one.rule, type_, is_gate=is_gate)
-        return msgspec.structs.replace(one, status="suppressed", reason=why) if why else one
+        if why:
+            return msgspec.structs.replace(one, status="suppressed", reason=why)
+        sure = self._learned.confidence(one.rule, type_, one.confidence)
+        return msgspec.structs.replace(one, confidence=round(sure, 3))
 
     def _record(self, name: str, kind: str, data: DraftChecked | DraftRefused, findings: Sequence[Finding]) -> bool:
         """Append what the ledger does not know yet; return whether there was anything."""

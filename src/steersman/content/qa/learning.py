@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from steersman.content.events.learning import RULE_RESET, RULE_SILENCED, STREAM, RuleDecided
 from steersman.content.events.qa import (
     DRAFT_CHECKED,
     FINDING_ACCEPTED,
@@ -19,9 +20,11 @@ from steersman.content.events.qa import (
 )
 from steersman.content.model.finding import Finding
 from steersman.content.model.learning import How, Outcome
+from steersman.kernel.clock import Clock
 from steersman.kernel.ids import stable_uuid
-from steersman.ledger import Event, NewEvent, new_event
+from steersman.ledger import Event, Ledger, NewEvent, new_event
 
+_BATCH: Final = 500
 _TYPES: Final = {"accepted": FINDING_ACCEPTED, "rejected": FINDING_REJECTED}
 
 
@@ -60,6 +63,34 @@ def verdict(flag: Flag, outcome: Outcome, how: How, *, at: int, actor: str, nth:
         actor=actor,
         now_ns=at,
     )
+
+
+class Judge:
+    """Records what a person, or what happened, says about findings and rules."""
+
+    def __init__(self, *, ledger: Ledger, clock: Clock, actor: str) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._actor = actor
+
+    def say(self, flag: Flag, outcome: Outcome, *, before: int) -> None:
+        """Record a person's verdict; `before` is how many verdicts there were."""
+        self._ledger.append([verdict(flag, outcome, "person", at=self._clock.now_ns(), actor=self._actor, nth=before)])
+
+    def settle(self, due: Sequence[Flag]) -> int:
+        """Record as rejected what went out as it was; return how many. Doing it again writes nothing."""
+        now = self._clock.now_ns()
+        events = [verdict(flag, "rejected", "published", at=now, actor=self._actor) for flag in due]
+        for start in range(0, len(events), _BATCH):
+            self._ledger.append(events[start : start + _BATCH])
+        return len(events)
+
+    def decide(self, rule: str, *, is_silent: bool) -> None:
+        """Silence a rule, or forget all that was learned of it."""
+        now = self._clock.now_ns()
+        kind = RULE_SILENCED if is_silent else RULE_RESET
+        data = RuleDecided(rule=rule, at=now)
+        self._ledger.append([new_event(kind, stream=STREAM, data=data, actor=self._actor, now_ns=now)])
 
 
 def edited_away(told: Iterable[Event], checked: DraftChecked, findings: Sequence[Finding]) -> list[Flag]:

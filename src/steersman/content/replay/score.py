@@ -78,6 +78,20 @@ def score(played: Played, part: str = "all") -> Score:
     )
 
 
+def pooled(many: Sequence[Played]) -> Played:
+    """Return several replays of one contestant as one: each keeps its own halves."""
+    return Played(
+        name=many[0].name,
+        hits=tuple(
+            msgspec.structs.replace(hit, commit=f"{number}/{hit.commit}")
+            for number, one in enumerate(many)
+            for hit in one.hits
+        ),
+        alarms=tuple(alarm for one in many for alarm in one.alarms),
+        words=tuple(count for one in many for count in one.words),
+    )
+
+
 def share(count: int, of: int) -> Figure:
     low, high = wilson(count, of)
     if not of:
