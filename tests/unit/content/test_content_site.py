@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.builders_content import SITE, a_post, commits
 from steersman.content.adapters.site import SiteChannel
 from steersman.content.adapters.site import pages as pages_module
 from steersman.content.html import to_html
-from steersman.content.ports import Post
+from steersman.content.ports import Media, Post
 from steersman.kernel.errors import Corrupt, Misconfigured, Rejected, Unavailable
 
 NO_GIT = msgspec.structs.replace(SITE, git=False)
@@ -181,3 +182,106 @@ def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "site").write_text("a file", encoding="utf-8")
     with pytest.raises(Unavailable, match="cannot be written"):
         a_site(tmp_path, a_post())
+
+
+# -- pictures, deletion, remotes --------------------------------------------------------------------------------------
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(24)
+
+
+def a_picture(root: Path, content: bytes = PNG) -> Media:
+    path = root / f"{hashlib.sha256(content).hexdigest()}.png"
+    path.write_bytes(content)
+    return Media(
+        name="a b.png", path=str(path), alt="A point", mime="image/png", sha256=path.stem, size_bytes=len(content)
+    )  # fmt: skip
+
+
+def test_pictures_are_shown_from_the_sites_own_folder_and_go_with_their_last_post(tmp_path: Path) -> None:
+    media = a_picture(tmp_path)
+    one, two = (a_post(slug, "![A point](a%20b.png)\n", media=(media,)) for slug in ("one", "two"))
+    channel = a_site(tmp_path, one, two)
+    (shown,) = (tmp_path / "site" / "media").iterdir()
+    assert shown.read_bytes() == PNG
+    page = (tmp_path / "site" / "posts" / "one.html").read_text(encoding="utf-8")
+    assert f'<img src="../media/{shown.name}" alt="A point"' in page
+    channel.delete(one)
+    assert shown.exists()
+    channel.delete(two)
+    assert not shown.exists()
+
+
+def test_a_deleted_post_leaves_page_feed_and_index_and_a_commit_says_so(tmp_path: Path) -> None:
+    channel = a_site(tmp_path, a_post("one"), a_post("two"), git=True)
+    channel.delete(a_post("one"))
+    assert not (tmp_path / "site" / "posts" / "one.html").exists()
+    feed = feedparser.parse((tmp_path / "site" / "feed.xml").read_bytes())
+    assert [entry.link.rpartition("/")[2] for entry in feed.entries] == ["two.html"]
+    assert "one.html" not in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert commits(tmp_path / "site") == ["site/one", "site/two", "site/one"]
+    channel.delete(a_post("one"))
+    assert len(commits(tmp_path / "site")) == 3, "nothing there is success, and no further commit"
+    channel.publish(a_post("one"))
+    assert subject(tmp_path / "site") == "Publish Post one"
+    channel.publish(a_post("one", body="New.\n"))
+    assert subject(tmp_path / "site") == "Update Post one"
+
+
+def test_deleting_on_a_site_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    a_site(tmp_path, git=True).delete(a_post())
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_site_of_the_first_version_is_read_as_it_is(tmp_path: Path) -> None:
+    channel = a_site(tmp_path, a_post())
+    (path,) = (path for path in (tmp_path / "site" / ".posts").iterdir() if path.name != "manifest.json")
+    told = msgspec.json.decode(path.read_bytes())
+    del told["media"]
+    path.write_bytes(msgspec.json.encode(told))
+    found = channel.lookup(a_post())
+    assert found is not None
+    assert found.content_sha256 == a_post().content_sha256
+
+
+def pushing(root: Path) -> SiteChannel:
+    return SiteChannel(settings=msgspec.structs.replace(SITE, remote="origin"), root=root)
+
+
+def test_a_post_is_out_once_it_is_pushed_and_a_push_that_fails_is_made_up_for(tmp_path: Path) -> None:
+    a_site(tmp_path, a_post("first"), git=True)
+    channel, bare = pushing(tmp_path), tmp_path / "remote.git"
+    with pytest.raises(Unavailable, match="git push"):
+        channel.publish(a_post("second"))
+    assert channel.lookup(a_post("second")) is None, "committed here, and not out there"
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(bare)], check=True)
+    subprocess.run(["git", "remote", "add", "origin", str(bare)], cwd=tmp_path / "site", check=True)
+    published = channel.publish(a_post("second"))
+    assert channel.lookup(a_post("second")) == published
+    assert len(commits(tmp_path / "site")) == 2
+    head = subprocess.run(
+        ["git", "--git-dir", str(bare), "rev-parse", "main"], capture_output=True, text=True, check=True
+    )
+    assert head.stdout.strip() == published.revision
+    channel.delete(a_post("second"))
+    shown = ["git", "--git-dir", str(bare), "log", "-1", "--format=%s", "main"]
+    log = subprocess.run(shown, capture_output=True, text=True, check=True)
+    assert log.stdout.strip() == "Delete Post second"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"remote": "--upload-pack=x"}, "remote"),
+        ({"remote": "origin", "git": False}, "remote"),
+        ({"branch": ""}, "branch"),
+    ],
+)
+def test_a_remote_is_a_name_and_needs_git(tmp_path: Path, changes: dict[str, object], field: str) -> None:
+    found = msgspec.structs.replace(SITE, **changes).problems(tmp_path)
+    assert [name for name, _, _ in found] == [field]
+
+
+def subject(site: Path) -> str:
+    return subprocess.run(
+        ["git", "log", "-1", "--format=%s"], cwd=site, capture_output=True, text=True, check=True
+    ).stdout.strip()
