@@ -65,7 +65,7 @@ def proofs(seeds: Sequence[int]) -> list[Row]:
         )
     ]  # fmt: skip
     for name in ("by type", "commuters"):
-        pairs = [_compare(name, seed) for seed in seeds[: max(len(seeds) // 4, 3)]]
+        pairs = [_compare(name, seed) for seed in seeds[: max(len(seeds) // 8, 3)]]
         for index, versus in enumerate(("any slot", f"about {_USUAL}")):
             found = [pair[index] for pair in pairs]
             said = [one.ratio for one in found if one.ratio is not None]

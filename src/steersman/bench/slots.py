@@ -29,7 +29,7 @@ from steersman.content.slots.optimum import optimum
 from steersman.content.slots.planner import plan
 
 _SEEDS: Final = tuple(range(1000, 1020))
-_CHANCE_SEEDS: Final = tuple(range(2000, 2060))
+_CHANCE_SEEDS: Final = tuple(range(2000, 2120))
 _ROUNDS: Final = 9
 _DECISION_MS: Final = 100.0
 
