@@ -24,7 +24,7 @@ def an_instant(text: str) -> int:
 
 
 def rules(**fields: object) -> Constraints:
-    return Constraints(**{"tz": "UTC", **fields})  # type: ignore[arg-type]
+    return Constraints(**{"tz": "UTC", "horizon_s": 14 * 86_400.0, **fields})  # type: ignore[arg-type]
 
 
 def a_post(key: str = "c/one", **fields: object) -> WaitingPost:

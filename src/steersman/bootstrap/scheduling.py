@@ -122,6 +122,7 @@ def lifts(own: Scheduler, channel: str, *, usual: str = "") -> list[Lift]:
                 propensity=slot.propensity,
                 at_best=slot.at_best,
                 candidates=slot.candidates,
+                informed=slot.expected is not None,
                 engagement=float(observed.engagement),
             )
         )

@@ -121,12 +121,13 @@ def heatmap(
     from steersman.bootstrap import scheduling  # `--help` needs no domain
     from steersman.bootstrap.content import actor
     from steersman.content.scheduling import pictures
+    from steersman.content.slots.heatmap import heatmap as hours
 
     with opened(directory) as desk:
         own = scheduling.scheduler(desk, actor=actor())
         _check_channel(channel, {*desk.workspace.content.channels, *own.history.channels()})
         model, rules = own.model(channel), own.rules(channel)
-        cells = pictures.heatmap(model, rules, type_, desk.clock.now_ns())
+        cells = hours(model, type_, rules, desk.clock.now_ns())
         verdicts = scheduling.lifts(own, channel, usual=desk.workspace.content.slots.of(channel).usual)
     if svg is not None:
         svg.write_text(pictures.heatmap_svg(cells, f"Hours of the week on {channel}"), encoding="utf-8")
@@ -137,8 +138,8 @@ def heatmap(
         for line in pictures.heatmap_text(cells):
             out.print(f"  {line}", markup=False)
         if model.enough:
-            out.print("  █ more, ▒ as usual, blank less; · not allowed", style="dim", markup=False)
-            best = sorted((c for c in cells if c.allowed), key=lambda c: -(c.relative or 0))[:3]
+            out.print("  █ more, ▒ alike, blank less; · not allowed", style="dim", markup=False)
+            best = sorted((c for c in cells if c.allowed), key=lambda c: -(c.ratio or 0))[:3]
             for cell in best:
                 out.print(f"  {pictures.spoken(cell)}", markup=False)
         for verdict in verdicts:

@@ -14,7 +14,8 @@ from steersman.console.act_pages import Rooms
 from steersman.console.acts import PERSON
 from steersman.content import queries as content
 from steersman.content.scheduling import Scheduler
-from steersman.content.scheduling.pictures import Event, calendar, heatmap, heatmap_svg, spoken
+from steersman.content.scheduling.pictures import Event, calendar, heatmap_svg, spoken
+from steersman.content.slots.heatmap import heatmap
 from steersman.kernel.clock import utc
 
 _WEEKS: Final = 2
@@ -71,8 +72,9 @@ def _channels(rooms: Rooms, own: Scheduler) -> list[str]:
 def _map(rooms: Rooms, own: Scheduler, channel: str) -> dict[str, object]:
     model = own.model(channel)
     types = sorted(set(model.posts.types))
-    cells = heatmap(model, own.rules(channel), types[0] if len(types) == 1 else "post", rooms.desk.clock.now_ns())
-    best = sorted((c for c in cells if c.allowed and c.relative is not None), key=lambda c: -(c.relative or 0))[:3]
+    type_ = types[0] if len(types) == 1 else "post"
+    cells = heatmap(model, type_, own.rules(channel), rooms.desk.clock.now_ns())
+    best = sorted((c for c in cells if c.allowed and c.told_apart), key=lambda c: -(c.ratio or 0))[:3]
     usual = rooms.desk.workspace.content.slots.of(channel).usual
     return {
         "channel": channel,

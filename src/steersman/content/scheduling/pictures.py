@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from typing import Final
@@ -13,10 +12,7 @@ import msgspec
 
 from steersman.content.scheduling.scheduler import stands_at
 from steersman.content.scheduling.standing import Entry
-from steersman.content.slots import Forecast
-from steersman.content.slots.calendar import resolve
-from steersman.content.slots.constraints import Constraints
-from steersman.content.slots.model import Slot
+from steersman.content.slots.heatmap import Cell
 from steersman.kernel.clock import utc
 
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -44,26 +40,6 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     reason: str
     url: str
-
-
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """An hour of the week on one channel.
-
-    Attributes:
-        weekday: 0 is Monday.
-        posts: observed there so far.
-        relative: expected engagement over that of an average hour, less 1; None: not enough data.
-        low, high: 90% interval of that: of the expectation, not of one post.
-        allowed: the rules let posts out in that hour.
-    """
-
-    weekday: int
-    hour: int
-    posts: int
-    relative: float | None
-    low: float | None
-    high: float | None
-    allowed: bool
 
 
 def calendar(entries: Sequence[Entry], *, first: dt.date, days: int, tz: str, now: int) -> list[Event]:
@@ -99,40 +75,9 @@ def calendar(entries: Sequence[Entry], *, first: dt.date, days: int, tz: str, no
     return sorted(found, key=lambda one: (one.at, one.key))
 
 
-def heatmap(model: Forecast, rules: Constraints, type_: str, now: int) -> list[Cell]:
-    """Return the 168 hours of a week: where posts were, what is expected, what is allowed.
-
-    Relative values compare each hour with the hour nearest to the average, by the model's own difference of two slots.
-    """
-    monday = utc(now).astimezone(ZoneInfo(rules.tz)).date()
-    monday += dt.timedelta(days=(7 - monday.weekday()) % 7)
-    walls = [dt.datetime.combine(monday + dt.timedelta(days=d), dt.time(h)) for d in range(7) for h in range(24)]
-    slots = [_slot(wall, rules.tz) for wall in walls]
-    seen = Counter((w.weekday(), w.hour) for w in (utc(at).astimezone(ZoneInfo(rules.tz)) for at in model.posts.at))
-    reference = None
-    if model.enough:
-        means = model.forecasts(slots, type_).mean
-        reference = slots[int(abs(means - means.mean()).argmin())]
-    cells = []
-    for wall, slot in zip(walls, slots, strict=True):
-        gap = None if reference is None else model.difference(slot, reference, type_)
-        cells.append(
-            Cell(
-                weekday=wall.weekday(),
-                hour=wall.hour,
-                posts=seen[wall.weekday(), wall.hour],
-                relative=None if gap is None else gap.ratio,
-                low=None if gap is None else gap.low,
-                high=None if gap is None else gap.high,
-                allowed=rules.allows(wall),
-            )
-        )
-    return cells
-
-
 def heatmap_text(cells: Sequence[Cell]) -> list[str]:
-    """Return the heatmap in characters, 24 columns by 7 rows: darker is more; `·` is not allowed."""
-    top = max((abs(c.relative) for c in cells if c.relative is not None), default=0.0) or 1.0
+    """Return the heatmap in characters, 24 columns by 7 rows: darker is more, `▒` alike; `·` is not allowed."""
+    top = max((abs(c.ratio) for c in cells if c.ratio is not None), default=0.0) or 1.0
     lines = ["     " + "".join(f"{hour:<3}" for hour in range(0, 24, 3))]
     for day, name in enumerate(DAYS):
         row = [c for c in cells if c.weekday == day]
@@ -142,7 +87,7 @@ def heatmap_text(cells: Sequence[Cell]) -> list[str]:
 
 def heatmap_svg(cells: Sequence[Cell], title: str) -> str:
     """Return the heatmap as a picture; each cell says its figures in a `<title>`, so that colour is never alone."""
-    top = max((abs(c.relative) for c in cells if c.relative is not None), default=0.0) or 1.0
+    top = max((abs(c.ratio) for c in cells if c.ratio is not None), default=0.0) or 1.0
     width, height = _LEFT + 24 * _CELL + 4, _TOP + 7 * _CELL + 4
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="heatmap" viewBox="0 0 {width} {height}" width="{width}" '
@@ -157,25 +102,21 @@ def heatmap_svg(cells: Sequence[Cell], title: str) -> str:
 def spoken(cell: Cell) -> str:
     """Return a cell in words: `Tue 09:00: +4% (-3% to +11%), 12 posts`."""
     place = f"{DAYS[cell.weekday]} {cell.hour:02d}:00"
-    posts = f"{cell.posts} post" + ("" if cell.posts == 1 else "s")
+    posts = f"{cell.n} post" + ("" if cell.n == 1 else "s")
     told = "not enough data"
-    if cell.relative is not None and cell.low is not None and cell.high is not None:
-        told = f"{cell.relative:+.0%} ({cell.low:+.0%} to {cell.high:+.0%})"
+    if cell.ratio is not None and cell.low is not None and cell.high is not None:
+        told = f"{cell.ratio:+.0%} ({cell.low:+.0%} to {cell.high:+.0%})" + ("" if cell.told_apart else ", alike")
     return f"{place}: {told}, {posts}" + ("" if cell.allowed else ", not allowed")
 
 
 def _rect(cell: Cell, top: float) -> str:
-    strength = 0.0 if cell.relative is None else abs(cell.relative) / top
-    tone = "none" if cell.relative is None else "more" if cell.relative >= 0 else "less"
+    strength = 0.0 if cell.ratio is None else abs(cell.ratio) / top
+    tone = "none" if cell.ratio is None or not cell.told_apart else "more" if cell.ratio >= 0 else "less"
     # Nine steps: a class each, because the page allows no inline style.
     step = f"s{round(strength * 8)}"
     x, y = _LEFT + cell.hour * _CELL, _TOP + cell.weekday * _CELL
     outside = "" if cell.allowed else " outside"
-    dot = (
-        f'<circle cx="{x + 11}" cy="{y + 11}" r="{min(8, 2 + cell.posts**0.5):.1f}" class="seen"/>'
-        if cell.posts
-        else ""
-    )
+    dot = f'<circle cx="{x + 11}" cy="{y + 11}" r="{min(8, 2 + cell.n**0.5):.1f}" class="seen"/>' if cell.n else ""
     return (
         f'<g class="cell {tone} {step}{outside}"><title>{escape(spoken(cell))}</title>'
         f'<rect x="{x}" y="{y}" width="{_CELL - 2}" height="{_CELL - 2}" rx="3"/>{dot}</g>'
@@ -185,11 +126,8 @@ def _rect(cell: Cell, top: float) -> str:
 def _shade(cell: Cell, top: float) -> str:
     if not cell.allowed:
         return "·"
-    if cell.relative is None:
+    if cell.ratio is None:
         return "?"
-    return _SHADES[min(4, int((cell.relative / top + 1) / 2 * 5))]
-
-
-def _slot(wall: dt.datetime, tz: str) -> Slot:
-    text = wall.isoformat(timespec="minutes")
-    return Slot(at=resolve(text, tz).at, wall=text, tz=tz)
+    if not cell.told_apart:
+        return _SHADES[2]
+    return _SHADES[min(4, int((cell.ratio / top + 1) / 2 * 5))]

@@ -65,7 +65,7 @@ class SlotSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     seed: int = 1
     usual: str = ""
     step: str = "30m"
-    horizon: str = "14d"
+    horizon: str = "7d"
     channel: dict[str, ChannelSlots] = {}
 
     def of(self, channel: str) -> SlotSettings:

@@ -40,7 +40,7 @@ class Constraints(msgspec.Struct, frozen=True, kw_only=True):
     min_gap_s: float = 4 * 3600.0
     daily_cap: int = 3
     step_min: int = 30
-    horizon_s: float = 14 * 86_400.0
+    horizon_s: float = 7 * 86_400.0
     random_ratio: float = 0.2
 
     @property

@@ -72,9 +72,10 @@ class Forecast:
     @property
     def standing(self) -> str:
         """What the model rests on, in words: `learned from 212 posts`, `not enough data (12 of 30 posts)`."""
+        left = f"; {self.posts.old:,} older ones are not used" if self.posts.old else ""
         if not self.enough:
-            return f"not enough data ({self.posts.n} of {ENOUGH} posts)"
-        return f"learned from {self.posts.n} posts"
+            return f"not enough data ({self.posts.n} of {ENOUGH} posts{left})"
+        return f"learned from {self.posts.n:,} posts{left}"
 
     def forecast(self, slot: Slot, type: str) -> Expected | None:
         """Return what a post of `type` is expected to earn in `slot`; None: not enough data."""

@@ -25,6 +25,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         allowed: posts may go out in it.
         n: posts of the channel that went out in it, of every type.
         ratio: expected above (0.1 is 10%) or below the typical allowed hour; None: not enough data.
+        low, high: 90% interval of that, of the expectation and not of one post.
         told_apart: that difference is more than what is not known; where false, show it as "alike".
     """
 
@@ -33,6 +34,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     allowed: bool
     n: int
     ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
     told_apart: bool = False
 
 
@@ -61,7 +64,7 @@ def heatmap(model: Forecast, type: str, rules: Constraints, now: int) -> list[Ce
     middle = slots[int(inside[np.argsort(mean[inside], kind="stable")[len(inside) // 2]])]
     found = [model.difference(slot, middle, type) for slot in slots]
     return [
-        msgspec.structs.replace(cell, ratio=one.ratio, told_apart=one.told_apart)
+        msgspec.structs.replace(cell, ratio=one.ratio, low=one.low, high=one.high, told_apart=one.told_apart)
         for cell, one in zip(cells, found, strict=True)
     ]
 

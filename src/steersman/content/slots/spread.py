@@ -15,6 +15,7 @@ from steersman.content.slots.model import WaitingPost
 _HOURS = 2.0  # posts this far apart in the day tell of different hours
 _DAYS = 1.0  # and this far apart in the calendar do not crowd each other
 _OTHER_DAY = 0.3  # what the same hour on another weekday already tells
+_A_DAY_LATER = 0.05  # a post that waits a week for an empty day tells nobody anything until then
 
 
 def spread(board: Board, posts: Sequence[WaitingPost], before: Sequence[int]) -> WaitingPost | None:
@@ -26,13 +27,14 @@ def spread(board: Board, posts: Sequence[WaitingPost], before: Sequence[int]) ->
     tz = board.rules.tz
     known = [local(at, tz) for at in [*before, *(other.at for other in board.taken)]]
     walls = [slot.local for slot in board.slots]
+    later = np.array([(wall - walls[0]).days * _A_DAY_LATER for wall in walls])
     for post in posts:
         free = board.free(post)
         if not free.any():
             return post
         put = [walls[index] for index in board.put.values()]
         crowd = _crowd(walls, [when.replace(tzinfo=None) for when in known] + put)
-        board.place(post, int(np.argmin(np.where(free, crowd, np.inf))))
+        board.place(post, int(np.argmin(np.where(free, crowd + later, np.inf))))
     return None
 
 

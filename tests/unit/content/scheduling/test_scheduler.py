@@ -13,9 +13,10 @@ from tests.builders_content import told
 from steersman.content.events.engagement import ENGAGEMENT_OBSERVED, EngagementObserved
 from steersman.content.events.publishing import POST_DELETED, POST_PUBLISHED, PostDeleted, PostPublished
 from steersman.content.scheduling import Proposal, Scheduler, Unplaced, Waiting
-from steersman.content.scheduling.pictures import calendar, heatmap, heatmap_svg, heatmap_text, spoken
+from steersman.content.scheduling.pictures import calendar, heatmap_svg, heatmap_text, spoken
 from steersman.content.scheduling.scheduler import replannable
 from steersman.content.settings.slots import SlotSettings
+from steersman.content.slots.heatmap import heatmap
 from steersman.kernel.clock import FakeClock, to_ns, utc
 from steersman.kernel.errors import Conflict, Rejected
 from steersman.ledger import Ledger, new_event
@@ -193,13 +194,13 @@ def test_a_heatmap_shows_every_hour_its_posts_and_the_best_one() -> None:
     world = World()
     world.observe(90)
     own = world.scheduler()
-    cells = heatmap(own.model("site"), own.rules("site"), "post", world.clock.now_ns())
+    cells = heatmap(own.model("site"), "post", own.rules("site"), world.clock.now_ns())
     assert len(cells) == 168
-    assert sum(cell.posts for cell in cells) == 90
-    best = max(cells, key=lambda cell: cell.relative or 0)
+    assert sum(cell.n for cell in cells) == 90
+    best = max(cells, key=lambda cell: cell.ratio or 0)
     assert best.hour in (17, 18, 19)
     assert best.low is not None
-    assert best.low <= (best.relative or 0)
+    assert best.low <= (best.ratio or 0)
     assert {cell.hour for cell in cells if cell.allowed} == set(range(8, 20))
     assert spoken(best).startswith(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))
     drawn = ElementTree.fromstring(heatmap_svg(cells, "A <title>"))  # noqa: S314 - our own picture, just drawn
@@ -212,8 +213,8 @@ def test_a_heatmap_shows_every_hour_its_posts_and_the_best_one() -> None:
 
 def test_a_heatmap_without_data_says_so_in_every_cell() -> None:
     own = World().scheduler()
-    cells = heatmap(own.model("site"), own.rules("site"), "post", MONDAY)
-    assert {cell.relative for cell in cells} == {None}
+    cells = heatmap(own.model("site"), "post", own.rules("site"), MONDAY)
+    assert {cell.ratio for cell in cells} == {None}
     assert "not enough data" in spoken(cells[0])
     assert "?" in "".join(heatmap_text(cells))
     assert utc(MONDAY).weekday() == 0
