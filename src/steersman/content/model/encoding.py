@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import codecs
 from typing import Final
 
 from steersman.content.model.unreadable import DraftUnreadable
 
-# UTF-32 first: its little-endian mark begins with that of UTF-16.
+# Byte order marks, UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS: Final = (
-    (codecs.BOM_UTF32_LE, "UTF-32"),
-    (codecs.BOM_UTF32_BE, "UTF-32"),
-    (codecs.BOM_UTF16_LE, "UTF-16"),
-    (codecs.BOM_UTF16_BE, "UTF-16"),
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
 )
 
 

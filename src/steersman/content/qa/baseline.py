@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from steersman.content.files import put
 from steersman.content.model.baseline import NAME, REASON, Baseline, decode, encode, entry
 from steersman.content.qa.checker import Report
-from steersman.content.qa.replacing import replace
 from steersman.kernel.errors import Misconfigured
 
 
@@ -65,6 +65,6 @@ def write_baseline(path: Path, baseline: Baseline) -> None:
         Misconfigured: it cannot be written.
     """
     try:
-        replace(path, encode(baseline))
+        put(path.resolve(), encode(baseline))  # a link stays one
     except OSError as exc:
         raise Misconfigured(f"{path.name} cannot be written: {exc.strerror}", fix="check its permissions") from exc

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from steersman.content.qa.replacing import replace
+from steersman.content.files import put
 from steersman.kernel.errors import Conflict, Misconfigured
 
 _RECORD: Final = "last.json"
@@ -46,10 +46,9 @@ class Fixer:
         new = after.encode("utf-8", "surrogatepass")
         kept = Kept(draft=name, before_sha256=before_sha256, after_sha256=_sha(new), at=at)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            replace(self._folder / before_sha256, raw)
+            put(self._folder / before_sha256, raw)
             self._write_records({**self._records(), name: kept})
-            replace(path, new)
+            put(path.resolve(), new)  # a link stays one
         except OSError as exc:
             raise Misconfigured(f"{name} cannot be written: {exc.strerror}", fix="check its permissions") from exc
 
@@ -81,7 +80,7 @@ class Fixer:
             copy = self._read(self._folder / kept.before_sha256, f"the copy of {name}")
             if _sha(copy) != kept.before_sha256:
                 raise Misconfigured(f"the copy of {name} is damaged", fix="take the version before from git")
-            replace(path, copy)
+            put(path.resolve(), copy)
         self._write_records({draft: one for draft, one in records.items() if draft != name})
         if all(one.before_sha256 != kept.before_sha256 for draft, one in records.items() if draft != name):
             (self._folder / kept.before_sha256).unlink(missing_ok=True)
@@ -99,7 +98,7 @@ class Fixer:
             ) from exc
 
     def _write_records(self, records: dict[str, Kept]) -> None:
-        replace(self._folder / _RECORD, msgspec.json.encode({name: records[name] for name in sorted(records)}))
+        put(self._folder / _RECORD, msgspec.json.encode({name: records[name] for name in sorted(records)}))
 
     def _read(self, path: Path, name: str) -> bytes:
         try:

@@ -10,12 +10,12 @@ from typing import Final
 import msgspec
 
 from steersman.content.drafts import read_draft
+from steersman.content.files import put
 from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.model.finding import Found, judge
 from steersman.content.model.suppression import apply, suppressions
 from steersman.content.qa.asking import Answer, Asker
 from steersman.content.qa.checker import Report
-from steersman.content.qa.replacing import replace
 from steersman.content.qa.reporting import with_findings
 from steersman.content.settings import QaSettings
 from steersman.kernel.clock import Clock
@@ -135,5 +135,4 @@ def _save(path: Path, cache: dict[str, Kept], fresh: dict[str, Answer], now: int
         for url, answer in fresh.items()
         if answer.kind in ("fine", "dead")
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace(path, msgspec.json.encode(kept))
+    put(path, msgspec.json.encode(kept))
