@@ -4,43 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.builders_crash import Cut, Steps
 
 from steersman.content.qa.fixing import Fixer
 from steersman.kernel.errors import Misconfigured
 
 pytestmark = pytest.mark.crash
 OLD = b"old text\n"
-
-
-class Cut(BaseException):
-    """The power goes here."""
-
-
-class Steps:
-    """Counts fsync and rename, and cuts one of them, before it happens or after."""
-
-    def __init__(self, cut_at: int | None, *, after: bool) -> None:
-        self.cut_at = cut_at
-        self.after = after
-        self.count = 0
-
-    def wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def stepped(*arguments: Any, **options: Any) -> Any:
-            self.count += 1
-            is_here = self.count == self.cut_at
-            if is_here and not self.after:
-                raise Cut
-            result = call(*arguments, **options)
-            if is_here:
-                raise Cut
-            return result
-
-        return stepped
 
 
 def fix(root: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,12 +24,12 @@ def fix(root: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_cut_at_any_step_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Steps(None, after=False)
+    whole = Steps()
     (tmp_path / "whole").mkdir()
     (tmp_path / "whole" / "a.md").write_bytes(OLD)
     fix(tmp_path / "whole", whole, monkeypatch)
-    assert whole.count == 9, "copy, record and draft: two fsync and a rename each"
-    for cut_at in range(1, whole.count + 1):
+    assert whole.done == 9, "copy, record and draft: two fsync and a rename each"
+    for cut_at in range(1, whole.done + 1):
         for after in (False, True):
             root = tmp_path / f"{cut_at}-{after}"
             root.mkdir()

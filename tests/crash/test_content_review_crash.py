@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from tests.builders_content import markdown, write_draft
+from tests.builders_crash import Cut, Cuttable, Steps
 from tests.builders_review import ONE, a_review, folded
 
 from steersman.content.review.flow import Reviews
@@ -23,43 +23,6 @@ from steersman.ledger.adapters.memory import create as memory_ledger
 pytestmark = pytest.mark.crash
 FIRST = "One line with a slip in it.\n\nAnother line.\n"
 SLIP = markdown(FIRST).index("slip")
-
-
-class Cut(BaseException):
-    """The power goes here."""
-
-
-class Steps:
-    """Counts appends and syncs to disk, and cuts one, before or after it."""
-
-    def __init__(self, cut_at: int | None, *, after: bool) -> None:
-        self.cut_at = cut_at
-        self.after = after
-        self.done = 0
-
-    def wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def stepped(*arguments: Any, **options: Any) -> Any:
-            self.done += 1
-            is_here = self.done == self.cut_at
-            if is_here and not self.after:
-                raise Cut
-            result = call(*arguments, **options)
-            if is_here:
-                raise Cut
-            return result
-
-        return stepped
-
-
-class Cuttable:
-    """A ledger whose appends are steps."""
-
-    def __init__(self, ledger: Ledger, steps: Steps) -> None:
-        self._ledger = ledger
-        self.append = steps.wrap(ledger.append)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ledger, name)
 
 
 def review_it(root: Path, review: Reviews) -> None:
@@ -83,7 +46,7 @@ def review_it(root: Path, review: Reviews) -> None:
 def run(root: Path, ledger: Ledger, clock: FakeClock, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr("steersman.content.review.kept.os.fsync", steps.wrap(os.fsync))
-        review_it(root, a_review(root, Cuttable(ledger, steps), clock=clock))
+        review_it(root, a_review(root, Cuttable(ledger, steps, "append"), clock=clock))
 
 
 def check(root: Path, ledger: Ledger) -> None:
@@ -113,7 +76,7 @@ STEPS = range(1, 17)
 
 def test_there_are_as_many_steps_as_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_draft(tmp_path, body=FIRST)
-    ledger, steps = memory_ledger(), Steps(None, after=False)
+    ledger, steps = memory_ledger(), Steps()
     run(tmp_path, ledger, FakeClock(), steps, monkeypatch)
     check(tmp_path, ledger)
     assert steps.done == max(STEPS)
@@ -127,5 +90,5 @@ def test_a_cut_review_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     with pytest.raises(Cut):
         run(tmp_path, ledger, clock, Steps(cut_at, after=after), monkeypatch)
     clock.advance(1)
-    run(tmp_path, ledger, clock, Steps(None, after=False), monkeypatch)
+    run(tmp_path, ledger, clock, Steps(), monkeypatch)
     check(tmp_path, ledger)

@@ -7,13 +7,12 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import feedparser
 import pytest
 from tests.builders_content import SITE, a_publisher, commits, told, write_draft
+from tests.builders_crash import Cut, Cuttable, Steps
 
 from steersman.content.adapters.site import SiteChannel
 from steersman.ledger import Ledger
@@ -22,50 +21,13 @@ from steersman.ledger.adapters.memory import create as memory_ledger
 pytestmark = pytest.mark.crash
 
 
-class Cut(BaseException):
-    """The power goes here."""
-
-
-class Steps:
-    """Counts every durable step of a publication (append, rename, git call) and cuts one, before or after it."""
-
-    def __init__(self, cut_at: int | None = None, *, after: bool = False) -> None:
-        self.cut_at = cut_at
-        self.after = after
-        self.names: list[str] = []
-
-    def wrap(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def stepped(*arguments: Any, **options: Any) -> Any:
-            self.names.append(name)
-            is_here = self.cut_at == len(self.names)
-            if is_here and not self.after:
-                raise Cut(name)
-            result = call(*arguments, **options)
-            if is_here:
-                raise Cut(name)
-            return result
-
-        return stepped
-
-
-class Cuttable:
-    """A ledger whose appends are steps."""
-
-    def __init__(self, ledger: Ledger, steps: Steps) -> None:
-        self._ledger = ledger
-        self.append = steps.wrap("append", ledger.append)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ledger, name)
-
-
 def publish(root: Path, ledger: Ledger, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Publish what is there, as a process of its own would; return the outcomes."""
     with monkeypatch.context() as patched:
-        patched.setattr("steersman.content.adapters.site.files.os.replace", steps.wrap("replace", os.replace))
-        patched.setattr("steersman.content.adapters.site.git.subprocess.run", steps.wrap("git", subprocess.run))
+        patched.setattr(os, "replace", steps.wrap(os.replace, "replace"))
+        patched.setattr("steersman.content.adapters.site.git.subprocess.run", steps.wrap(subprocess.run, "git"))
         channel = SiteChannel(settings=SITE, root=root)
-        publisher = a_publisher(root, Cuttable(ledger, steps), channel)
+        publisher = a_publisher(root, Cuttable(ledger, steps, "append"), channel)
         return [outcome.outcome for outcome in publisher.publish_all()]
 
 
@@ -149,7 +111,9 @@ def test_a_post_published_while_another_hangs_half_way_takes_nothing_from_it(
     text = one.read_text(encoding="utf-8")
     one.unlink()
     write_draft(tmp_path, "two.md")
-    assert publish(tmp_path, ledger, Steps(), monkeypatch) == ["published", "failed"], "nobody can finish without a draft"
+    assert publish(tmp_path, ledger, Steps(), monkeypatch) == ["published", "failed"], (
+        "nobody finishes without a draft"
+    )
     assert entries(tmp_path) == ["two.html"], "what was left half-done is cleared away"
     one.write_text(text, encoding="utf-8")
     assert publish(tmp_path, ledger, Steps(), monkeypatch) == ["published", "unchanged"]
