@@ -44,7 +44,7 @@ class Worker:
         actor: str = "desk",
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Set up; nothing is read yet.
+        """Set up; no draft is read yet.
 
         Args:
             publisher: makes one, with the settings and secrets of now.
@@ -58,7 +58,9 @@ class Worker:
         self._say = say
         self._outbox = Outbox(ledger, clock, actor=actor)
         self._count = 0
-        self._waiting: tuple[Waiting, ...] = ()
+        before = heartbeat.read(self._path)
+        # What waited when the last worker ended waits until the first look says otherwise.
+        self._waiting: tuple[Waiting, ...] = before.waiting if before is not None else ()
         self._wakes: list[int] = []
         self._lookups: dict[str, tuple[int, int]] = {}
         self._told: dict[str, str] = {}
@@ -72,6 +74,7 @@ class Worker:
     def run(self, stop: threading.Event) -> None:
         """Tick until `stop`. An error of ours ends a tick, never the worker; while it lasts, there is no heartbeat."""
         told = ""
+        self._beat()
         while not stop.is_set():
             pause = LOOK_S
             try:
