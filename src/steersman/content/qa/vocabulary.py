@@ -58,7 +58,7 @@ _PREFIXES: Final = ("auto", "hyper", "inter", "meta", "micro", "multi", "pre", "
 _PLURALS: Final = frozenset({"s", "es"})
 # A dot inside, a slash, an underscore, a digit, a hump, capitals only: file names, identifiers, versions, acronyms.
 _NAME: Final = re.compile(
-    r"[_/\\@#$=~+^%:&]|[^\W\d_]\.\w|\d|[^\W\d_A-Z][A-Z]|^[A-Z]{2}[a-z]*[A-Z]?s?$|^[A-Z]{2,}(?:['’]?s)?$|^[A-Z]{2,}[a-z]{1,3}$"
+    r"[_/\\@#$=~+^%:&]|[^\W\d_]\.\w|\d|[^\W\d_A-Z][A-Z]|^[A-Z]{2,}(?:['’]?s)?$|^[A-Z]{3,}[a-z]+$"
 )
 _VOWELS: Final = frozenset("aeiouyàáâäãåæèéêëìíîïòóôöõøùúûüý")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterator
+from html import unescape
 from itertools import pairwise
 from typing import Final
 
@@ -18,7 +19,8 @@ _LINE_START: Final = re.compile(
     r"[ \t]*(?:>[ \t]?)*[ \t]*(?:#{1,6}[ \t]+|(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?)?"
 )
 _ITEM: Final = re.compile(r"[ \t>]*(?:[-*+]|\d{1,9}[.)])[ \t]")
-_TAG: Final = re.compile(r"</?[A-Za-z][A-Za-z0-9-]*[^<>]{0,4000}>")
+_TAG: Final = re.compile(r"</?[A-Za-z][A-Za-z0-9-]*(?=[\s/>])[^<>]{0,4000}>")
+_MARKUP: Final = re.compile(rf"{_TAG.pattern}|<!--.*?-->", re.DOTALL)
 _LABEL: Final = re.compile(r"\][(\[][^\])\r\n]{0,4000}[)\]]")
 _BLANK: Final = re.compile(r"\s+")
 _TICKS: Final = re.compile(r"`+\s*`+")
@@ -119,15 +121,29 @@ class _Block:
         self._origins.append(origin)
 
     def _space(self, here: int) -> int:
+        """Read white space and what the mask made white, which is never more than one space, or a filler."""
         blank = _BLANK.match(self._prose, here, self._end)
         end = blank.end() if blank else here + 1
-        covered = self._masked.source[here:end].strip()
-        if covered and not covered.startswith("<!--"):
+        source = self._masked.source[here:end]
+        covered = _MARKUP.sub("", source).strip()
+        if _MARKUP.sub("", source) != covered or not source:
             self._gap(here)
-            self._fill(here)
-        self._gap(end - 1)
+        if covered:
+            self._stand_in(covered, here)
+            if source[-1].isspace():
+                self._gap(end - 1)
+            return end
         line = max(self._prose.rfind("\n", here, end), self._prose.rfind("\r", here, end))
         return self._skip_line_start(line + 1) if line >= 0 else end
+
+    def _stand_in(self, covered: str, origin: int) -> None:
+        """Write what a reader sees instead: a character for its entity, a noun for code, formulas and addresses."""
+        shown = unescape(covered) if covered.startswith("&") else ""
+        if len(shown) == 1:
+            self._fillers.append(len(self._text))
+            self._add(shown, origin)
+        else:
+            self._fill(origin)
 
     def _gap(self, origin: int) -> None:
         if self._text and self._text[-1] != " ":
