@@ -170,3 +170,35 @@ def test_a_hook_file_is_executable_by_its_owner(desk: Path, content: Said) -> No
     (data,) = [content.json("hook", "install")]
     assert data["written"]
     assert stat.S_IMODE(Path(data["path"]).stat().st_mode) & stat.S_IXUSR
+
+
+def test_a_draft_named_from_the_repository_finds_its_workspace(
+    tmp_path: Path, content: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("STEERSMAN_DIR", "STEERSMAN_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("blog", "notes"):
+        write_draft(tmp_path / name, body="I recieve it.\n")
+        (tmp_path / name / "steersman.toml").write_text("[content]\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert content("check", "blog/content", "--format", "github") == 1
+    assert content.out.startswith("::error file=blog/content/one.md,line=6,")
+    assert content("check", "blog/content", "notes/content") == 2
+    assert "several workspaces" in content.err
+    assert content("check", "nothing.md") == 2
+    assert "no steersman.toml" in content.err
+
+
+def test_what_git_is_needed_for_says_that_there_is_no_repository(desk: Path, content: Said) -> None:
+    write_draft(desk, body="Well.\n")
+    for option in ("--staged", "--changed"):
+        assert content("check", option) == 2
+        assert "is in no git work tree" in content.err
+
+
+def test_what_a_fix_leaves_keeps_its_reason(desk: Path, content: Said) -> None:
+    write_draft(desk, body="I recieve the the news befor noon.\n")
+    assert content("fix", "--apply") == 1
+    assert "new after the fix" not in content.out
+    assert "harper/SpellCheck: 3 suggestions" in content.out
+    assert "next: steersman content fix --ask" in content.out

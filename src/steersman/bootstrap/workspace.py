@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Final, TypeVar
@@ -227,6 +227,31 @@ def find_root(directory: Path) -> Path:
     raise Misconfigured(
         f"no {FILE} in {here} or above it", fix="`steersman init DIR` makes a workspace; --dir names another one"
     )
+
+
+def root_for(paths: Iterable[Path]) -> Path:
+    """Return the workspace here or, where there is none, the one that all `paths` lie in.
+
+    Raises:
+        Misconfigured: none is at or above this folder, nor above `paths`; or they lie in several.
+    """
+    try:
+        return find_root(Path())
+    except Misconfigured as nothing_here:
+        roots = sorted({_root_above(path) or Path() for path in paths})
+        if roots in ([], [Path()]):
+            raise nothing_here
+        if len(roots) > 1:
+            named = ", ".join(str(root) if root != Path() else "none" for root in roots)
+            raise Misconfigured(f"these files lie in several workspaces: {named}", fix="name those of one") from None
+        return roots[0]
+
+
+def _root_above(path: Path) -> Path | None:
+    try:
+        return find_root(path)
+    except Misconfigured:
+        return None
 
 
 def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) -> Workspace:

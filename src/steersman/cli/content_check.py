@@ -59,7 +59,7 @@ def check(
     if as_json and form not in (Format.TABLE, Format.JSON):
         raise Misconfigured(f"--json and --format {form.value} at once", fix="take one of them")
     notes: list[str] = []
-    with opened(directory) as desk:
+    with opened(directory, paths) as desk:
         if show_prompt:
             show_prompts(desk, paths or (), model=model, actor=actor(), as_json=as_json)
             return
@@ -78,14 +78,14 @@ def check(
             reports = _with_links(desk, reports, notes, allow_private=private)
         if changed or since:
             reports = _changed(desk, reports, since or "HEAD", staged=staged)
-        folder = desk.workspace.content.qa.folder
+        folder, root = desk.workspace.content.qa.folder, desk.workspace.root
     if not links and form is Format.TABLE and reports:
         notes.append("addresses: not checked (--links asks them)")
     notes += opinions.notes()
     empty = f"no drafts yet: write {folder}/first.md with a title in its front matter"
     if changed or since or staged:
         empty = "no draft is staged" if staged else "no draft changed"
-    put_out(reports, Format.JSON if as_json else form, sarif=sarif, empty=empty, notes=notes)
+    put_out(reports, Format.JSON if as_json else form, root=root, sarif=sarif, empty=empty, notes=notes)
     if opinions.failed or any(report.outcome != "pass" for report in reports):
         raise typer.Exit(1)
 

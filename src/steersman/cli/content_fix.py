@@ -43,7 +43,7 @@ def fix(
         raise Misconfigured("--undo takes back, the other options fix", fix="run it with the names of drafts alone")
     if ask and (as_json or not sys.stdin.isatty()):
         raise Misconfigured("--ask needs a terminal to ask on", fix="leave it out, or run it by hand without --json")
-    with opened(directory) as desk:
+    with opened(directory, paths) as desk:
         if undo:
             _undo(desk, paths or [], as_json=as_json)
             return
@@ -101,7 +101,11 @@ def _fix_one(
 
 
 def _left(finding: Finding, planned: Plan) -> dict[str, object]:
-    why = next((one.why for one in planned.left if one.finding.fingerprint == finding.fingerprint), "new after the fix")
+    same = [one for one in planned.left if one.finding.fingerprint == finding.fingerprint]
+    # A fix in the same sentence gives what is left there another fingerprint, and makes nothing new of it.
+    words = (finding.rule, finding.excerpt)
+    same += [one for one in planned.left if (one.finding.rule, one.finding.excerpt) == words]
+    why = same[0].why if same else "new after the fix"
     return {"line": finding.line, "column": finding.column, "severity": finding.severity,
             "rule": f"{finding.source}/{finding.rule}", "why": why}  # fmt: skip
 
@@ -134,8 +138,10 @@ def _show(outcomes: list[dict[str, object]], *, ask: bool) -> None:
     for draft, entry in left:
         say(f"left  {draft}:{entry['line']}:{entry['column']}  {entry['severity']}  {entry['rule']}: {entry['why']}")
     written = any(one["written"] for one in outcomes)
-    verb = "fixed; `content fix --undo` takes it back" if written else "can be fixed: --apply writes it"
+    verb = "fixed; `content fix --undo DRAFT` takes it back" if written else "can be fixed: --apply writes it"
     say(f"{count(number, 'finding')} {verb}" if number else "nothing to fix by itself", f"; {len(left)} left")
+    if not ask and any("suggestions" in str(entry["why"]) or "category" in str(entry["why"]) for _, entry in left):
+        say("next: steersman content fix --ask asks about each that is left")
 
 
 def _entries(outcome: dict[str, object]) -> list[dict[str, object]]:

@@ -34,8 +34,10 @@ class Format(StrEnum):
     GITHUB = "github"
 
 
-def put_out(reports: Sequence[Report], form: Format, *, sarif: Path | None, empty: str, notes: Sequence[str]) -> None:
-    """Print what a pass found; `notes` are sentences for people only.
+def put_out(
+    reports: Sequence[Report], form: Format, *, root: Path, sarif: Path | None, empty: str, notes: Sequence[str]
+) -> None:
+    """Print what a pass found in the workspace `root`; `notes` are sentences for people only.
 
     Raises:
         Misconfigured: the file `sarif` cannot be written.
@@ -44,7 +46,8 @@ def put_out(reports: Sequence[Report], form: Format, *, sarif: Path | None, empt
     from steersman.content.qa.formats.github import github
     from steersman.content.qa.formats.sarif import sarif as as_sarif  # `--help` needs no domain
 
-    log = as_sarif(reports, version=__version__) if sarif or form is Format.SARIF else None
+    below = _below_here(root)
+    log = as_sarif(reports, version=__version__, below=below) if sarif or form is Format.SARIF else None
     if sarif is not None:
         _write_json(sarif, log)
     if form is Format.SARIF:
@@ -54,10 +57,16 @@ def put_out(reports: Sequence[Report], form: Format, *, sarif: Path | None, empt
         refused = [_refusal(report) for report in reports if report.outcome == "refused"]
         emit(as_json=True, data=[*findings, *refused], render=lambda: None)
     elif form is Format.GITHUB:
-        for line in github(reports):
+        for line in github(reports, below=below):
             sys.stdout.write(line + "\n")
     else:
         _show(reports, empty, notes)
+
+
+def _below_here(root: Path) -> str:
+    """Say where the workspace lies below this folder, which is the repository's root in continuous integration."""
+    here = Path.cwd()
+    return "" if root == here or not root.is_relative_to(here) else f"{root.relative_to(here).as_posix()}/"
 
 
 def _refusal(report: Report) -> dict[str, object]:
@@ -96,13 +105,12 @@ def _show(reports: Sequence[Report], empty: str, notes: Sequence[str]) -> None:
         total = len([f for r in reports for f in r.findings])
         stopped = sum(r.outcome != "pass" for r in reports)
         out.print()
-        out.print(
-            f"{count(len(reports), 'draft')}, {count(total, 'finding')}; "
-            + (f"{stopped} stopped" if stopped else "all pass: steersman content publish"),
-            markup=False,
-        )
+        verdict = f"{stopped} stopped" if stopped else "all pass: steersman content publish"
+        out.print(f"{count(len(reports), 'draft')}, {count(total, 'finding')}; {verdict}", markup=False)
     for note in notes:
         out.print(note, markup=False)
+    if any(finding.status == "open" and finding.suggestions for report in reports for finding in report.findings):
+        out.print("next: steersman content fix shows what it would change", markup=False)
 
 
 def heading(report: Report) -> Text:
@@ -135,4 +143,4 @@ def finding_lines(finding: Finding) -> Group:
         detail.append(f"\n→ {', '.join(options)}", style="green")
     if finding.reason:
         detail.append(f"\nsuppressed: {finding.reason}", style="dim")
-    return Group(line, Padding(detail, (0, 0, 0, 4)))
+    return Group(line, Padding(detail, (0, 0, 0, 4), expand=False))

@@ -30,7 +30,7 @@ def suggest(
     from steersman.content.llm import suggest as ask_for
     from steersman.content.llm.variants import plan
 
-    with opened(directory) as desk:
+    with opened(directory, [draft]) as desk:
         root, settings = desk.workspace.root, desk.workspace.content.qa
         names = find_drafts(root, settings, [draft])
         if len(names) != 1:

@@ -30,7 +30,7 @@ def voice(
     from steersman.bootstrap.first_pass import corpus  # `--help` needs no domain
     from steersman.content.drafts import find_drafts, read_draft
 
-    with opened(directory) as desk:
+    with opened(directory, paths) as desk:
         own = corpus(desk)
         if not paths:
             _profiles(own, as_json=as_json)

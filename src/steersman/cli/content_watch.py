@@ -60,7 +60,7 @@ def _until_settings_change(directory: Path, paths: list[Path], every_s: float, w
     from steersman.content.qa.baseline import path_of
     from steersman.content.qa.watch import Watcher
 
-    with opened(directory) as desk:
+    with opened(directory, paths) as desk:
         root, settings = desk.workspace.root, desk.workspace.content.qa
         first_pass = checker(desk, actor=actor())
         watcher = Watcher(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from steersman.bootstrap.desk import Desk
@@ -22,10 +23,32 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 HERE = Path()
 
 
-def noun(summary: str) -> typer.Typer:
-    """Return the Typer application of one noun, set up alike for all."""
+class Grouped(TyperGroup):
+    """Lists commands under the headings they were registered with (`rich_help_panel`), in that order."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        commands = [(name, self.commands[name]) for name in self.list_commands(ctx) if not self.commands[name].hidden]
+        widest = max(len(name) for name, _ in commands)
+        for name, command in commands:
+            heading = str(getattr(command, "rich_help_panel", None) or "Commands")
+            told = command.get_short_help_str(formatter.width - widest - 6)
+            groups.setdefault(heading, []).append((name.ljust(widest), told))
+        for heading, rows in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+def noun(summary: str, *, epilog: str | None = None) -> typer.Typer:
+    """Return the Typer application of one noun, set up alike for all; `epilog` stands below its commands."""
     return typer.Typer(
-        help=summary, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+        cls=Grouped,
+        help=summary,
+        epilog=epilog,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
     )
 
 
@@ -35,15 +58,19 @@ def single(summary: str) -> typer.Typer:
 
 
 @contextmanager
-def opened(directory: Path = HERE) -> Iterator[Desk]:
+def opened(directory: Path = HERE, paths: Sequence[Path] | None = ()) -> Iterator[Desk]:
     """Open the workspace at or above `directory`; close it after.
+
+    Args:
+        paths: files the command is about; without --dir, and without a workspace here, theirs is opened.
 
     Raises:
         Misconfigured: no steersman.toml there, or it is wrong (names file, line and field).
     """
     from steersman.bootstrap.desk import open_desk  # start-up time: only commands that read need it
+    from steersman.bootstrap.workspace import root_for
 
-    desk = open_desk(directory)
+    desk = open_desk(root_for(paths or ()) if directory == HERE else directory)
     try:
         yield desk
     finally:

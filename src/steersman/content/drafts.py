@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import difflib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Final
 
@@ -19,26 +20,47 @@ def find_drafts(root: Path, settings: QaSettings, only: Sequence[Path] = ()) -> 
     Files and folders that begin with a dot or an underscore are left out, and so is README.md.
 
     Args:
-        only: files or folders to keep to; relative ones are tried from here first, then from the workspace.
+        only: files or folders to keep to; relative ones are tried from here, from the workspace, then from the folder
+            of drafts. The ending of a file may be left out.
 
     Raises:
-        Misconfigured: one of `only` is not there, or is no Markdown file inside the workspace.
+        Misconfigured: one of `only` is not there, or is no Markdown file inside the workspace; names the nearest.
     """
     home = root.resolve()
     if not only:
         return sorted(_below(home, home / settings.folder))
     names: set[str] = set()
     for path in only:
-        target = next((p for p in (path.resolve(), (home / path).resolve()) if p.exists()), None)
+        there = [place for place in _places(path, home, settings.folder) if place.exists()]
+        # A file beside the caller does not hide a draft of the same name in the workspace that --dir names.
+        target = next((place for place in there if place.is_relative_to(home)), there[0] if there else None)
         if target is None:
-            raise Misconfigured(f"there is no draft {path}", fix="`steersman content list` names them")
-        if not target.is_relative_to(home) or (target.is_file() and target.suffix not in EXTENSIONS):
+            raise Misconfigured(f"there is no draft {path}", fix=_nearest(path, home, settings.folder))
+        if not target.is_relative_to(home):
+            raise Misconfigured(
+                f"{path} is outside of the workspace {home}", fix="name the workspace it belongs to with --dir"
+            )
+        if target.is_file() and target.suffix not in EXTENSIONS:
             endings = ", ".join(EXTENSIONS)
             raise Misconfigured(
                 f"{path} is no Markdown file ({endings}) of this workspace", fix=f"look in {settings.folder}/"
             )
         names.update(_below(home, target) if target.is_dir() else [target.relative_to(home).as_posix()])
     return sorted(names)
+
+
+def _places(path: Path, home: Path, folder: str) -> Iterator[Path]:
+    """Yield where a draft may be that somebody calls `path`, the most literal reading first."""
+    bases = (Path(), home, home / folder)
+    yield from ((base / path).resolve() for base in bases)
+    if path.name and path.suffix not in EXTENSIONS:
+        yield from ((base / f"{path}{ending}").resolve() for base in bases for ending in EXTENSIONS)
+
+
+def _nearest(path: Path, home: Path, folder: str) -> str:
+    by_stem = {PurePosixPath(name).stem: name for name in _below(home, home / folder)}
+    near = difflib.get_close_matches(path.stem, by_stem, n=1)
+    return f"did you mean {by_stem[near[0]]}?" if near else "`steersman content list` names them"
 
 
 def _below(home: Path, folder: Path) -> Iterable[str]:

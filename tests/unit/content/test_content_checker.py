@@ -93,6 +93,24 @@ def test_drafts_are_found_below_the_folder_without_hidden_ones(tmp_path: Path) -
         find_drafts(tmp_path, QaSettings(), [Path("content/notes.txt")])
 
 
+def test_a_draft_is_found_by_its_bare_name_and_a_typo_gets_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, elsewhere = tmp_path / "desk", tmp_path / "elsewhere"
+    write_draft(home, "first.md")
+    elsewhere.mkdir()
+    (elsewhere / "first.md").write_text("not the one of the workspace", encoding="utf-8")
+    monkeypatch.chdir(elsewhere)
+    for name in ("first", "first.md", "content/first", "content/first.md"):
+        assert find_drafts(home, QaSettings(), [Path(name)]) == ["content/first.md"]
+    with pytest.raises(Misconfigured) as typo:
+        find_drafts(home, QaSettings(), [Path("frist.md")])
+    assert typo.value.fix == "did you mean content/first.md?"
+    (elsewhere / "other.md").write_text("x", encoding="utf-8")
+    with pytest.raises(Misconfigured, match=r"other\.md is outside of the workspace"):
+        find_drafts(home, QaSettings(), [Path("other.md")])
+
+
 def test_the_read_model_follows_a_draft_from_blocked_to_clean_to_unreadable(tmp_path: Path) -> None:
     ledger = memory_ledger()
     checker = a_checker(tmp_path, ledger)

@@ -65,3 +65,15 @@ def test_only_a_comment_is_a_suppression_in_source(by: str, kind: str) -> None:
     (result,) = log["runs"][0]["results"]
     assert result["suppressions"] == [{"kind": kind, "justification": "why"}]
     assert result["partialFingerprints"]
+
+
+def test_names_count_from_the_repository_and_are_addresses_in_sarif() -> None:
+    refused = Report(draft="content/zwei wörter.md", outcome="refused", reason="no title", line=3, fix="add one")
+    reports = [a_report(), refused]
+    (run,) = sarif(reports, version="1", below="blog/")["runs"]
+    told = run["invocations"][0]["toolExecutionNotifications"]
+    places = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in (*run["results"], *told)]
+    assert places == ["blog/content/one.md", "blog/content/zwei%20w%C3%B6rter.md"]
+    assert [line.split(",")[0] for line in github(reports, below="blog/")] == [
+        "::error file=blog/content/one.md", "::error file=blog/content/zwei wörter.md",
+    ]  # fmt: skip

@@ -48,8 +48,7 @@ def changed_lines(root: Path, names: Sequence[str], revision: str = "HEAD", *, s
     Raises:
         Misconfigured: `root` is in no git repository, git is not there, or it does not know the revision.
     """
-    if git(root, "rev-parse", "--is-inside-work-tree", accept=(0, 128)).strip() != b"true":
-        raise Misconfigured(f"{root} is in no git work tree: nothing to compare with", fix="git init, or check all")
+    need_work_tree(root)
     tracked = {_name(raw) for raw in git(root, "ls-files", "-z").split(b"\0")}
     known = git(
         root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", accept=(0, 1, 128)
@@ -122,6 +121,16 @@ def _unquoted(raw: bytes) -> str | None:
 
 def _name(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
+
+
+def need_work_tree(root: Path) -> None:
+    """Do nothing in a git work tree.
+
+    Raises:
+        Misconfigured: `root` is in none.
+    """
+    if git(root, "rev-parse", "--is-inside-work-tree", accept=(0, 128)).strip() != b"true":
+        raise Misconfigured(f"{root} is in no git work tree: nothing to compare with", fix="git init, or check all")
 
 
 def git(root: Path, *arguments: str, accept: tuple[int, ...] = (0,)) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from steersman.content.drafts import draft_of_bytes, is_draft_name
 from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.model.finding import Finding
-from steersman.content.qa.changed import git
+from steersman.content.qa.changed import git, need_work_tree
 from steersman.content.qa.checker import Report
 from steersman.content.qa.reporting import refused, report_of
 from steersman.content.settings import QaSettings
@@ -20,6 +20,7 @@ def staged_names(root: Path, settings: QaSettings) -> list[str]:
     Raises:
         Misconfigured: `root` is in no git repository.
     """
+    need_work_tree(root)
     raw = git(root, "diff", "--cached", "--name-only", "-z", "--diff-filter=ACMRT", "--relative", "--")
     names = (name.decode("utf-8", "surrogateescape") for name in raw.split(b"\0") if name)
     return sorted(name for name in names if is_draft_name(name, settings.folder))

@@ -92,15 +92,15 @@ def _found(rule: str, lint: Lint) -> Found:
 
 
 def _replacement(lint: Lint) -> list[str]:
-    """Return what could stand instead of the matched text."""
+    """Return what could stand instead of the matched text, each once."""
     from harper import SuggestionKind  # as above
 
     replaced = []
-    for suggestion in lint.suggestions[:_MOST_SUGGESTIONS]:
+    for suggestion in lint.suggestions:
         if suggestion.kind == SuggestionKind.REMOVE:
             replaced.append("")
         elif suggestion.kind == SuggestionKind.INSERT_AFTER:
             replaced.append(lint.problem_text + suggestion.replacement_text)
         else:
             replaced.append(suggestion.replacement_text)
-    return replaced
+    return list(dict.fromkeys(replaced))[:_MOST_SUGGESTIONS]

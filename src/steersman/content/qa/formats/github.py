@@ -11,23 +11,26 @@ from steersman.content.qa.checker import Report
 _LEVELS: Final = {"gate": "error", "warn": "warning", "info": "notice"}
 
 
-def github(reports: Iterable[Report]) -> Iterator[str]:
+def github(reports: Iterable[Report], *, below: str = "") -> Iterator[str]:
     """Yield one line per open finding and per refused draft; suppressed ones have no annotation.
+
+    Args:
+        below: where the workspace lies in the repository, with a slash at its end: annotations count from there.
 
     Source: GitHub Actions, workflow commands: `%`, CR and LF are escaped, in properties `:` and `,` as well.
     """
     for report in reports:
         if report.outcome == "refused":
-            place = {"file": report.draft, "line": str(report.line or 1), "title": "steersman: refused"}
+            place = {"file": below + report.draft, "line": str(report.line or 1), "title": "steersman: refused"}
             yield _command("error", place, f"{report.reason}. Fix: {report.fix}")
         for finding in report.findings:
             if finding.status == "open":
-                yield _annotation(finding)
+                yield _annotation(finding, below)
 
 
-def _annotation(finding: Finding) -> str:
+def _annotation(finding: Finding, below: str) -> str:
     place = {
-        "file": finding.doc,
+        "file": below + finding.doc,
         "line": str(finding.line),
         "col": str(finding.column),
         "title": f"steersman: {finding.source}/{finding.rule}",

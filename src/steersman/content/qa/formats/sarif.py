@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Final
+from urllib.parse import quote
 
 from steersman.content.model.finding import Finding
 from steersman.content.qa.checker import Report
@@ -12,10 +13,13 @@ _LEVELS: Final = {"gate": "error", "warn": "warning", "info": "note"}
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def sarif(reports: Iterable[Report], *, version: str) -> dict[str, Any]:
+def sarif(reports: Iterable[Report], *, version: str, below: str = "") -> dict[str, Any]:
     """Return one SARIF log with one run; drafts that could not be read are notifications of the tool.
 
-    Source: SARIF 2.1.0 (OASIS), sections 3.14 (run), 3.27 (result), 3.30 (region). Columns count code points.
+    Args:
+        below: where the workspace lies in the repository, with a slash at its end: code hosts count from there.
+
+    Source: SARIF 2.1.0 (OASIS), sections 3.4.3 (uri), 3.14 (run), 3.27 (result), 3.30 (region). Columns count code points.
     """
     reports = list(reports)
     findings = [finding for report in reports for finding in report.findings]
@@ -39,10 +43,10 @@ def sarif(reports: Iterable[Report], *, version: str) -> dict[str, Any]:
                 "invocations": [
                     {
                         "executionSuccessful": True,
-                        "toolExecutionNotifications": [_refusal(r) for r in reports if r.outcome == "refused"],
+                        "toolExecutionNotifications": [_refusal(r, below) for r in reports if r.outcome == "refused"],
                     }
                 ],
-                "results": [_result(finding, indices[_rule_id(finding)]) for finding in findings],
+                "results": [_result(finding, indices[_rule_id(finding)], below) for finding in findings],
             }
         ],
     }
@@ -56,7 +60,7 @@ def _rule(rule: str, finding: Finding) -> dict[str, Any]:
     return {"id": rule, "name": finding.rule, "properties": {"category": finding.category}}
 
 
-def _result(finding: Finding, index: int) -> dict[str, Any]:
+def _result(finding: Finding, index: int, below: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": _rule_id(finding),
         "ruleIndex": index,
@@ -65,7 +69,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         "locations": [
             {
                 "physicalLocation": {
-                    "artifactLocation": {"uri": finding.doc, "uriBaseId": "%SRCROOT%"},
+                    "artifactLocation": _file(below + finding.doc),
                     "region": {
                         "startLine": finding.line,
                         "startColumn": finding.column,
@@ -85,8 +89,8 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
     return result
 
 
-def _refusal(report: Report) -> dict[str, Any]:
-    location: dict[str, Any] = {"artifactLocation": {"uri": report.draft, "uriBaseId": "%SRCROOT%"}}
+def _refusal(report: Report, below: str) -> dict[str, Any]:
+    location: dict[str, Any] = {"artifactLocation": _file(below + report.draft)}
     if report.line is not None:
         location["region"] = {"startLine": report.line}
     return {
@@ -94,3 +98,8 @@ def _refusal(report: Report) -> dict[str, Any]:
         "message": {"text": f"{report.reason}; {report.fix}"},
         "locations": [{"physicalLocation": location}],
     }
+
+
+def _file(name: str) -> dict[str, str]:
+    # A name may hold spaces and letters that no URI may; bytes that are no UTF-8 come back as they were.
+    return {"uri": quote(name, errors="surrogateescape"), "uriBaseId": "%SRCROOT%"}
