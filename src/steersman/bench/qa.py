@@ -75,7 +75,7 @@ def _targets(name: str, scores: dict[str, Score], kinds: str, ours_name: str) ->
     where = f"{name}, later half"
     rows = []
     if theirs.value is not None and mine.value is not None:
-        gap = theirs.value - mine.value
+        gap = round(theirs.value - mine.value, 9)
         cause = "" if gap <= _WITHIN else f"; {theirs.count - mine.count} more edits would have to be met"
         rows.append(
             Row(

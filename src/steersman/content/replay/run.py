@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 import msgspec
 
-from steersman.content.model.fix import Contestant, Flag, overlaps
+from steersman.content.model.fix import Contestant, Fix, Flag, overlaps
 from steersman.content.replay.classes import Kind, kind_of, known_words, words
 from steersman.content.replay.corpus import Corpus
+
+_STARTS: Final = frozenset({"SentenceCapitalization", "UPPERCASE_SENTENCE_START"})
 
 
 class Hit(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,22 +59,9 @@ def replay(corpus: Corpus, contestants: Sequence[Contestant], tell: Callable[[in
     count, done = sum(len(round_.fixes) for round_ in corpus.rounds), 0
     for step, round_ in enumerate(corpus.rounds, 1):
         for contestant, mine in zip(contestants, hits, strict=True):
-            flags = [contestant.flags(fix.doc, fix.before) for fix in round_.fixes]
-            flags = [without_cut_start(one, fix.before) for one, fix in zip(flags, round_.fixes, strict=True)]
+            flags = [without_cut_start(contestant.flags(fix.doc, fix.before), fix.before) for fix in round_.fixes]
             for number, (fix, said) in enumerate(zip(round_.fixes, flags, strict=True)):
-                at = (done + number) / count
-                for edit in fix.edits:
-                    kind = kind_of(edit, known)
-                    best = max((f for f in said if overlaps(f, edit)), key=lambda f: f.confidence, default=None)
-                    mine.append(
-                        Hit(
-                            commit=round_.commit,
-                            at=at,
-                            kind=kind,
-                            confidence=None if best is None else best.confidence,
-                            is_exact=best is not None and _is_exact(best, fix.before, edit.start, edit.end, edit.new),
-                        )
-                    )
+                mine += _hits(round_.commit, fix, said, (done + number) / count, known)
             contestant.fixed(round_, flags)
         done += len(round_.fixes)
         tell(step, steps)
@@ -80,6 +70,18 @@ def replay(corpus: Corpus, contestants: Sequence[Contestant], tell: Callable[[in
         Played(name=contestant.name, hits=tuple(mine), alarms=tuple(theirs), words=tuple(lengths))
         for contestant, mine, theirs in zip(contestants, hits, alarms, strict=True)
     ]
+
+
+def _hits(commit: str, fix: Fix, said: Sequence[Flag], at: float, known: frozenset[str]) -> Iterator[Hit]:
+    for edit in fix.edits:
+        met = max((flag for flag in said if overlaps(flag, edit)), key=lambda flag: flag.confidence, default=None)
+        yield Hit(
+            commit=commit,
+            at=at,
+            kind=kind_of(edit, known),
+            confidence=None if met is None else met.confidence,
+            is_exact=met is not None and _is_exact(met, fix.before, edit.start, edit.end, edit.new),
+        )
 
 
 def _published(
@@ -107,9 +109,6 @@ def without_cut_start(flags: Sequence[Flag], text: str) -> list[Flag]:
     """Leave out what is only said because a line was cut out of its paragraph: that it begins with a small letter."""
     first = len(text) - len(text.lstrip())
     return [f for f in flags if not (f.start <= first and f.rule in _STARTS)]
-
-
-_STARTS = frozenset({"SentenceCapitalization", "UPPERCASE_SENTENCE_START"})
 
 
 def _is_exact(flag: Flag, before: str, start: int, end: int, new: str) -> bool:
