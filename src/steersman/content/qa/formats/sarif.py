@@ -19,7 +19,8 @@ def sarif(reports: Iterable[Report], *, version: str, below: str = "") -> dict[s
     Args:
         below: where the workspace lies in the repository, with a slash at its end: code hosts count from there.
 
-    Source: SARIF 2.1.0 (OASIS), sections 3.4.3 (uri), 3.14 (run), 3.27 (result), 3.30 (region). Columns count code points.
+    Source: SARIF 2.1.0 (OASIS), sections 3.4.3 (uri), 3.14 (run), 3.27 (result), 3.30 (region). Columns count
+    code points.
     """
     reports = list(reports)
     findings = [finding for report in reports for finding in report.findings]
