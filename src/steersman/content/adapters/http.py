@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _LARGEST_BYTES: Final = 32_000_000
 _LONGEST_MESSAGE: Final = 200
+DOUBT: Final = "; it may have taken effect"
+"""How a message ends when nobody knows."""
 _RESETS: Final = ("ratelimit-reset", "x-ratelimit-reset")
 
 
@@ -170,9 +172,7 @@ class Http:
 
     def unknown(self, what: str, problem: str) -> OutcomeUnknown:
         """Return the error for a request that may have taken effect."""
-        return OutcomeUnknown(
-            f"{what}: {problem}; it may have taken effect", fix="it is looked up before anything else"
-        )
+        return OutcomeUnknown(f"{what}: {problem}{DOUBT}", fix="it is looked up before anything else")
 
     def unavailable(self, answer: Answer) -> Unavailable:
         """Return the error for an answer that says "later"."""

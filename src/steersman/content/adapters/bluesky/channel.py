@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +15,11 @@ from steersman.content.adapters.bluesky.record import COLLECTION, MAX_IMAGES, Re
 from steersman.content.adapters.bluesky.session import NAME, Account, Session, error_of
 from steersman.content.adapters.bluesky.settings import BlueskySettings
 from steersman.content.adapters.bluesky.tid import record_key
+from steersman.content.adapters.doubts import nothing_out
 from steersman.content.adapters.http import Answer, Http
+from steersman.content.adapters.media import content_of
 from steersman.content.ports import Engagement, Limits, Media, Post, Publication
-from steersman.kernel.errors import Misconfigured, OutcomeUnknown, Rejected, Unavailable
+from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
 
 _MAX_GRAPHEMES: Final = 300
 _MAX_BYTES: Final = 3000
@@ -162,7 +163,7 @@ class BlueskyChannel:
         made = records.record(post, self._settings.languages, records.card(post))
         if not post.media:
             return made
-        data = [_content(one) for one in post.media]
+        data = [content_of(one) for one in post.media]
         blobs = [self._upload(one, content) for one, content in zip(post.media, data, strict=True)]
         return {**made, "embed": records.images(post.media, blobs, data)}
 
@@ -173,13 +174,11 @@ class BlueskyChannel:
                 fix="make the picture smaller",
             )
         seen = picture(data)
-        try:
+        # The same bytes have the same address: uploading them again makes no second one, and nothing is shown yet.
+        with nothing_out():
             answer = self._session.change(
                 "com.atproto.repo.uploadBlob", content=data, mime=seen.mime if seen else media.mime
             )
-        except OutcomeUnknown as exc:
-            # The same bytes have the same address: uploading them again makes no second one, and nothing is shown yet.
-            raise Unavailable(exc.message.partition(";")[0], fix="tried again by itself") from exc
         if answer.status != 200:
             raise self._appview.rejected(answer, fix=f"change {media.name}")
         blob = answer.json().get("blob") if isinstance(answer.json(), dict) else None
@@ -251,18 +250,6 @@ def _uri(post: Post, account: Account) -> str:
 def _is_of(post: Post, account: Account) -> bool:
     """Say whether `post` is `account`'s: one that is out elsewhere must not come out here as well."""
     return post.remote_id in ("", _uri(post, account))
-
-
-def _content(media: Media) -> bytes:
-    try:
-        data = Path(media.path).read_bytes()
-    except OSError as exc:
-        raise Rejected(
-            f"bluesky: the stored copy of {media.name} cannot be read: {exc.strerror}", fix="plan the post again"
-        ) from exc
-    if hashlib.sha256(data).hexdigest() != media.sha256:
-        raise Rejected(f"bluesky: the stored copy of {media.name} is not what was planned", fix="plan the post again")
-    return data
 
 
 def _list(told: object, name: str) -> list[dict[str, Any]]:

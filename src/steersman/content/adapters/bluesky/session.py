@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from steersman.content.adapters.doubts import nothing_out
 from steersman.content.adapters.http import Answer, Http
-from steersman.kernel.errors import Misconfigured, OutcomeUnknown, Unavailable
+from steersman.kernel.errors import Misconfigured, Unavailable
 from steersman.services.credentials.addresses import bad_address
 
 NAME: Final = "bluesky"
@@ -167,13 +168,9 @@ class Session:
         return self._read(answer) if answer.status == 200 else None
 
     def _tell(self, method: str, sent: dict[str, Any]) -> Answer:
-        try:
+        # A login that nobody knows of harms nobody: for whoever wants to publish, nothing has happened.
+        with nothing_out():
             return self._login.change("POST", f"/xrpc/{method}", judged=_JUDGED, **sent)
-        except OutcomeUnknown as exc:
-            # A login that nobody knows of harms nobody: for whoever wants to publish, nothing has happened.
-            raise Unavailable(
-                f"{exc.message.partition(';')[0]}", fix="tried again by itself", retry_after_s=exc.retry_after_s
-            ) from exc
 
     def _read(self, answer: Answer) -> _Tokens:
         try:

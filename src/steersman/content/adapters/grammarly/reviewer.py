@@ -11,6 +11,7 @@ import msgspec
 
 from steersman.ai import Redactor
 from steersman.ai.addresses import is_loopback, place, wrong_with
+from steersman.content.adapters.doubts import without_effect
 from steersman.content.adapters.grammarly.settings import GrammarlySettings
 from steersman.content.adapters.grammarly.wire import (
     MAX_BYTES,
@@ -25,7 +26,6 @@ from steersman.content.adapters.grammarly.wire import (
 from steersman.content.adapters.http import Answer, Http
 from steersman.content.model.draft import Draft
 from steersman.content.ports import Review
-from steersman.content.reviewers.opinion import without_effect
 from steersman.content.reviewers.readable import plain_text
 from steersman.kernel.clock import Clock
 from steersman.kernel.durations import seconds
@@ -139,7 +139,9 @@ class GrammarlyReviewer:
         place_of_scores = f"/ecosystem/api/v2/scores/{request_id}"
         until = self._clock.elapsed_ns() + int(seconds(self._settings.timeout) * 1e9)
         while True:
-            status = self._decode(without_effect(lambda: api.ask(place_of_scores)), StatusJson)
+            with without_effect():
+                answer = api.ask(place_of_scores)
+            status = self._decode(answer, StatusJson)
             if status.status == "FAILED":
                 raise Unavailable(f"{self.name}: it could not score this text (FAILED)", fix="ask again later")
             if status.status == "COMPLETED":
@@ -165,7 +167,8 @@ class GrammarlyReviewer:
         return found
 
     def _sent(self, http: Http, method: str, path: str, **sent: Any) -> Answer:
-        return without_effect(lambda: http.change(method, path, **sent))
+        with without_effect():
+            return http.change(method, path, **sent)
 
     def _decode(self, answer: Answer, kind: type[T]) -> T:
         if answer.status >= 300:

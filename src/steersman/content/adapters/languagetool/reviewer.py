@@ -10,6 +10,7 @@ import msgspec
 
 from steersman.ai import Redactor
 from steersman.ai.addresses import place
+from steersman.content.adapters.doubts import without_effect
 from steersman.content.adapters.http import Answer, Http
 from steersman.content.adapters.languagetool.settings import LanguageToolSettings
 from steersman.content.adapters.languagetool.wire import CheckedJson, CodeUnits, MatchJson, annotated
@@ -18,7 +19,6 @@ from steersman.content.model.draft import Draft
 from steersman.content.model.finding import Found
 from steersman.content.model.mask import Span
 from steersman.content.ports import Review
-from steersman.content.reviewers.opinion import without_effect
 from steersman.content.reviewers.readable import pieces
 from steersman.kernel.durations import seconds
 from steersman.kernel.errors import Misconfigured, Rejected, SteersmanError, Unavailable
@@ -94,7 +94,9 @@ class LanguageToolReviewer:
             form["disabledRules"] = ",".join(self._settings.off)
         if self._key:
             form |= {"username": self._settings.username, "apiKey": self._key}
-        return self._read(without_effect(lambda: self._http.change("POST", "/check", data=form)))
+        with without_effect():
+            answer = self._http.change("POST", "/check", data=form)
+        return self._read(answer)
 
     def _read(self, answer: Answer) -> CheckedJson:
         if answer.status == 413:

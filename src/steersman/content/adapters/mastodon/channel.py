@@ -7,20 +7,21 @@ a status whose source is the post's text, made since the post was planned, is th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from steersman.content.adapters.doubts import already_out, nothing_out
 from steersman.content.adapters.mastodon.api import Api, Status
 from steersman.content.adapters.mastodon.instance import Instance, remember, remembered, told
 from steersman.content.adapters.mastodon.settings import MastodonSettings
 from steersman.content.adapters.mastodon.text import is_same, letters, letters_of_html, may_show
-from steersman.content.ports import Engagement, Limits, Media, Post, Publication
+from steersman.content.adapters.media import content_of
+from steersman.content.ports import Engagement, Limits, Post, Publication
 from steersman.kernel.clock import to_ns
-from steersman.kernel.errors import OutcomeUnknown, Rejected, SteersmanError, Unavailable
+from steersman.kernel.errors import OutcomeUnknown, Rejected, Unavailable
 
 _COUNTS: Final = {"favourites": "favourites_count", "reblogs": "reblogs_count", "replies": "replies_count"}
 _BEFORE: Final = 3600 * 1_000_000_000
@@ -59,7 +60,7 @@ class MastodonChannel:
             shown = self._publication(post, found)
             if shown.content_sha256 == post.content_sha256:
                 return shown
-        with _nothing_out():
+        with nothing_out():
             self._ask_limits()
             self._check(post)
             fields = self._fields(post)
@@ -71,7 +72,7 @@ class MastodonChannel:
         made = self._api.create(fields, key) or self._api.create(fields, f"{key}-{post.updated_at}")
         if made is None:
             raise Unavailable("mastodon: the status was deleted as soon as it was made", fix="tried again by itself")
-        with _already_out():
+        with already_out():
             shown = self._publication(post, made)
             if shown.content_sha256 == post.content_sha256:
                 return shown
@@ -82,7 +83,7 @@ class MastodonChannel:
         # A known post that is gone is gone: what else has its text may be another post.
         found = self._api.status(post.remote_id) if post.remote_id else self._find(post)
         if found is not None:
-            with _nothing_out():
+            with nothing_out():
                 self._api.delete(str(found["id"]))
 
     def engagement(self, post: Post) -> Engagement | None:
@@ -141,7 +142,7 @@ class MastodonChannel:
                 )
 
     def _fields(self, post: Post) -> dict[str, object]:
-        uploaded = [self._api.upload(media, _content(media)) for media in post.media]
+        uploaded = [self._api.upload(media, content_of(media)) for media in post.media]
         return {"status": post.text, "language": self._settings.language or post.language, "media_ids": uploaded}
 
     def _verified(self, post: Post, status: Status) -> Publication:
@@ -150,7 +151,7 @@ class MastodonChannel:
         Raises:
             OutcomeUnknown: it is not (yet) what was sent.
         """
-        with _already_out():
+        with already_out():
             shown = self._publication(post, status)
         if shown.content_sha256 != post.content_sha256:
             raise OutcomeUnknown(
@@ -181,33 +182,6 @@ def _changed(status: Status) -> str:
 
 def _instant(text: str) -> int:
     return to_ns(datetime.fromisoformat(text))
-
-
-def _content(media: Media) -> bytes:
-    try:
-        return Path(media.path).read_bytes()
-    except OSError as exc:
-        raise Rejected(
-            f"the picture {media.name} cannot be read: {exc.strerror or exc}", fix="publish the draft again"
-        ) from exc
-
-
-@contextmanager
-def _nothing_out() -> Iterator[None]:
-    """Say so where a doubt is about a picture or a deletion: no reader sees a new post by it."""
-    try:
-        yield
-    except OutcomeUnknown as exc:
-        raise Unavailable(exc.message, fix="tried again by itself") from exc
-
-
-@contextmanager
-def _already_out() -> Iterator[None]:
-    """Turn every trouble into a doubt: the post is out, only what it shows is not known yet."""
-    try:
-        yield
-    except SteersmanError as exc:
-        raise OutcomeUnknown(exc.message, fix="it is looked up before anything else") from exc
 
 
 def create(*, settings: MastodonSettings, root: Path, secret: Callable[[str], str]) -> MastodonChannel:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
+from steersman.content.adapters.doubts import already_out, nothing_out
+from steersman.content.adapters.media import content_of
 from steersman.content.adapters.wordpress import mark
 from steersman.content.adapters.wordpress.api import STATUSES, Api
 from steersman.content.adapters.wordpress.mark import Mark
 from steersman.content.adapters.wordpress.settings import WordPressSettings
 from steersman.content.html import images_in, to_html
-from steersman.content.ports import Engagement, Limits, Media, Post, Publication
+from steersman.content.ports import Engagement, Limits, Post, Publication
 from steersman.kernel.clock import utc
-from steersman.kernel.errors import OutcomeUnknown, Rejected, SteersmanError, Unavailable
+from steersman.kernel.errors import OutcomeUnknown, Rejected, Unavailable
 
 Shown = dict[str, Any]
 _PUBLIC: Final = ("publish", "private")
@@ -50,7 +52,7 @@ class WordPressChannel:
             shown = _publication(post, ours[0])
             if shown.content_sha256 == post.content_sha256:
                 return shown
-        with _nothing_out():
+        with nothing_out():
             fields = self._fields(post)
             stored = None if ours else self._draft(post, fields)
             for stray in ours[1:]:
@@ -63,7 +65,7 @@ class WordPressChannel:
 
     def delete(self, post: Post) -> None:
         for_good = self._settings.on_delete == "erase"
-        with _nothing_out():
+        with nothing_out():
             for found in self._ours(post):
                 if for_good or found["status"] != "trash":
                     self._api.delete(int(found["id"]), for_good=for_good)
@@ -88,7 +90,7 @@ class WordPressChannel:
 
     def _fields(self, post: Post) -> Shown:
         """Return what the post is to show, its pictures uploaded and its tags made."""
-        items = {media.name: self._api.media(media, _content(media)) for media in post.media}
+        items = {media.name: self._api.media(media, content_of(media)) for media in post.media}
         in_body = set(images_in(post.body)) if post.media else set()
         leading = next((items[media.name] for media in post.media if media.name not in in_body), None)
         body = to_html(post.body, {name: str(item["source_url"]) for name, item in items.items()})
@@ -148,7 +150,7 @@ class WordPressChannel:
         expected = mark.shown(stored) if stored else _as_sent(fields)
         for turn in range(_TRIES):
             told = Mark(owner=mark.owner(post.key), content_sha256=post.content_sha256, shown_sha256=expected)
-            with _already_out() if turn else nullcontext():
+            with already_out() if turn else nullcontext():
                 shown = self._api.change(identifier, {**fields, "content": mark.marked(content, told)})
             if shown["status"] == "future":
                 # Its clock is behind ours: left alone, it would wait for a scheduler that may never run.
@@ -194,33 +196,6 @@ def _publication(post: Post, found: Shown) -> Publication:
 
 def _time(at: int) -> str:
     return f"{utc(at):%Y-%m-%dT%H:%M:%S}"
-
-
-def _content(media: Media) -> bytes:
-    try:
-        return Path(media.path).read_bytes()
-    except OSError as exc:
-        raise Rejected(
-            f"the picture {media.name} cannot be read: {exc.strerror or exc}", fix="publish the draft again"
-        ) from exc
-
-
-@contextmanager
-def _nothing_out() -> Iterator[None]:
-    """Say so where a doubt is about a draft, a picture, a tag or a second deletion: readers see no change by it."""
-    try:
-        yield
-    except OutcomeUnknown as exc:
-        raise Unavailable(exc.message, fix="tried again by itself: what is there already is found") from exc
-
-
-@contextmanager
-def _already_out() -> Iterator[None]:
-    """Turn every trouble into a doubt: readers see the post already, only its mark is not right yet."""
-    try:
-        yield
-    except SteersmanError as exc:
-        raise OutcomeUnknown(exc.message, fix="it is looked up before anything else") from exc
 
 
 def create(*, settings: WordPressSettings, root: Path, secret: Callable[[str], str]) -> WordPressChannel:
