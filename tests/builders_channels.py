@@ -42,7 +42,7 @@ class BreakingServer(Server):
 
 def a_picture(folder: Path, name: str = "images/curve.png", alt: str = "A curve that rises", shade: int = 0) -> Media:
     """Return a picture of one dot that lies in `folder`."""
-    content = _png(shade)
+    content = a_png(shade)
     path = folder / f"{shade}-{Path(name).name}"
     path.write_bytes(content)
     return Media(
@@ -55,7 +55,9 @@ def a_picture(folder: Path, name: str = "images/curve.png", alt: str = "A curve 
     )
 
 
-def _png(shade: int) -> bytes:
+def a_png(shade: int = 0) -> bytes:
+    """Return a whole picture of one dot."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import msgspec
 import pytest
+from tests.builders_channels import a_png
 from tests.builders_content import SITE, a_publisher, told, write_draft
 from tests.builders_crash import Cut, Cuttable, Steps
 from tests.contracts.channels.webhook import settings
@@ -28,7 +29,7 @@ from steersman.ledger.adapters.memory import create as memory_ledger
 
 pytestmark = pytest.mark.crash
 ONE = Path("content/one.md")
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(24)
+PNG = a_png()
 
 
 class Place:

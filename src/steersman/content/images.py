@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from steersman.content.bare import bare
 from steersman.content.model.draft import Draft
 
 if TYPE_CHECKING:
@@ -120,10 +121,22 @@ def pictures(root: Path, folder: str, draft: Draft) -> list[Picture]:
                 problem=f"{shown.name} has no alternative text",
                 fix=f"say what it shows: ![what it shows]({shown.name})",
             )
-        if picture.path is not None:
-            picture = msgspec.structs.replace(picture, sha256=hashlib.sha256(picture.path.read_bytes()).hexdigest())
-        found[shown.name] = picture
+        found[shown.name] = _read(picture)
     return list(found.values())
+
+
+def _read(picture: Picture) -> Picture:
+    """Return the picture with hash and size of what goes out: without what a camera wrote into it."""
+    if picture.path is None:
+        return picture
+    name = picture.shown.name
+    try:
+        content = bare(picture.path.read_bytes(), picture.mime)
+    except OSError as exc:
+        return Picture(shown=picture.shown, problem=f"{name} cannot be read: {exc.strerror}", fix="check the file")
+    except ValueError as exc:
+        return Picture(shown=picture.shown, problem=f"{name}: {exc}", fix="save it again as PNG or JPEG")
+    return msgspec.structs.replace(picture, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
 
 
 def _images(token: Token) -> Iterator[Token]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.builders_channels import a_png
 from tests.builders_content import a_post, a_publisher, told, write_draft
 from tests.contracts.channels.webhook import settings
 
@@ -115,12 +116,12 @@ def test_a_delivery_is_signed_over_its_time_and_every_byte() -> None:
 
 def test_pictures_are_part_of_the_delivery(tmp_path: Path, receiver: Server) -> None:
     (tmp_path / "content").mkdir()
-    (tmp_path / "content" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(9))
+    (tmp_path / "content" / "x.png").write_bytes(a_png())
     write_draft(tmp_path, body="![A point](x.png)\n")
     a_publisher(tmp_path, memory_ledger(), a_channel(receiver)).publish_all()
     (post,) = json.loads((tmp_path / "state" / "state.json").read_bytes())["posts"]
     (media,) = post["media"]
-    assert (media["name"], media["alt"], media["type"], media["size_bytes"]) == ("x.png", "A point", "image/png", 17)
+    assert (media["name"], media["alt"], media["type"], media["size_bytes"]) == ("x.png", "A point", "image/png", len(a_png()))
     assert media["base64"].startswith("iVBORw0KGgo")
 
 

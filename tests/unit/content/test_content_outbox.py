@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.builders_channels import a_png
 from tests.builders_content import a_checker, a_publisher, told, write_draft
 
 from steersman.content.adapters.memory import MemoryChannel
@@ -24,7 +25,7 @@ from steersman.ledger import Ledger, NewEvent, new_event
 from steersman.ledger.adapters.memory import create as memory_ledger
 
 ONE = Path("content/one.md")
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(24)
+PNG, OTHER = a_png(), a_png(200)
 
 
 class Troubled(MemoryChannel):
@@ -107,11 +108,11 @@ def test_a_retry_sends_what_was_stored_not_what_is_made_of_the_draft_by_then(tmp
     write_draft(tmp_path, body="![A point](x.png)\n")
     publisher = a_publisher(tmp_path, ledger, channel)
     publisher.publish_all()
-    picture.write_bytes(PNG + b"changed")
+    picture.write_bytes(OTHER)
     assert [o.outcome for o in publisher.publish_all()] == ["published"]
-    assert channel.posts["site/one"].media[0].size_bytes == len(PNG)
+    assert channel.posts["site/one"].media[0].sha256 == hashlib.sha256(PNG).hexdigest()
     assert [o.outcome for o in publisher.publish_all()] == ["updated"], "another picture is another revision"
-    assert channel.posts["site/one"].media[0].size_bytes == len(PNG) + 7
+    assert channel.posts["site/one"].media[0].sha256 == hashlib.sha256(OTHER).hexdigest()
 
 
 def test_a_look_up_that_finds_nothing_proves_nothing_while_a_request_may_still_be_at_work(tmp_path: Path) -> None:

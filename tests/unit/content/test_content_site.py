@@ -9,6 +9,7 @@ from pathlib import Path
 import feedparser
 import msgspec
 import pytest
+from tests.builders_channels import a_png
 from tests.builders_content import SITE, a_post, commits
 
 from steersman.content.adapters.site import SiteChannel
@@ -186,7 +187,7 @@ def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
 
 # -- pictures, deletion, remotes --------------------------------------------------------------------------------------
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(24)
+PNG = a_png()
 
 
 def a_picture(root: Path, content: bytes = PNG) -> Media:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.builders_channels import a_png
 from tests.builders_content import a_draft
 
 from steersman.content.images import LARGEST_BYTES, pictures, shown_in
@@ -18,7 +19,7 @@ from steersman.content.publishing.variants import find_links, measure, variant
 SHORT = Limits(shows="text", max_graphemes=300, max_bytes=3000, max_media=4)
 MASTODON = Limits(shows="text", max_graphemes=500, url_graphemes=23)
 LINK = "https://example.com/notes/posts/one.html"
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(24)
+PNG = a_png()
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,7 @@ def test_local_pictures_go_along_with_their_words(tmp_path: Path) -> None:
     (found,) = pictures(tmp_path, "content", draft)
     made = variant(draft, "site", Limits(), pictures=[found])
     (media,) = made.media
-    assert (media.name, media.alt, media.mime, media.size_bytes) == ("images/a b.png", "A curve", "image/png", 32)
+    assert (media.name, media.alt, media.mime, media.size_bytes) == ("images/a b.png", "A curve", "image/png", len(PNG))
     assert found.shown.line == 6
 
 
@@ -225,7 +226,7 @@ def test_limits_of_pictures_are_those_of_the_channel(tmp_path: Path) -> None:
     small = variant(draft, "b", Limits(max_media_bytes=10), pictures=found)
     terse = variant(draft, "b", Limits(max_alt=3), pictures=found)
     none = variant(draft, "b", Limits(shows="text", max_media=0), pictures=found)
-    assert small.problems == ("line 6: images/a b.png has 32 bytes, allowed there: 10; make it smaller",)
+    assert small.problems == (f"line 6: images/a b.png has {len(PNG)} bytes, allowed there: 10; make it smaller",)
     assert terse.problems == (
         "line 6: the words for images/a b.png have 11 characters, allowed there: 3; say it shorter",
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from steersman.content.bare import bare
 from steersman.content.images import EXTENSIONS
 from steersman.content.ports import Media, Post
 from steersman.content.publishing.files import write_private
@@ -85,7 +86,10 @@ class PostStore:
     def _copy(self, place: Path, media: Media) -> Media:
         target = place / _MEDIA / f"{media.sha256}{EXTENSIONS.get(media.mime, '')}"
         if not target.is_file() or str(target) != media.path:
-            content = Path(media.path).read_bytes()
+            try:
+                content = bare(Path(media.path).read_bytes(), media.mime)
+            except ValueError as exc:
+                raise Corrupt(f"{media.name}: {exc}", fix="save it again as PNG or JPEG") from exc
             if hashlib.sha256(content).hexdigest() != media.sha256:
                 raise Corrupt(f"{media.name} changed while it was read", fix="publish again")
             write_private(target, content)
