@@ -76,7 +76,7 @@ def _targets(name: str, scores: dict[str, Score], kinds: str, ours_name: str) ->
     rows = []
     if theirs.value is not None and mine.value is not None:
         gap = round(theirs.value - mine.value, 9)
-        cause = "" if gap <= _WITHIN else f"; {theirs.count - mine.count} more edits would have to be met"
+        cause = "" if gap <= _WITHIN else f"; {theirs.count - mine.count} short"
         rows.append(
             Row(
                 bench="qa",
@@ -92,7 +92,7 @@ def _targets(name: str, scores: dict[str, Score], kinds: str, ours_name: str) ->
     if their_flags and my_flags is not None:
         ratio = my_flags / their_flags
         more = ours.flags_per_1000.count - int(_HALF * best.flags_per_1000.count)
-        cause = "" if ratio <= _HALF else f"; {more} too many, each of another rule"
+        cause = "" if ratio <= _HALF else f"; {more} too many"
         rows.append(
             Row(
                 bench="qa",

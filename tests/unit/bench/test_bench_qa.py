@@ -57,14 +57,14 @@ def test_of_two_engines_that_find_as_much_the_quieter_is_the_better() -> None:
 
 
 def test_codespell_is_asked_once_and_its_words_are_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from steersman.bench import prose
+    from steersman.bench import peer_venv, prose
 
     class Peer:
         def run(self, script: str, path: Path) -> dict[str, list[tuple[str, list[str]]]]:
             lines = path.read_text(encoding="utf-8").splitlines()
             return {str(n): [("teh", ["the"])] * line.count("teh") for n, line in enumerate(lines) if "teh" in line}
 
-    monkeypatch.setattr(prose.peer_venv, "codespell", Peer)
+    monkeypatch.setattr(peer_venv, "codespell", Peer)
     path = tmp_path / "x_edits.jsonl"
     row = {
         "committed_at": "2024-01-01T00:00:00Z",
