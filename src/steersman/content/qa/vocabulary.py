@@ -57,9 +57,7 @@ _COMMON: Final = (
 _PREFIXES: Final = ("auto", "hyper", "inter", "meta", "micro", "multi", "pre", "sub", "super")
 _PLURALS: Final = frozenset({"s", "es"})
 # A dot inside, a slash, an underscore, a digit, a hump, capitals only: file names, identifiers, versions, acronyms.
-_NAME: Final = re.compile(
-    r"[_/\\@#$=~+^%:&]|[^\W\d_]\.\w|\d|[^\W\d_A-Z][A-Z]|^[A-Z]{2,}(?:['’]?s)?$|^[A-Z]{3,}[a-z]+$"
-)
+_NAME: Final = re.compile(r"[_/\\@#$=~+^%:&]|[^\W\d_]\.\w|\d|[^\W\d_A-Z][A-Z]|^[A-Z]{2,}(?:['’]?s)?$|^[A-Z]{3,}[a-z]+$")
 _VOWELS: Final = frozenset("aeiouyàáâäãåæèéêëìíîïòóôöõøùúûüý")
 
 
