@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.builders_slots import DAY_NS, a_model, a_past, an_instant
 
+from steersman.content.model.walltime import instant_again
 from steersman.content.slots.board import Board
-from steersman.content.slots.calendar import candidates, resolve
+from steersman.content.slots.calendar import candidates
 from steersman.content.slots.constraints import Constraints, local, objection
 from steersman.content.slots.greedy import Worth, greedy
 from steersman.content.slots.model import Slot, Taken, WaitingPost
@@ -138,5 +139,5 @@ def test_every_candidate_is_the_time_its_wall_shows(rules: Constraints, hour: in
         assert now < slot.at <= now + rules.horizon_s * 1e9
         assert rules.allows(slot.local)
         assert utc(slot.at).astimezone(ZoneInfo(tz)).replace(tzinfo=None) == slot.local
-        assert resolve(slot.wall, tz).at == slot.at
+        assert instant_again(slot.wall, tz, 0) == slot.at
         assert local(slot.at, tz).fold == 0

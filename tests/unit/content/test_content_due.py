@@ -10,7 +10,7 @@ import pytest
 from tests.builders_content import a_draft
 
 from steersman.content.events.publishing import PostEnded, PostScheduled
-from steersman.content.publishing.due import due, slot_ns
+from steersman.content.publishing.due import due
 from steersman.content.publishing.retry import pause_s, why_not_yet
 from steersman.kernel.clock import to_ns
 
@@ -34,24 +34,6 @@ def a_slot(wall: str, tz: str = "Europe/Berlin", **fields: Any) -> PostScheduled
         "at": 1,
     }
     return PostScheduled(**{**given, **fields})
-
-
-@pytest.mark.parametrize(
-    ("wall", "at"),
-    [
-        ("2026-07-01T09:00", (2026, 7, 1, 7, 0)),
-        ("2026-12-01T09:00", (2026, 12, 1, 8, 0)),
-        ("2026-03-29T02:30", (2026, 3, 29, 1, 30)),  # skipped: the wall goes from 02:00 to 03:00; it is 03:30 then
-        ("2026-10-25T02:30", (2026, 10, 25, 0, 30)),  # shown twice: the first
-    ],
-)
-def test_wall_time_becomes_an_instant_by_the_zones_own_rules(wall: str, at: tuple[int, ...]) -> None:
-    assert slot_ns(a_slot(wall)) == ns(*at)
-
-
-@pytest.mark.parametrize(("wall", "tz"), [("nonsense", "Europe/Berlin"), ("2026-07-01T09:00", "Mars/Base")])
-def test_a_slot_that_cannot_be_resolved_again_stays_as_it_was(wall: str, tz: str) -> None:
-    assert slot_ns(a_slot(wall, tz)) == 7
 
 
 def test_a_slot_comes_before_the_drafts_date_and_an_embargo_moves_both() -> None:

@@ -104,10 +104,8 @@ class Watchman:
         return f"{reason}; {posts}"
 
     def _was_silent(self) -> bool:
-        last = None
-        for event in self._ledger.read(stream=STREAM):
-            last = event.type
-        return last == WORKER_SILENT
+        last = last_seen(self._ledger)
+        return last is not None and last[0]
 
 
 def last_seen(ledger: Ledger) -> tuple[bool, WorkerSeen] | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from steersman.content.events.publishing import PostScheduled
 from steersman.content.model.draft import Draft
+from steersman.content.model.walltime import instant_again, resolve
 from steersman.kernel.clock import to_ns
 
 
@@ -41,22 +42,14 @@ def due(draft: Draft, scheduled: PostScheduled | None, tz: ZoneInfo) -> Due:
 
 
 def instant_ns(when: datetime | date | None, tz: ZoneInfo) -> int | None:
-    """Return the instant of a day (its midnight), or of a time; naive ones are of the clock on the wall in `tz`.
-
-    A time that the wall skips in spring counts with the offset before the change (02:30 becomes 03:30); of a time that
-    it shows twice in autumn the first is meant. Both as in RFC 5545, section 3.3.5.
-    """
+    """Return the instant of a day (its midnight), or of a time; naive ones are of the clock on the wall in `tz`."""
     if when is None:
         return None
     if not isinstance(when, datetime):
         when = datetime.combine(when, time())
-    return to_ns(when if when.tzinfo is not None else when.replace(tzinfo=tz, fold=0))
+    return to_ns(when) if when.tzinfo is not None else resolve(when, tz).at
 
 
 def slot_ns(slot: PostScheduled) -> int:
     """Return the instant of a slot by the rules its zone has now; or as it was resolved where that fails."""
-    try:
-        resolved = instant_ns(datetime.fromisoformat(slot.wall), ZoneInfo(slot.tz))
-    except (ValueError, ZoneInfoNotFoundError):
-        return slot.due_at
-    return slot.due_at if resolved is None else resolved
+    return instant_again(slot.wall, slot.tz, slot.due_at)

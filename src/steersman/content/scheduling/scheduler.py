@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,10 +16,11 @@ from steersman.content.events.publishing import (
     PostScheduled,
     PostUnscheduled,
 )
+from steersman.content.model.walltime import instant_again, resolve
 from steersman.content.scheduling.standing import Entry, Standing
 from steersman.content.settings.slots import SlotSettings
 from steersman.content.slots import Forecast, Observation, Placed, Taken, WaitingPost, fit
-from steersman.content.slots.calendar import candidates, resolve, slot_at
+from steersman.content.slots.calendar import candidates, slot_at
 from steersman.content.slots.constraints import Constraints, constraints_of, objection
 from steersman.content.slots.planner import NoPlan, Plan, plan
 from steersman.kernel.clock import Clock
@@ -135,9 +138,14 @@ class Scheduler:
             Rejected: no such time, a time that is past or that the clocks skip, or one before its embargo.
         """
         try:
-            found = resolve(wall, self._tz)
+            when = dt.datetime.fromisoformat(wall).replace(second=0, microsecond=0)
         except ValueError as exc:
             raise Rejected(f"found {wall!r}, allowed: a time like 2026-12-01T09:00", fix="write date and time") from exc
+        if when.tzinfo is not None:
+            raise Rejected(
+                f"found {wall!r}, allowed: a time on the wall of {self._tz}", fix="leave its offset from UTC out"
+            )
+        found = resolve(when, ZoneInfo(self._tz))
         if found.how == "skipped":
             raise Rejected(f"{wall} does not exist in {self._tz}: the clocks skip it", fix="choose another time")
         if found.at <= self._clock.now_ns():
@@ -242,10 +250,7 @@ class Scheduler:
         return event
 
     def _version(self, key: str) -> int:
-        last = 0
-        for event in self._ledger.read(stream=f"post/{key}"):
-            last = event.version
-        return last
+        return self._ledger.stream_version(f"post/{key}")
 
     def _append(self, kind: str, data: PostScheduled | PostUnscheduled, version: int) -> None:
         event = new_event(kind, stream=f"post/{data.key}", data=data, actor=self._actor, now_ns=data.at)
@@ -258,10 +263,7 @@ def stands_at(entry: Entry) -> int:
         return entry.published_at
     if entry.scheduled is None:  # pragma: no cover - an entry has one or the other
         raise AssertionError(f"{entry.key} stands nowhere")
-    try:
-        return resolve(entry.scheduled.wall, entry.scheduled.tz).at
-    except (ValueError, KeyError):
-        return entry.scheduled.due_at
+    return instant_again(entry.scheduled.wall, entry.scheduled.tz, entry.scheduled.due_at)
 
 
 def replannable(entries: Iterable[Entry]) -> list[Entry]:

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import msgspec
 
-from steersman.content.events.engagement import ENGAGEMENT_OBSERVED, EngagementObserved
 from steersman.content.events.publishing import (
     POST_DELETED,
     POST_PUBLISHED,
@@ -33,7 +32,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         scheduled: the slot it has, or went out in; None: nobody gave it one.
         published_at: of its first revision, ns since 1970 UTC; None: it is not out.
-        version: of its stream, for whoever appends to it.
     """
 
     key: str
@@ -43,7 +41,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     scheduled: PostScheduled | None = None
     published_at: int | None = None
-    version: int = 0
 
 
 class Standing:
@@ -69,7 +66,7 @@ class Standing:
             self._read = event.pos
             said = msgspec.json.decode(event.data, type=_DATA[event.type])
             before = self._entries.get(said.key) or Entry(key=said.key, channel=said.channel, draft=said.draft)
-            changes: dict[str, object] = {"version": event.version, "draft": said.draft}
+            changes: dict[str, object] = {"draft": said.draft}
             if isinstance(said, PostScheduled):
                 changes["scheduled"] = said
             elif isinstance(said, PostUnscheduled):
@@ -84,12 +81,3 @@ class Standing:
                 self._entries.pop(said.key, None)
             else:
                 self._entries[said.key] = entry
-
-
-def engagement_events(ledger: Ledger) -> dict[tuple[str, int], EngagementObserved]:
-    """Return what was observed by (key, age)."""
-    found = {}
-    for event in ledger.read(types=(ENGAGEMENT_OBSERVED,)):
-        seen = msgspec.json.decode(event.data, type=EngagementObserved)
-        found[seen.key, seen.age_s] = seen
-    return found

@@ -1,6 +1,6 @@
 """When a post goes out: what slots are expected to bring, which are allowed, what is left to chance, what it proved."""
 
-from steersman.content.slots.calendar import candidates, resolve
+from steersman.content.slots.calendar import candidates
 from steersman.content.slots.constraints import Constraints, constraints_of
 from steersman.content.slots.forecast import Forecast, fit
 from steersman.content.slots.heatmap import heatmap
@@ -29,5 +29,4 @@ __all__ = [
     "lift",
     "plan",
     "read_engagement",
-    "resolve",
 ]

@@ -1,45 +1,18 @@
-"""Times on the wall and the instants they are: slots are offered, kept and resolved as wall times."""
+"""The slots there are: times on the wall within the rules, on a grid."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final, Literal
+from typing import Final
 from zoneinfo import ZoneInfo
 
-import msgspec
-
+from steersman.content.model.walltime import resolve
 from steersman.content.slots.constraints import Constraints
 from steersman.content.slots.model import Slot
-from steersman.kernel.clock import to_ns, utc
+from steersman.kernel.clock import utc
 
 _MINUTE: Final = dt.timedelta(minutes=1)
 _DAY: Final = dt.timedelta(days=1)
-
-
-class Resolved(msgspec.Struct, frozen=True):
-    """The instant a time on the wall is.
-
-    Attributes:
-        at: ns since 1970 UTC.
-        how: `plain`; `twice`: the clocks are set back over it, and the first of both is meant; `skipped`: the clocks
-            are set forward over it, and `at` is the first instant after.
-    """
-
-    at: int
-    how: Literal["plain", "twice", "skipped"]
-
-
-def resolve(wall: str, tz: str) -> Resolved:
-    """Return the instant of `2026-11-30T09:00` in `tz` by the rules of today; call it as late as can be."""
-    zone = ZoneInfo(tz)
-    naive = dt.datetime.fromisoformat(wall)
-    first, second = (naive.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
-    if first == second:
-        return Resolved(to_ns(first), "plain")
-    if first < second:
-        return Resolved(to_ns(first), "twice")
-    # Read with the offset from before the gap, the instant lies as long after it as the wall time lies inside.
-    return Resolved(_gap_end(second, first, zone), "skipped")
 
 
 def candidates(rules: Constraints, now: int, horizon_s: float | None = None) -> list[Slot]:
@@ -57,10 +30,9 @@ def candidates(rules: Constraints, now: int, horizon_s: float | None = None) -> 
             wall = dt.datetime.combine(day, dt.time()) + minute * _MINUTE
             if not rules.allows(wall):
                 continue
-            text = wall.isoformat(timespec="minutes")
-            found = resolve(text, rules.tz)
+            found = resolve(wall, zone)
             if found.how != "skipped" and now < found.at <= ends:
-                offered.append(Slot(at=found.at, wall=text, tz=rules.tz))
+                offered.append(Slot(at=found.at, wall=wall.isoformat(timespec="minutes"), tz=rules.tz))
         day += _DAY
     return sorted(offered, key=lambda slot: slot.at)
 
@@ -69,16 +41,3 @@ def slot_at(at: int, tz: str) -> Slot:
     """Return the slot of an instant, cut to the minute: for posts whose time a person set."""
     local = utc(at).astimezone(ZoneInfo(tz)).replace(tzinfo=None, second=0, microsecond=0)
     return Slot(at=at, wall=local.isoformat(timespec="minutes"), tz=tz)
-
-
-def _gap_end(before: dt.datetime, after: dt.datetime, zone: ZoneInfo) -> int:
-    """Return the first instant in (`before`, `after`] at which the new offset holds, to the second."""
-    old = before.astimezone(zone).utcoffset()
-    low, high = int(before.timestamp()), int(after.timestamp())
-    while high - low > 1:
-        middle = (low + high) // 2
-        if dt.datetime.fromtimestamp(middle, zone).utcoffset() == old:
-            low = middle
-        else:
-            high = middle
-    return high * 1_000_000_000

@@ -6,8 +6,9 @@ import datetime as dt
 import re
 from collections.abc import Iterable
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
-from steersman.content.slots.calendar import resolve
+from steersman.content.model.walltime import resolve
 from steersman.kernel.clock import to_ns
 from steersman.kernel.errors import Rejected
 
@@ -61,7 +62,7 @@ def instant(text: str, tz: str, order: Order) -> int:
     when = _slashed(match, order) if match else dt.datetime.fromisoformat(text)
     if when.tzinfo is not None:
         return to_ns(when.astimezone(dt.UTC))
-    return resolve(when.isoformat(), tz).at
+    return resolve(when, ZoneInfo(tz)).at
 
 
 def _slashed(match: re.Match[str], order: Order) -> dt.datetime:

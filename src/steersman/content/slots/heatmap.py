@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import numpy as np
 
-from steersman.content.slots.calendar import resolve
+from steersman.content.model.walltime import resolve
 from steersman.content.slots.constraints import Constraints, local
 from steersman.content.slots.forecast import Forecast
 from steersman.content.slots.model import Slot
@@ -70,5 +71,4 @@ def heatmap(model: Forecast, type: str, rules: Constraints, now: int) -> list[Ce
 
 
 def _slot(wall: dt.datetime, tz: str) -> Slot:
-    text = wall.isoformat(timespec="minutes")
-    return Slot(at=resolve(text, tz).at, wall=text, tz=tz)
+    return Slot(at=resolve(wall, ZoneInfo(tz)).at, wall=wall.isoformat(timespec="minutes"), tz=tz)

@@ -124,6 +124,7 @@ def test_a_slot_of_a_post_that_changed_meanwhile_is_a_conflict_and_nothing_is_sc
     ("wall", "says"),
     [
         ("tomorrow", "allowed: a time like"),
+        ("2026-12-03T09:00+05:00", "on the wall of"),
         ("2026-11-30T07:59", "is past"),
         ("2027-03-28T02:30", "the clocks skip it"),
         ("2026-12-01T09:00", "before its embargo"),

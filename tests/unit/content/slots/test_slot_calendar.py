@@ -4,26 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-import pytest
 from tests.builders_slots import an_instant, rules
 
-from steersman.content.slots.calendar import candidates, resolve, slot_at
+from steersman.content.slots.calendar import candidates, slot_at
 from steersman.kernel.clock import iso
-
-
-@pytest.mark.parametrize(
-    ("wall", "tz", "how", "at"),
-    [
-        ("2026-07-01T09:00", "Europe/Berlin", "plain", "2026-07-01T07:00:00Z"),
-        ("2026-03-29T02:30", "Europe/Berlin", "skipped", "2026-03-29T01:00:00Z"),
-        ("2026-10-25T02:30", "Europe/Berlin", "twice", "2026-10-25T00:30:00Z"),
-        ("2026-10-04T02:15", "Australia/Lord_Howe", "skipped", "2026-10-03T15:30:00Z"),
-        ("2011-12-30T12:00", "Pacific/Apia", "skipped", "2011-12-30T10:00:00Z"),
-    ],
-)
-def test_a_wall_time_is_the_instant_the_zone_says(wall: str, tz: str, how: str, at: str) -> None:
-    found = resolve(wall, tz)
-    assert (found.how, iso(found.at)) == (how, at)
 
 
 def test_a_time_the_clocks_skip_is_not_offered() -> None:
