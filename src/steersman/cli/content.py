@@ -28,10 +28,13 @@ from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import console, emit, show_table
 from steersman.kernel.clock import utc
 
-app = noun("Drafts in, checked posts out: what stops one, and where the others are.")
+app = noun(
+    "Drafts in, checked posts out: what stops one, and where the others are.",
+    epilog="A first post: write content/first.md, then `content check`, `content fix --ask`, "
+    "`content publish --dry-run`, `content publish`. Drafts may be named without folder and ending.",
+)
 
 
-@app.command("list")
 def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """List every draft: how it was last checked, and where it is out. Checks nothing."""
     from steersman.content.drafts import find_drafts  # `--help` needs no domain
@@ -75,33 +78,48 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
     emit(as_json, listed, render)
 
 
-app.command(short_help="What the first pass says; exits 1 if a gate is open.")(check)
-app.command(short_help="Fix what has one clear suggestion: a diff, written with --apply.")(fix)
-app.command(short_help="Check drafts when they are saved.")(watch)
-app.add_typer(content_hook.app, name="hook", short_help="Check what is staged before git commits it.")
-app.command(short_help="Publish what passed, each exactly once.")(publish)
-app.command(short_help="Exactly what each channel would be shown.")(preview)
-app.command(short_help="Take away what is out; the draft stays.")(unpublish)
+_WRITE, _STYLE, _REVIEW = "Write and check", "Style and second opinions", "Review"
+_PUBLISH, _MEASURE = "Publish", "Measure and learn"
+
+app.command("list", rich_help_panel=_WRITE, short_help="Every draft: how it was last checked, where it is out.")(list_)
+app.command(rich_help_panel=_WRITE, short_help="What the first pass says; exits 1 if a gate is open.")(check)
+app.command(rich_help_panel=_WRITE, short_help="A diff of what has one clear fix; --apply writes it.")(fix)
+app.command(rich_help_panel=_WRITE, short_help="Say that a finding is right.")(accept)
+app.command(rich_help_panel=_WRITE, short_help="Say that a finding is none: it keeps quiet.")(reject)
+app.command(rich_help_panel=_WRITE, short_help="Check drafts when they are saved.")(watch)
+app.add_typer(
+    content_hook.app, name="hook", rich_help_panel=_WRITE, short_help="Check what is staged before git commits it."
+)
+
+app.command(rich_help_panel=_STYLE, short_help="House styles: those there are, and one as it is written.")(packs)
+app.command(rich_help_panel=_STYLE, short_help="How you write, and where a draft sounds otherwise.")(voice)
+app.command(rich_help_panel=_STYLE, short_help="Who else may be asked, and their latest scores.")(reviewers)
+app.command(rich_help_panel=_STYLE, short_help="Other titles and summaries from a model.")(suggest)
+
+app.command(rich_help_panel=_REVIEW, short_help="Every piece by stage, from draft to measured.")(board)
+app.command(rich_help_panel=_REVIEW, short_help="One piece: findings, remarks, what changed.")(show)
+app.command(rich_help_panel=_REVIEW, short_help="Ask a person to read a draft.")(review)
+app.command(rich_help_panel=_REVIEW, short_help="Record what you object to in a draft.")(remark)
+app.command(rich_help_panel=_REVIEW, short_help="Take a remark back.")(dismiss)
+app.command("return", rich_help_panel=_REVIEW, short_help="Send a draft back to its author, with remarks.")(return_)
+app.command(rich_help_panel=_REVIEW, short_help="Approve exactly this version; only a person can.")(approve)
+app.command(rich_help_panel=_REVIEW, short_help="Take a draft out of review undecided.")(withdraw)
+
+app.command(rich_help_panel=_PUBLISH, short_help="Exactly what each channel would be shown.")(preview)
+app.command(rich_help_panel=_PUBLISH, short_help="Give waiting posts their times, each explained.")(schedule)
+app.command(rich_help_panel=_PUBLISH, short_help="What is out and what is to go out, day by day.")(calendar)
+app.command(rich_help_panel=_PUBLISH, short_help="Publish what passed, each exactly once.")(publish)
+app.command(rich_help_panel=_PUBLISH, short_help="Every post: out, late, failed, and why.")(posts)
+app.command(rich_help_panel=_PUBLISH, short_help="Take away what is out; the draft stays.")(unpublish)
 app.command("delete", hidden=True)(unpublish)
-app.command(short_help="Every post: out, late, failed, and why.")(posts)
-app.command(short_help="House styles: those there are, and one as it is written.")(packs)
-app.command(short_help="How you write, and where a draft sounds otherwise.")(voice)
-app.command(short_help="Every piece by stage, from draft to measured.")(board)
-app.command(short_help="One piece: findings, remarks, what changed since the last round.")(show)
-app.command(short_help="Ask a person to read a draft.")(review)
-app.command(short_help="Record what you object to in a draft.")(remark)
-app.command(short_help="Take a remark back.")(dismiss)
-app.command(short_help="Approve exactly this version; only a person can.")(approve)
-app.command("return", short_help="Send a draft back to its author, with remarks.")(return_)
-app.command(short_help="Take a draft out of review undecided.")(withdraw)
-app.command("review-stats", short_help="What review cost, and what the first pass spared it.")(review_stats)
-app.command(short_help="Who else may be asked about drafts, and their latest scores.")(reviewers)
-app.command(short_help="Other titles and summaries from a model; nothing is changed.")(suggest)
-app.command(short_help="Give waiting posts their times, each explained.")(schedule)
-app.command(short_help="What is out and what is to go out, day by day.")(calendar)
-app.command(short_help="The hours of the week on a channel: what each is worth.")(heatmap)
-app.add_typer(content_engagement.app, name="engagement", short_help="What readers did; figures from elsewhere.")
-app.command(short_help="A history of fixes replayed against the first pass and its peers.")(bench)
-app.command(short_help="Say that a finding is right.")(accept)
-app.command(short_help="Say that a finding is none.")(reject)
-app.command(short_help="What became of each rule's findings; which keep quiet, and why.")(learn)
+
+app.add_typer(
+    content_engagement.app, name="engagement", rich_help_panel=_MEASURE,
+    short_help="What readers did; figures from elsewhere.",
+)  # fmt: skip
+app.command(rich_help_panel=_MEASURE, short_help="The hours of the week on a channel: what each is worth.")(heatmap)
+app.command("review-stats", rich_help_panel=_MEASURE, short_help="What review cost, what the first pass spared.")(
+    review_stats
+)
+app.command(rich_help_panel=_MEASURE, short_help="Which rules were right, which keep quiet, and why.")(learn)
+app.command(rich_help_panel=_MEASURE, short_help="A history of fixes replayed against the first pass.")(bench)

@@ -80,6 +80,17 @@ class Down(MemoryChannel):
         return super().publish(post)
 
 
+def test_a_post_that_was_taken_away_is_not_told_with_every_look(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    write_draft(tmp_path)
+    desk.pass_time(1)
+    a_publisher(tmp_path, desk.ledger, desk.channel, clock=desk.clock).remove([Path("content/one.md")], reason="old")
+    desk.pass_time(5 * 60)
+    desk.worker = desk.a_worker()
+    desk.pass_time(5 * 60)
+    assert desk.said == ["published content/one.md on site: memory:///one"]
+
+
 def test_a_post_goes_out_when_its_time_comes_and_not_before(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     write_draft(tmp_path, date=in_minutes(desk, 10))

@@ -131,7 +131,8 @@ class Worker:
     def _tell(self, one: Outcome) -> None:
         """Say what happened to a post, and what keeps it back; once, not with every try."""
         before, self._told[one.key] = self._told.get(one.key), one.outcome
-        is_news = one.outcome in ("published", "updated", "deleted")
+        # A post that was taken away before comes back with every scan, and then with the reason why it stays away.
+        is_news = one.outcome in ("published", "updated") or (one.outcome == "deleted" and not one.reason)
         if is_news or (one.is_trouble and one.outcome != before):
             self._say(f"{one.outcome} {one.draft} on {one.channel}: {one.url or one.reason}")
 
