@@ -15,7 +15,8 @@ Paths = Annotated[
 ]
 _STYLES = {
     "gate": "bold red", "warn": "yellow", "info": "dim", "suppressed": "dim",
-    "blocked": "bold red", "refused": "bold red", "failed": "bold red", "unconfirmed": "bold red", "overdue": "bold red",
+    "blocked": "bold red", "refused": "bold red", "failed": "bold red",
+    "unconfirmed": "bold red", "overdue": "bold red",
     "published": "green", "updated": "green", "publish": "green", "update": "green",
     "passed": "green", "pass": "green",
 }  # fmt: skip
