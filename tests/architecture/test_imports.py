@@ -102,7 +102,7 @@ def test_the_allow_list_catches_a_planted_import(tmp_path: Path, monkeypatch: py
     assert offenders("kernel") == ["kernel/sneaky.py imports httpx"]
 
 
-def test_the_core_process_loads_no_web_orchestrator_frames_or_console() -> None:
+def test_the_core_process_loads_no_web_orchestrator_frames_engine_of_prose_model_or_console() -> None:
     code = "import sys, steersman.bootstrap.core; print('\\n'.join(sorted(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {
@@ -114,14 +114,19 @@ def test_the_core_process_loads_no_web_orchestrator_frames_or_console() -> None:
         "polars",
         "pandas",
         "numpy",
-        "harper_py",
+        "harper",
+        "httpx2",
+        "jinja2",
+        "lt_py",
+        "markdown_it",
+        "pydantic_ai",
+        "scipy",
         "typer",
         "matplotlib",
     }
     assert heavy & {name.split(".")[0] for name in loaded} == set()
-    assert not [
-        n for n in loaded if n.startswith(("steersman.console", "steersman.cli", "steersman.automation.adapters"))
-    ]
+    parts = ("console", "cli", "ai.adapters", "automation.adapters", "content.adapters", "content.qa", "content.slots")
+    assert not [n for n in loaded if n.startswith(tuple(f"steersman.{part}" for part in parts))]
 
 
 def test_help_imports_no_framework() -> None:

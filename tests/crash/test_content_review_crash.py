@@ -45,7 +45,7 @@ def review_it(root: Path, review: Reviews) -> None:
 
 def run(root: Path, ledger: Ledger, clock: FakeClock, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("steersman.content.review.kept.os.fsync", steps.wrap(os.fsync))
+        patched.setattr(os, "fsync", steps.wrap(os.fsync))
         review_it(root, a_review(root, Cuttable(ledger, steps, "append"), clock=clock))
 
 

@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 
 from steersman.content.bare import bare
+from steersman.content.files import put
 from steersman.content.images import EXTENSIONS
 from steersman.content.ports import Media, Post
-from steersman.content.publishing.files import write_private
 from steersman.kernel.errors import Corrupt, Unavailable
 
 _MEDIA: Final = "media"
@@ -35,7 +35,7 @@ class PostStore:
         try:
             media = tuple(self._copy(place, one) for one in post.media)
             kept = msgspec.structs.replace(post, media=media)
-            write_private(place / f"{post.content_sha256}.json", msgspec.json.encode(kept))
+            put(place / f"{post.content_sha256}.json", msgspec.json.encode(kept), private=True)
         except OSError as exc:
             raise Unavailable(
                 f"the post cannot be stored: {exc.strerror or exc}", fix="check the disk and .steersman/outbox"
@@ -92,5 +92,5 @@ class PostStore:
                 raise Corrupt(f"{media.name}: {exc}", fix="save it again as PNG or JPEG") from exc
             if hashlib.sha256(content).hexdigest() != media.sha256:
                 raise Corrupt(f"{media.name} changed while it was read", fix="publish again")
-            write_private(target, content)
+            put(target, content, private=True)
         return msgspec.structs.replace(media, path=str(target))

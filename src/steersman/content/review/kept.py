@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from steersman.content.files import put
 from steersman.kernel.errors import Unavailable
 
 _ID: Final = re.compile(r"[0-9a-f]{16}")
@@ -79,26 +79,8 @@ class Kept:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        # `parents=True` would make those between with the mode of the umask.
-        path.parent.parent.mkdir(mode=0o700, exist_ok=True)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        _sync(path.parent)
+        put(path, data, private=True)
     except OSError as exc:
         raise Unavailable(
             f"{path} cannot be written: {exc.strerror}", fix="free disk space, or correct the permissions"
         ) from exc
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

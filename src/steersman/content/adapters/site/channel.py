@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 
 import msgspec
 
-from steersman.content.adapters.site.files import write
+from steersman.content.adapters.media import content_of
 from steersman.content.adapters.site.git import Repository
 from steersman.content.adapters.site.lock import Held, exclusive
 from steersman.content.adapters.site.pages import MEDIA, Record, build, media_name, record
 from steersman.content.adapters.site.settings import SiteSettings
+from steersman.content.files import put
 from steersman.content.ports import Engagement, Limits, Post, Publication
 from steersman.kernel.errors import Corrupt, Rejected, Unavailable
 
@@ -88,7 +89,7 @@ class SiteChannel:
         new = record(post)
         records[post.key] = new
         for one in post.media:
-            write(self._folder / MEDIA / media_name(one), Path(one.path).read_bytes())
+            _write(self._folder / MEDIA / media_name(one), content_of(one))
         self._build(records)
         if self._git is None:
             return self._publication(new, new.content_sha256[:12])
@@ -115,12 +116,12 @@ class SiteChannel:
         """Write every file that differs, the manifest after all it names, and clear away what it does not name."""
         names = {key: f"{one.slug}.{one.content_sha256[:12]}.json" for key, one in records.items()}
         for key, one in records.items():
-            write(self._records / names[key], msgspec.json.format(msgspec.json.encode(one), indent=1))
+            _write(self._records / names[key], msgspec.json.format(msgspec.json.encode(one), indent=1))
         files = build(list(records.values()), self._settings)
         for path, content in files.items():
-            write(self._folder / path, content)
+            _write(self._folder / path, content)
         self._count(len(records))
-        write(self._manifest, msgspec.json.format(msgspec.json.encode(names, order="sorted"), indent=1))
+        _write(self._manifest, msgspec.json.format(msgspec.json.encode(names, order="sorted"), indent=1))
         wanted = {self._folder / path for path in files} | {self._records / name for name in names.values()}
         wanted.add(self._manifest)
         wanted |= {self._folder / MEDIA / name for one in records.values() for name in one.media}
@@ -185,6 +186,12 @@ class SiteChannel:
             content_sha256=one.content_sha256,
             remote_id=one.path,
         )
+
+
+def _write(path: Path, content: bytes) -> None:
+    # A file that stays what it is keeps its time, and costs no sync.
+    if not path.is_file() or path.read_bytes() != content:
+        put(path, content)
 
 
 def create(*, settings: SiteSettings, root: Path, secret: Callable[[str], str] | None = None) -> SiteChannel:

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from steersman.content.adapters.http import Answer, Http
+from steersman.content.adapters.media import content_of
 from steersman.content.adapters.webhook.settings import KEY, WebhookSettings
 from steersman.content.ports import Engagement, Limits, Media, Post, Publication
 from steersman.kernel.clock import Clock, SystemClock, iso
@@ -141,19 +142,13 @@ def _described(post: Post, event: str) -> dict[str, Any]:
 
 
 def _picture(media: Media) -> dict[str, Any]:
-    try:
-        data = base64.b64encode(Path(media.path).read_bytes()).decode()
-    except OSError as exc:
-        raise Rejected(
-            f"the picture {media.name} cannot be read: {exc.strerror or exc}", fix="publish the draft again"
-        ) from exc
     return {
         "name": media.name,
         "alt": media.alt,
         "type": media.mime,
         "sha256": media.sha256,
         "size_bytes": media.size_bytes,
-        "base64": data,
+        "base64": base64.b64encode(content_of(media)).decode(),
     }
 
 
