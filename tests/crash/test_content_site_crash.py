@@ -111,9 +111,7 @@ def test_a_post_published_while_another_hangs_half_way_takes_nothing_from_it(
     text = one.read_text(encoding="utf-8")
     one.unlink()
     write_draft(tmp_path, "two.md")
-    assert publish(tmp_path, ledger, Steps(), monkeypatch) == ["published", "failed"], (
-        "nobody finishes without a draft"
-    )
+    assert publish(tmp_path, ledger, Steps(), monkeypatch) == ["published", "failed"], "nobody finishes without a draft"
     assert entries(tmp_path) == ["two.html"], "what was left half-done is cleared away"
     one.write_text(text, encoding="utf-8")
     assert publish(tmp_path, ledger, Steps(), monkeypatch) == ["published", "unchanged"]

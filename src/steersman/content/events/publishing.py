@@ -111,9 +111,9 @@ class PostEnded(msgspec.Struct, frozen=True, kw_only=True):
     """`unconfirmed` (may be out: look it up before anything else) or `failed` (certainly not out).
 
     Attributes:
-        cause: `unavailable` (tried again by itself), `rejected` or `misconfigured` (not before the draft or the settings
-            change, or a person asks), `unknown` (looked up first), `dropped` (we gave it up); empty in events of the
-            first version.
+        cause: `unavailable` (tried again by itself), `rejected` or `misconfigured` (not before the draft or the
+            settings change, or a person asks), `unknown` (looked up first), `dropped` (we gave it up); empty in events
+            of the first version.
         attempt: how many in a row ended like this, this one included.
         retry_at: ns since 1970 UTC before which nobody tries again by itself.
         draft_sha256, settings_sha256: of what it was tried with.
