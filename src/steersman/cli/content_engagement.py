@@ -131,14 +131,15 @@ def import_(
 
     def render() -> None:
         out = console()
-        out.print(
-            f"{count(row['read'], 'post')} read, {row['recorded']} new, {row['skipped']} lines left out", markup=False
-        )
+        new = "" if dry_run else f", {row['recorded']} new"
+        left_out = count(row["skipped"], "line")
+        out.print(f"{count(row['read'], 'post')} read{new}, {left_out} left out", markup=False)
         out.print(f"  time: {reading.published}; added up: {', '.join(reading.counts)}", style="dim", markup=False)
         for problem in row["problems"][:10]:
-            out.print(f"  {problem}", markup=False)
+            out.print(f"  {problem}", markup=False, soft_wrap=True)
         if len(row["problems"]) > 10:
             out.print(f"  and {len(row['problems']) - 10} more: --json lists all", markup=False)
-        out.print("next: steersman content heatmap " + channel if not dry_run else "nothing was recorded", markup=False)
+        follow = f"steersman content heatmap {channel}"
+        out.print("nothing was recorded; without --dry-run it is" if dry_run else f"next: {follow}", markup=False)
 
     emit(as_json, row, render)

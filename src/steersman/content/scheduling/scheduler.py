@@ -24,7 +24,7 @@ from steersman.content.slots.calendar import candidates, slot_at
 from steersman.content.slots.constraints import Constraints, constraints_of, objection
 from steersman.content.slots.planner import NoPlan, Plan, plan
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Rejected
+from steersman.kernel.errors import Misconfigured, Rejected
 from steersman.ledger import Ledger, new_event
 
 _DAY_NS: Final = 86_400_000_000_000
@@ -135,14 +135,17 @@ class Scheduler:
         """Give `post` the time a person chose, `2026-12-01T09:00` on the wall.
 
         Raises:
-            Rejected: no such time, a time that is past or that the clocks skip, or one before its embargo.
+            Misconfigured: `wall` is not written as a time on the wall.
+            Rejected: a time that is past or that the clocks skip, or one before its embargo.
         """
         try:
             when = dt.datetime.fromisoformat(wall).replace(second=0, microsecond=0)
         except ValueError as exc:
-            raise Rejected(f"found {wall!r}, allowed: a time like 2026-12-01T09:00", fix="write date and time") from exc
+            raise Misconfigured(
+                f"found {wall!r}, allowed: a time like 2026-12-01T09:00", fix="write date and time"
+            ) from exc
         if when.tzinfo is not None:
-            raise Rejected(
+            raise Misconfigured(
                 f"found {wall!r}, allowed: a time on the wall of {self._tz}", fix="leave its offset from UTC out"
             )
         found = resolve(when, ZoneInfo(self._tz))

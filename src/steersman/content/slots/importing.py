@@ -154,7 +154,7 @@ def _reading(header: list[str], columns: Mapping[str, str | Sequence[str]]) -> R
         missing = "when a post went out" if not published else "what readers did"
         raise Rejected(
             f"no column says {missing}; found: {', '.join(name for name in header if name.strip())}",
-            fix="name it, e.g. published=COLUMN or counts=COLUMN,COLUMN",
+            fix="name it: --published COLUMN; --counts COLUMN, again for each that is added up",
         )
     return Reading(published=published, counts=counts, type=named("type"), key=named("key"))
 
@@ -184,7 +184,7 @@ def _settled(dates: Sequence[str]) -> Order | None:
     if order is None and unsettled:
         raise Rejected(
             f"{unsettled[0]!r} and all other dates can be read day first or month first",
-            fix="say which: mdy (month first) or dmy (day first)",
+            fix="say which: --dates mdy (month first) or --dates dmy (day first)",
         )
     return order
 
