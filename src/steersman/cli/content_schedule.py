@@ -38,17 +38,20 @@ def schedule(
 
     if draft is not None and not clear and at is None:
         raise Misconfigured(
-            "a draft alone says too little", fix="add --at 2026-12-01T09:00, or --clear; or name no draft"
+            "a draft alone does not say what to do with it",
+            fix="add --at 2026-12-01T09:00, or --clear; or name no draft",
         )
-    with opened(directory) as desk:
+    with opened(directory, [] if draft is None else [draft]) as desk:
         _check_channel(channel, desk.workspace.content.channels)
         own = scheduling.scheduler(desk, actor=actor())
         if draft is not None:
             from steersman.bootstrap.pieces import name_of
+            from steersman.content.drafts import read_draft
 
             post = scheduling.named(desk, own, name_of(desk, draft), channel)
             said = own.clear(post.key, "a person took it away") if clear else own.put(post, at or "")
-            emit(as_json, said, lambda: _say(said))
+            is_ready = read_draft(desk.workspace.root, post.draft, desk.workspace.content.qa).status == "ready"
+            emit(as_json, said, lambda: _say(said, is_ready=is_ready))
             return
         posts = scheduling.waiting(desk, own, actor=actor(), only=channel, again=again)
         proposals = own.propose(posts, scheduling.campaigns(desk))
@@ -111,7 +114,7 @@ def calendar(
 
 
 def heatmap(
-    channel: Annotated[str, typer.Argument(help="The channel.")],
+    channel: Annotated[str | None, typer.Argument(help="The channel; may be left out if there is one.")] = None,
     type_: Annotated[str, typer.Option("--type", help="The content type.")] = "post",
     svg: Annotated[Path | None, typer.Option("--svg", help="Write it as a picture to this file.")] = None,
     directory: Dir = HERE,
@@ -125,7 +128,9 @@ def heatmap(
 
     with opened(directory) as desk:
         own = scheduling.scheduler(desk, actor=actor())
-        _check_channel(channel, {*desk.workspace.content.channels, *own.history.channels()})
+        known = {*desk.workspace.content.channels, *own.history.channels()}
+        _check_channel(channel, known)
+        channel = channel or _only(known)
         model, rules = own.model(channel), own.rules(channel)
         cells = hours(model, type_, rules, desk.clock.now_ns())
         verdicts = scheduling.lifts(own, channel, usual=desk.workspace.content.slots.of(channel).usual)
@@ -142,10 +147,20 @@ def heatmap(
             best = sorted((c for c in cells if c.allowed), key=lambda c: -(c.ratio or 0))[:3]
             for cell in best:
                 out.print(f"  {pictures.spoken(cell)}", markup=False)
+        elif any(cell.allowed for cell in cells):
+            out.print("  ? allowed, not known; · not allowed", style="dim", markup=False)
         for verdict in verdicts:
             out.print(f"  choosing slots: {verdict.text}", markup=False)
 
     emit(as_json, {"channel": channel, "standing": model.standing, "cells": cells, "lift": verdicts}, render)
+
+
+def _only(known: set[str]) -> str:
+    if len(known) == 1:
+        return next(iter(known))
+    raise Misconfigured(
+        "no channel is named", fix=f"name one: {', '.join(sorted(known))}" if known else "declare [channel.NAME]"
+    )
 
 
 def _check_channel(channel: str | None, known: Any) -> None:
@@ -234,12 +249,13 @@ def _done(proposals: list[Proposal | Unplaced], *, shown: bool) -> None:
     console().print(f"{count(placed, 'post')} scheduled: steersman content calendar", markup=False)
 
 
-def _say(said: Any) -> None:
+def _say(said: Any, *, is_ready: bool) -> None:
     scheduled: PostScheduled = said
+    out = console()
     if hasattr(said, "wall"):
-        console().print(
-            f"{scheduled.draft} on {scheduled.channel}: {scheduled.wall} {scheduled.tz}; {scheduled.reason}",
-            markup=False,
-        )
+        wall = scheduled.wall.replace("T", " ")
+        out.print(f"{scheduled.draft} on {scheduled.channel}: {wall} {scheduled.tz}; {scheduled.reason}", markup=False)
+        if not is_ready:
+            out.print("it does not go out before its front matter says status: ready", style="yellow", markup=False)
     else:
-        console().print(f"{said.draft} on {said.channel}: its time was taken away", markup=False)
+        out.print(f"{said.draft} on {said.channel}: its time was taken away", markup=False)
