@@ -7,21 +7,17 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from steersman.bootstrap.desk import Desk
+from steersman.content import queries
 from steersman.content.ports import Checker
 from steersman.content.qa.packs import Pack, PackChecker, Posts, load
-from steersman.content.scheduling import Standing
 from steersman.content.settings import QaSettings
 from steersman.content.voice import Corpus, VoiceChecker
 from steersman.kernel.errors import Misconfigured
 
 
 def published(desk: Desk) -> Callable[[], list[str]]:
-    """Return how to ask which drafts are out on some channel.
-
-    It follows the ledger and not the read model: the worker that publishes asks from a thread of its own.
-    """
-    standing = Standing(desk.ledger)
-    return lambda: sorted({entry.draft for entry in standing.entries() if entry.published_at is not None})
+    """Return how to ask which drafts are out on some channel, in the order of their names."""
+    return lambda: list(queries.published(desk.db))
 
 
 def packs(desk: Desk) -> list[Pack]:

@@ -10,6 +10,7 @@ from steersman.content.model.draft import DraftUnreadable
 from steersman.content.model.learning import Learned
 from steersman.content.qa.learning import Flag, Judge
 from steersman.content.queries import learning as queries
+from steersman.content.queries import published
 
 
 def learned(desk: Desk) -> Learned:
@@ -41,16 +42,12 @@ def published_texts(desk: Desk) -> dict[str, str]:
     root, qa = desk.workspace.root, desk.workspace.content.qa
     if not qa.vocabulary_posts:
         return {}
-    rows = desk.db.execute(
-        """SELECT DISTINCT p.draft, d.sha256 FROM content_post p JOIN content_flag_draft d ON d.draft = p.draft
-           WHERE p.published_at IS NOT NULL ORDER BY p.draft"""
-    )
     texts = {}
-    for name, sha256 in rows:
+    for name, versions in published(desk.db).items():
         try:
             draft = read_draft(root, name, qa)
         except DraftUnreadable:
             continue
-        if draft.sha256 == sha256:
+        if draft.sha256 in versions:
             texts[name] = draft.masked.prose
     return texts

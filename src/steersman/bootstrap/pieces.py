@@ -10,12 +10,11 @@ import msgspec
 
 from steersman.bootstrap.content import kept
 from steersman.bootstrap.desk import Desk
-from steersman.bootstrap.judging import verdicts
 from steersman.content import queries as content
 from steersman.content.drafts import find_drafts, read_draft
 from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.model.learning import Outcome
-from steersman.content.queries import FindingRow
+from steersman.content.queries import FindingRow, learning
 from steersman.content.queries import pieces as rows
 from steersman.content.queries.pieces import RemarkRow, RoundRow
 from steersman.content.review.changes import Changes, Hunk
@@ -158,7 +157,7 @@ def look(desk: Desk, name: str) -> View | None:
         body_line=1 if draft is None else draft.masked.lines.position(draft.body_start)[0],
         checked=checked,
         findings=tuple(f for f in found if f.status != "gone"),
-        judged=verdicts(desk, name),
+        judged=learning.verdicts(db, name),
         remarks=tuple(_remarks(kept(desk), piece, draft, rows.remarks(db, name), rounds)),
         rounds=tuple(rounds),
         changes=changes,

@@ -34,21 +34,11 @@ def reject(fingerprint: Fingerprint, directory: Dir = HERE, as_json: AsJson = Fa
 
 def _judge(fingerprint: str, outcome: Outcome, *, directory: Dir, as_json: bool) -> None:
     from steersman.bootstrap import content, learning  # `--help` needs no domain
-    from steersman.content.qa.learning import Flag
 
     with opened(directory) as desk:
         row = _the_one(desk, fingerprint.lower())
-        flag = Flag(
-            draft=row.draft,
-            fingerprint=row.fingerprint,
-            source=row.source,
-            rule=row.rule,
-            category=row.category,
-            type=row.type,
-        )
-        if (row.verdict, row.how) != (outcome, "person"):
-            learning.judge(desk, actor=content.actor()).say(flag, outcome, before=row.verdicts)
-            desk.refresh()
+        learning.judge(desk, actor=content.actor()).say(row.draft, row.fingerprint, outcome, type_=row.type)
+        desk.refresh()
         known = learning.learned(desk)
         mean = known.posterior(row.rule, row.type).mean
         tally = known.everywhere(row.rule)

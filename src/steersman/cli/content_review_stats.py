@@ -14,12 +14,11 @@ if TYPE_CHECKING:
 
 def review_stats(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """Say how much of what people object to the first pass had found, and how many rounds a piece takes."""
-    from steersman.bootstrap.judging import confirmed  # `--help` needs no domain
-    from steersman.content.queries import pieces
+    from steersman.content.queries import learning, pieces  # `--help` needs no domain
     from steersman.content.review.measured import measured
 
     with opened(directory) as desk:
-        found = measured(pieces.rounds(desk.db), pieces.remarks(desk.db), confirmed(desk))
+        found = measured(pieces.rounds(desk.db), pieces.remarks(desk.db), learning.confirmed(desk.db))
     emit(as_json, found, lambda: _show(found))
 
 

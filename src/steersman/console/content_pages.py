@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 
 from steersman.bootstrap import pieces
 from steersman.bootstrap.content import checker, publisher, reviews
-from steersman.bootstrap.judging import judge
+from steersman.bootstrap.learning import judge
 from steersman.console import content_text
 from steersman.console.act_pages import Rooms, act, confirmed
 from steersman.console.acts import PERSON, BadInput, Missing, status_of
@@ -143,7 +143,7 @@ def _add_verdicts(app: FastAPI, rooms: Rooms) -> None:
             view = pieces.look(rooms.desk, draft)
             if view is None:
                 raise Missing(f"there is no draft {draft}", fix="the board lists them")
-            judge(rooms.desk, draft, form.get("finding", ""), outcome, type_=view.card.type, by=PERSON)
+            judge(rooms.desk, actor=PERSON).say(draft, form.get("finding", ""), outcome, type_=view.card.type)
 
         return act(rooms, request, work, f"{piece_url(draft)}#remarks")
 

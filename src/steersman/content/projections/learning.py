@@ -26,7 +26,7 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS content_flag_draft(draft TEXT PRIMARY KEY, sha256 TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE IF NOT EXISTS content_verdict(
         draft TEXT NOT NULL, fingerprint TEXT NOT NULL, rule TEXT NOT NULL, type TEXT NOT NULL,
-        outcome TEXT NOT NULL, how TEXT NOT NULL, number INTEGER NOT NULL, counts INTEGER NOT NULL,
+        outcome TEXT NOT NULL, how TEXT NOT NULL, counts INTEGER NOT NULL,
         PRIMARY KEY(draft, fingerprint)) WITHOUT ROWID""",
     "CREATE TABLE IF NOT EXISTS content_rule(rule TEXT PRIMARY KEY, silenced_at INTEGER NOT NULL) WITHOUT ROWID",
 )
@@ -39,7 +39,7 @@ class Learning:
     """
 
     name = "content_learning"
-    version = 1
+    version = 2
     types: tuple[str, ...] = ("content.draft.checked", "content.finding.*", POST_PUBLISHED, "content.rule.*")
 
     def create(self, db: Database) -> None:
@@ -101,8 +101,8 @@ def _raised(db: Database, found: FindingRaised) -> None:
 def _judged(db: Database, judged: FindingJudged, outcome: str) -> None:
     # What was concluded never takes back what a person said.
     db.execute(
-        """INSERT INTO content_verdict VALUES(?, ?, ?, ?, ?, ?, 1, 1)
-           ON CONFLICT(draft, fingerprint) DO UPDATE SET number = number + 1,
+        """INSERT INTO content_verdict VALUES(?, ?, ?, ?, ?, ?, 1)
+           ON CONFLICT(draft, fingerprint) DO UPDATE SET
            outcome = CASE WHEN excluded.how = 'person' OR how <> 'person' THEN excluded.outcome ELSE outcome END,
            counts = CASE WHEN excluded.how = 'person' OR how <> 'person' THEN 1 ELSE counts END,
            how = CASE WHEN excluded.how = 'person' THEN 'person' WHEN how = 'person' THEN how ELSE excluded.how END""",
@@ -129,7 +129,7 @@ def _decided(db: Database, decided: RuleDecided, *, is_silent: bool) -> None:
     # What went out before the reset is part of what is forgotten.
     db.execute(
         """INSERT OR IGNORE INTO content_verdict
-           SELECT draft, fingerprint, rule, type, 'rejected', 'published', 0, 0 FROM content_flag
+           SELECT draft, fingerprint, rule, type, 'rejected', 'published', 0 FROM content_flag
            WHERE rule = ? AND due_at IS NOT NULL""",
         (decided.rule,),
     )

@@ -21,6 +21,7 @@ from steersman.content.events.qa import (
 from steersman.content.model.finding import Finding
 from steersman.content.model.learning import How, Outcome
 from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Rejected
 from steersman.kernel.ids import stable_uuid
 from steersman.ledger import Event, Ledger, NewEvent, new_event
 
@@ -73,9 +74,35 @@ class Judge:
         self._clock = clock
         self._actor = actor
 
-    def say(self, flag: Flag, outcome: Outcome, *, before: int) -> None:
-        """Record a person's verdict; `before` is how many verdicts there were."""
-        self._ledger.append([verdict(flag, outcome, "person", at=self._clock.now_ns(), actor=self._actor, nth=before)])
+    def say(self, draft: str, fingerprint: str, outcome: Outcome, *, type_: str = "") -> None:
+        """Record a person's verdict on a finding; saying the same again changes nothing.
+
+        Args:
+            type_: content type of the draft, for findings of the first version, which do not say it.
+
+        Raises:
+            Rejected: no such finding was ever raised about `draft`, or whoever acts is no person.
+        """
+        if not self._actor.startswith("person:"):
+            raise Rejected(
+                f"only a person judges a finding, not {self._actor}", fix="do it yourself, or in the console"
+            )
+        raised: FindingRaised | None = None
+        said, number = "", 0
+        for event in self._ledger.read(stream=f"draft/{draft}", types=(FINDING_RAISED, *_TYPES.values())):
+            if event.type == FINDING_RAISED:
+                found = msgspec.json.decode(event.data, type=FindingRaised)
+                raised = found if found.fingerprint == fingerprint else raised
+                continue
+            judged = msgspec.json.decode(event.data, type=FindingJudged)
+            if judged.fingerprint == fingerprint:
+                number += 1
+                said = event.type if judged.how == "person" else said
+        if raised is None:
+            raise Rejected(f"{draft} has no finding {fingerprint[:16]!r}", fix=f"steersman content show {draft}")
+        if said != _TYPES[outcome]:
+            now, flag = self._clock.now_ns(), _flag(raised, type_)
+            self._ledger.append([verdict(flag, outcome, "person", at=now, actor=self._actor, nth=number)])
 
     def settle(self, due: Sequence[Flag]) -> int:
         """Record as rejected what went out as it was; return how many. Doing it again writes nothing."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from steersman.content.queries.posts import PostRow, WorkerRow, overdue, posts, posts_of, worker
+from steersman.content.queries.posts import PostRow, WorkerRow, overdue, posts, posts_of, published, worker
 from steersman.ledger.projections import Database
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "overdue",
     "posts",
     "posts_of",
+    "published",
     "worker",
 ]
 

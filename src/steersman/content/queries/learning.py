@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from steersman.content.model.learning import Tally
+from steersman.content.model.learning import Outcome, Tally
 from steersman.ledger.projections import Database
 
 # What was open when its draft went out counts before the event of it is written.
@@ -14,7 +14,7 @@ _DUE = """SELECT f.draft, f.fingerprint, f.source, f.rule, f.category, f.type FR
 
 
 class FlagRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding as learning sees it. `verdict` is empty, accepted or rejected; `verdicts` how many there were."""
+    """A finding as learning sees it."""
 
     draft: str
     fingerprint: str
@@ -25,9 +25,6 @@ class FlagRow(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     line: int
     is_open: bool
-    verdict: str
-    how: str
-    verdicts: int
 
 
 class DueRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,13 +81,23 @@ def dismissed(db: Database) -> frozenset[tuple[str, str]]:
     return frozenset(map(tuple, rows))
 
 
+def verdicts(db: Database, draft: str) -> dict[str, Outcome]:
+    """Return what people last said about the findings of `draft`, by fingerprint."""
+    rows = db.execute("SELECT fingerprint, outcome FROM content_verdict WHERE draft = ? AND how = 'person'", (draft,))
+    return dict(rows)
+
+
+def confirmed(db: Database) -> frozenset[tuple[str, str]]:
+    """Return (draft, fingerprint) of what a person last said is right."""
+    rows = db.execute("SELECT draft, fingerprint FROM content_verdict WHERE outcome = 'accepted' AND how = 'person'")
+    return frozenset(map(tuple, rows))
+
+
 def flags(db: Database, prefix: str) -> list[FlagRow]:
     """Return the findings whose fingerprint begins so; what is open first."""
     rows = db.execute(
-        """SELECT f.draft, f.fingerprint, f.source, f.rule, f.category, f.severity, f.type, f.line, f.is_open,
-           coalesce(v.outcome, ''), coalesce(v.how, ''), coalesce(v.number, 0)
-           FROM content_flag f LEFT JOIN content_verdict v ON v.draft = f.draft AND v.fingerprint = f.fingerprint
-           WHERE substr(f.fingerprint, 1, ?) = ? ORDER BY f.is_open DESC, f.draft, f.line, f.fingerprint""",
+        """SELECT draft, fingerprint, source, rule, category, severity, type, line, is_open FROM content_flag
+           WHERE substr(fingerprint, 1, ?) = ? ORDER BY is_open DESC, draft, line, fingerprint""",
         (len(prefix), prefix),
     )
     names = FlagRow.__struct_fields__

@@ -66,6 +66,14 @@ def overdue(db: Database) -> list[PostRow]:
     return _rows(db, "WHERE overdue_at IS NOT NULL ORDER BY overdue_at, key")
 
 
+def published(db: Database) -> dict[str, frozenset[str]]:
+    """Return, for each draft that is out on some channel, the SHA-256 of every version of its file that is."""
+    found: dict[str, set[str]] = {}
+    for draft, sha256 in db.execute("SELECT draft, draft_sha256 FROM content_post WHERE published_at IS NOT NULL"):
+        found.setdefault(draft, set()).add(sha256)
+    return {draft: frozenset(found[draft]) for draft in sorted(found)}
+
+
 def worker(db: Database) -> WorkerRow | None:
     """Return the last alarm about the worker; None if there never was one."""
     rows = db.execute("SELECT silent, last_seen_at, waiting, reason, at FROM content_worker")

@@ -105,12 +105,14 @@ def test_a_persons_word_stands_and_the_later_one_counts(tmp_path: Path) -> None:
 
     def say(outcome: Any) -> None:
         (row,) = queries.flags(read(tmp_path, ledger), "")
-        flag = Flag(**{name: getattr(row, name) for name in Flag.__struct_fields__})
-        judge.say(flag, outcome, before=row.verdicts)
+        judge.say(row.draft, row.fingerprint, outcome)
 
+    say("rejected")
     say("rejected")
     assert len(queries.dismissed(read(tmp_path, ledger))) == 1
     say("accepted")
+    assert [outcome for outcome, _, _ in verdicts(ledger)] == ["rejected", "accepted"]
+    assert len(queries.confirmed(read(tmp_path, ledger))) == 1
     say("rejected")
     say("accepted")
     publish(ledger, latest_sha(ledger))
@@ -126,7 +128,7 @@ def test_a_reset_forgets_verdicts_and_takes_silence_back_but_not_what_a_person_r
     check(tmp_path, ledger, "A TODO.\n", gates=())
     (row,) = queries.flags(read(tmp_path, ledger), "")
     judge = Judge(ledger=ledger, clock=FakeClock(), actor="person:cli")
-    judge.say(Flag(**{name: getattr(row, name) for name in Flag.__struct_fields__}), "rejected", before=0)
+    judge.say(row.draft, row.fingerprint, "rejected")
     judge.decide("Unfinished", is_silent=True)
     assert queries.silenced(read(tmp_path, ledger)) == {"Unfinished"}
     judge.decide("Unfinished", is_silent=False)
