@@ -49,6 +49,13 @@ def find_drafts(root: Path, settings: QaSettings, only: Sequence[Path] = ()) -> 
     return sorted(names)
 
 
+def names_for(root: Path, settings: QaSettings, path: Path) -> list[str]:
+    """Return the names a draft may have, or have had, that somebody calls `path`; none of them need be there."""
+    home = root.resolve()
+    places = [place for place in _places(path, home, settings.folder) if place.is_relative_to(home)]
+    return [place.relative_to(home).as_posix() for place in places]
+
+
 def _places(path: Path, home: Path, folder: str) -> Iterator[Path]:
     """Yield where a draft may be that somebody calls `path`, the most literal reading first."""
     bases = (Path(), home, home / folder)

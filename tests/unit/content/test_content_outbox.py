@@ -279,6 +279,34 @@ def test_what_may_be_out_can_be_taken_away_too(tmp_path: Path) -> None:
     assert channel.posts == {}
 
 
+@pytest.mark.parametrize("change", ["gone", "broken", "another slug"])
+def test_a_post_is_taken_away_whatever_became_of_its_draft(tmp_path: Path, change: str) -> None:
+    ledger, channel = memory_ledger(), MemoryChannel()
+    path = write_draft(tmp_path)
+    publisher = a_publisher(tmp_path, ledger, channel)
+    publisher.publish_all()
+    if change == "gone":
+        path.unlink()
+    elif change == "broken":
+        path.write_text("no front matter", encoding="utf-8")
+    else:
+        write_draft(tmp_path, slug="other")
+    assert [o.outcome for o in publisher.remove([Path("one")], reason="x")] == ["deleted"]
+    assert channel.posts == {}
+
+
+def test_taking_away_a_draft_leaves_the_post_of_another_with_its_slug(tmp_path: Path) -> None:
+    ledger, channel = memory_ledger(), MemoryChannel()
+    write_draft(tmp_path)
+    publisher = a_publisher(tmp_path, ledger, channel)
+    publisher.publish_all()
+    write_draft(tmp_path, "two.md", slug="one")
+    assert publisher.remove([tmp_path / "content/two.md"], reason="x") == []
+    assert list(channel.posts) == ["site/one"]
+    with pytest.raises(Misconfigured, match="there is no draft never"):
+        publisher.removals([Path("never.md")])
+
+
 # -- when ------------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from steersman.content.drafts import find_drafts, read_draft
 from steersman.content.events.publishing import PostPublished, PostWithdrawn
+from steersman.content.guarded import Guarded
 from steersman.content.images import Picture, pictures
 from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.ports import Channel, Clearance
@@ -19,12 +20,13 @@ from steersman.content.publishing.due import Due, due
 from steersman.content.publishing.intents import DOES, Intent, Outcome
 from steersman.content.publishing.locks import one_at_a_time
 from steersman.content.publishing.outbox import Outbox, PostState
+from steersman.content.publishing.removals import posts_of
 from steersman.content.publishing.retry import why_not_yet
 from steersman.content.publishing.stored import PostStore
 from steersman.content.publishing.variants import Variant, variant
 from steersman.content.qa.checker import DraftChecker, Report
 from steersman.kernel.clock import Clock, utc
-from steersman.kernel.errors import Conflict, Misconfigured, SteersmanError
+from steersman.kernel.errors import Conflict, Corrupt, Misconfigured, SteersmanError
 from steersman.ledger import Ledger
 
 __all__ = ["DOES", "ChannelRules", "Intent", "Outcome", "Publisher"]
@@ -136,15 +138,31 @@ class Publisher:
     # -- taking away ---------------------------------------------------------------------------------------------
 
     def removals(self, only: Sequence[Path]) -> list[Intent]:
-        """Return which posts of the drafts `only` are, or may be, out and would be taken away."""
+        """Return which posts of the drafts `only` are, or may be, out and would be taken away.
+
+        Raises:
+            Misconfigured: one of `only` is no draft, and never was one that went out.
+        """
+        found = posts_of(
+            only,
+            root=self._checker.root,
+            settings=self._checker.settings,
+            channels=[n for n in self._channels if self._only in (None, n) and not self._rules[n].problem],
+            outbox=self._outbox,
+            store=self._store,
+        )
         return [
-            intents.intent(draft, name, "delete", f"out as {_url(state)}" if state.published else "may be out")
-            for draft in self._read_all(only)
-            for name in self._channels
-            if self._only in (None, name)
-            and not self._rules[name].problem
-            and (state := self._outbox.state(f"{name}/{draft.slug}")).was_ever_called
-        ]  # fmt: skip
+            Intent(
+                draft=plan.draft,
+                channel=key.partition("/")[0],
+                action="delete",
+                reason=f"out as {_url(state)}" if state.published else "may be out",
+                title=plan.title,
+                key=key,
+            )
+            for key, state in found.items()
+            if (plan := state.planned) is not None
+        ]
 
     def remove(self, only: Sequence[Path], *, reason: str) -> list[Outcome]:
         """Take the posts of the drafts `only` away; they do not go out again unless somebody names them."""
@@ -284,7 +302,11 @@ class Publisher:
             return published.content_sha256 == draft.sha256
         if published.draft_sha256 != draft.sha256:
             return False
-        kept = self._store.find(key, published.content_sha256)
+        try:
+            kept = self._store.find(key, published.content_sha256)
+        except Corrupt:
+            # What is out is out; our damaged copy of it is no change by the author.
+            return True
         return kept is None or {m.name: (m.sha256, m.alt) for m in kept.media} == {
             m.name: (m.sha256, m.alt) for m in made.media
         }
@@ -335,11 +357,6 @@ class Publisher:
             return []
         return pictures(self._checker.root, self._checker.settings.folder, draft)
 
-    def _read_all(self, only: Sequence[Path]) -> Iterator[Draft]:
-        settings, root = self._checker.settings, self._checker.root
-        for name in find_drafts(root, settings, only):
-            yield read_draft(root, name, settings)
-
     # -- doing ---------------------------------------------------------------------------------------------------
 
     def _act(self, step: _Step, *, is_named: bool, due: bool) -> Outcome:
@@ -363,6 +380,10 @@ class Publisher:
                 return act()
         except Conflict:
             return intents.outcome(intent, "taken", "another process is publishing it")
+        except (SteersmanError, OSError) as exc:
+            # The disk is full, a stored post is damaged, or the ledger takes nothing: the others are tried all the same.
+            word = "unconfirmed" if self._outbox.state(intent.key).may_be_out else "failed"
+            return intents.outcome(intent, word, _why(exc))
 
     def _carry_out(self, step: _Step, *, is_named: bool, due: bool) -> Outcome:
         intent, draft, made = step.intent, step.draft, step.variant
@@ -377,13 +398,7 @@ class Publisher:
         if intent.action == "confirm":
             done = delivery.confirm(intent, lambda: self._why_not(draft, intent, is_named=is_named))
             return done or self._again(draft, intent.channel, is_named=is_named, due=due)
-        try:
-            return delivery.publish(intent, made, draft.slug)
-        except Conflict:
-            raise
-        except SteersmanError as exc:
-            # Not even planned: the disk is full, or the ledger does not take it.
-            return intents.outcome(intent, "failed", f"{exc.message}; {exc.fix}")
+        return delivery.publish(intent, made, draft.slug)
 
     def _again(self, draft: Draft, channel: str, *, is_named: bool, due: bool) -> Outcome:
         step = self._step(draft, channel, self._pictures(draft), [], is_named=is_named, due=due)
@@ -401,7 +416,7 @@ class Publisher:
 
     def _delivery(self, channel: str) -> Delivery:
         return Delivery(
-            channel=self._channels[channel],
+            channel=Guarded(self._channels[channel], channel),
             outbox=self._outbox,
             store=self._store,
             clock=self._clock,
@@ -415,6 +430,12 @@ def _leads(name: str, rules: Mapping[str, ChannelRules]) -> Iterator[str]:
     while (name := rules[name].link) and name in rules and name not in seen:
         seen.add(name)
         yield name
+
+
+def _why(exc: SteersmanError | OSError) -> str:
+    if isinstance(exc, OSError):
+        return f".steersman/outbox cannot be used: {exc.strerror or exc}; check the disk and its permissions"
+    return f"{exc.message}; {exc.fix}" if exc.fix else exc.message
 
 
 def _gates(report: Report) -> str:
