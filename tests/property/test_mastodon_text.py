@@ -34,7 +34,11 @@ def test_the_html_of_a_text_may_show_that_text(text: str) -> None:
     assert may_show(_content(text), text)
 
 
-@given(st.text(max_size=30), st.text(max_size=30))
+# What is posted has no lone carriage return: the plain text of a draft is made without.
+_LINES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r"), max_size=30)
+
+
+@given(_LINES, _LINES)
 def test_only_white_space_at_the_ends_and_line_ends_make_no_difference(one: str, two: str) -> None:
     assert is_same(f" {one}\r\n{two}\n", f"{one}\n{two}".strip())
     assert is_same(one, two) == (one.replace("\r\n", "\n").strip() == two.replace("\r\n", "\n").strip())

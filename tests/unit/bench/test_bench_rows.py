@@ -114,7 +114,7 @@ def test_an_unknown_bench_is_wrong_usage_and_names_the_choices(capsys: pytest.Ca
     assert run("bench", ["gate", "nope"]) == 2
     err = capsys.readouterr().err
     assert "'nope'" in err
-    assert "gate, commit, group, wake, replay, order, auto, pull, audit, start" in err
+    assert "gate, commit, group, wake, replay, order, auto, pull, audit, qa, slots, start" in err
 
 
 def test_a_figure_that_cannot_be_had_says_why() -> None:

@@ -8,8 +8,9 @@ import pytest
 from tests.builders_content import write_draft
 
 from steersman.bootstrap import first_pass
-from steersman.bootstrap.content import checker
+from steersman.bootstrap.content import checker, publisher
 from steersman.bootstrap.desk import open_desk
+from steersman.bootstrap.learning import published_texts
 from steersman.kernel.errors import Misconfigured
 
 
@@ -38,6 +39,22 @@ def test_a_pack_that_is_not_there_is_refused_with_its_line(tmp_path: Path) -> No
     try:
         with pytest.raises(Misconfigured, match=r"steersman\.toml:4: content\.packs: there is no pack 'plian'"):
             first_pass.packs(desk)
+    finally:
+        desk.close()
+
+
+def test_words_count_as_published_only_in_the_version_that_is_out(tmp_path: Path) -> None:
+    (tmp_path / "steersman.toml").write_text('[channel.memory]\nkind = "memory"\n', encoding="utf-8")
+    write_draft(tmp_path, body="Some words.\n")
+    desk = open_desk(tmp_path)
+    try:
+        publisher(desk, only=None, actor="person:t").publish_all()
+        desk.refresh()
+        assert list(published_texts(desk)) == ["content/one.md"]
+        write_draft(tmp_path, body="Some othr words.\n")
+        checker(desk, actor="t").check_all()
+        desk.refresh()
+        assert published_texts(desk) == {}
     finally:
         desk.close()
 
