@@ -120,6 +120,13 @@ def test_an_empty_desk_teaches_the_next_step(desk: Path, content: Said) -> None:
     assert content.json("list") == []
 
 
+def test_a_preview_without_a_channel_says_so(desk: Path, content: Said) -> None:
+    (desk / "steersman.toml").write_text("[content]\n", encoding="utf-8")
+    write_draft(desk)
+    assert content("preview", "one") == 2
+    assert "no channel to publish on" in content.err
+
+
 def test_check_names_place_words_reason_and_suggestion_within_80_columns(desk: Path, content: Said) -> None:
     write_draft(desk, body="I recieve 🎉 synergy effects, and the the rest of it is a long line of plain words.\n")
     assert content("check") == 1

@@ -63,7 +63,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> Said:
 
 def test_an_empty_desk_teaches_the_next_step(desk: Path, said: Said) -> None:
     assert said("content", "board") == 0
-    assert "no drafts yet: write content/first.md" in said.out
+    assert "a draft is a Markdown file, e.g. content/first.md" in said.out
     assert said("content", "review-stats") == 0
     assert "not enough data" in said.out
     assert said("content", "review", "content/none.md") == 2
@@ -224,3 +224,23 @@ def test_wrong_settings_of_review_are_refused_with_their_line(
     (desk / "steersman.toml").write_text(f"{TOML}\n[review]\n{section}\n", encoding="utf-8")
     assert run("content", ["board"]) == 2
     assert message in said.errors()
+
+
+def test_every_stage_names_its_next_step_and_a_piece_without_its_file_is_still_shown(desk: Path, said: Said) -> None:
+    path = write_draft(desk, body="I recieve it.\n")
+    said("content", "show", "one")
+    assert "next: steersman content check content/one.md" in said.out
+    said("content", "check")
+    said("content", "show", "one")
+    assert "next: steersman content fix --ask content/one.md" in " ".join(said.out.split())
+    write_draft(desk, body="I receive it.\n")
+    said("content", "check")
+    assert said("content", "review", "one") == 0
+    write_draft(desk, body="I receive it now.\n")
+    said("content", "show", "one")
+    assert "next: steersman content review content/one.md asks again" in " ".join(said.out.split())
+    path.unlink()
+    assert said("content", "show", "one") == 0
+    assert "its file is gone" in said.out
+    assert said("content", "approve", "one") == 1
+    assert "its file is gone" in said.err

@@ -11,7 +11,7 @@ import msgspec
 from steersman.bootstrap.content import kept
 from steersman.bootstrap.desk import Desk
 from steersman.content import queries as content
-from steersman.content.drafts import find_drafts, read_draft
+from steersman.content.drafts import find_drafts, names_for, read_draft
 from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.model.learning import Outcome
 from steersman.content.queries import FindingRow, learning
@@ -112,23 +112,37 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def board(desk: Desk) -> list[Card]:
-    """Return every piece that is on disk, in review or out: stage by stage, the longest in its stage first."""
+    """Return every piece that is on disk, in review or out: stage by stage, the longest in its stage first.
+
+    Those that are scheduled stand in the order in which they are due.
+    """
     workspace = desk.workspace
     known = rows.pieces(desk.db)
     names = find_drafts(workspace.root, workspace.content.qa)
     cards = [_card(desk, name, known.get(name)) for name in names]
     gone = (piece for name, piece in known.items() if name not in set(names))
     cards += [_gone(piece) for piece in gone if piece.asked is not None or _is_out(piece)]
-    return sorted(cards, key=lambda card: (STAGES.index(card.stage), card.since or 0, card.draft))
+    return sorted(cards, key=_order)
+
+
+def _order(card: Card) -> tuple[int, int, str]:
+    at = card.due_at if card.stage == "scheduled" else card.since
+    return STAGES.index(card.stage), at or 0, card.draft
 
 
 def name_of(desk: Desk, path: Path) -> str:
-    """Return the draft that `path` names.
+    """Return the draft that `path` names; one that is gone is still known by the name it had.
 
     Raises:
         Misconfigured: it names none, or a folder of several.
     """
-    names = find_drafts(desk.workspace.root, desk.workspace.content.qa, [path])
+    root, qa = desk.workspace.root, desk.workspace.content.qa
+    try:
+        names = find_drafts(root, qa, [path])
+    except Misconfigured:
+        names = [name for name in names_for(root, qa, path) if rows.piece(desk.db, name) is not None][:1]
+        if not names:
+            raise
     if len(names) != 1:
         raise Misconfigured(f"{path} holds {len(names)} drafts, and this is about one", fix="name its file")
     return names[0]
@@ -180,6 +194,7 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     type: str = ""
     words: int = 0
+    is_ready: bool = False
     refused: str = ""
 
 
@@ -190,7 +205,8 @@ def _head(root: Path, name: str, settings: QaSettings, stamp: tuple[int, int, in
         draft = read_draft(root, name, settings)
     except DraftUnreadable as refusal:
         return _Head(refused=f"line {refusal.line}: {refusal.reason}" if refusal.line else refusal.reason)
-    return _Head(sha256=draft.sha256, title=draft.title, type=draft.type, words=draft.words)
+    ready = draft.status == "ready"
+    return _Head(sha256=draft.sha256, title=draft.title, type=draft.type, words=draft.words, is_ready=ready)
 
 
 def _card(desk: Desk, name: str, piece: Piece | None) -> Card:
@@ -205,7 +221,10 @@ def _card(desk: Desk, name: str, piece: Piece | None) -> Card:
     now = known.on_disk(head.sha256, stamp[2])
     if head.refused:
         now = msgspec.structs.replace(now, outcome="refused", reason=head.refused)
-    return _of(now, title=head.title or known.title, type_=head.type or known.type, words=head.words, on_disk=True)
+    card = _of(now, title=head.title or known.title, type_=head.type or known.type, words=head.words, on_disk=True)
+    if card.stage == "scheduled" and not head.is_ready:
+        card = msgspec.structs.replace(card, why=card.why or "does not go out before it says status: ready")
+    return card
 
 
 def _gone(piece: Piece) -> Card:

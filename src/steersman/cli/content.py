@@ -23,7 +23,7 @@ from steersman.cli.content_show import show
 from steersman.cli.content_suggest import suggest
 from steersman.cli.content_voice import voice
 from steersman.cli.content_watch import watch
-from steersman.cli.content_words import word
+from steersman.cli.content_words import no_drafts, word
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import console, emit, show_table
 from steersman.kernel.clock import utc
@@ -63,13 +63,14 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
         for row in listed:
             counted = "-" if row["gates"] is None else f"{row['gates']}/{row['warnings']}/{row['infos']}"
             day = row["published_at"]
-            out = f"{utc(day):%Y-%m-%d}" if isinstance(day, int) else "" if row["on_disk"] else "file gone"
+            out = f"{utc(day):%Y-%m-%d}" if isinstance(day, int) else ""
+            out += "" if row["on_disk"] else ", file gone" if out else "file gone"
             lines.append([row["draft"], word(str(row["status"])), row["words"] or "-", counted, out])
         show_table(
             "",
             [("draft", "left"), ("status", "left"), ("words", "right"), ("gate/warn/info", "right"), ("out", "left")],
             lines,
-            empty=f"no drafts yet: write {folder}/first.md with a title: in its front matter, then content check",
+            empty=no_drafts(folder),
         )
         for row in listed:
             if row["url"] or row["reason"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steersman.cli.content_words import count, stage_word
+from steersman.cli.content_words import count, no_drafts, stage_word
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import console, emit
 from steersman.cli.terminal import plain
@@ -32,7 +32,7 @@ def _show(cards: list[Card], now_ns: int, folder: str) -> None:
 
     out = console()
     if not cards:
-        out.print(f"no drafts yet: write {folder}/first.md with a title in its front matter", markup=False)
+        out.print(no_drafts(folder), markup=False)
         return
     before = ""
     for card in cards:

@@ -10,7 +10,7 @@ import typer
 
 from steersman.cli.content_opinions import Llm, ModelName, Opinions, Reviewers, ShowPrompt, Yes, show_prompts
 from steersman.cli.content_output import Format, put_out
-from steersman.cli.content_words import Paths, count
+from steersman.cli.content_words import Paths, count, no_drafts
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.kernel.errors import Misconfigured
 
@@ -82,7 +82,7 @@ def check(
     if not links and form is Format.TABLE and reports:
         notes.append("addresses: not checked (--links asks them)")
     notes += opinions.notes()
-    empty = f"no drafts yet: write {folder}/first.md with a title in its front matter"
+    empty = no_drafts(folder)
     if changed or since or staged:
         empty = "no draft is staged" if staged else "no draft changed"
     put_out(reports, Format.JSON if as_json else form, root=root, sarif=sarif, empty=empty, notes=notes)

@@ -29,7 +29,7 @@ def unpublish(
     """
     from steersman.bootstrap import content  # `--help` needs no domain
 
-    with opened(directory) as desk:
+    with opened(directory, drafts) as desk:
         publisher = content.publisher(desk, only=channel, actor=content.actor())
         intents = publisher.removals(drafts)
         lines = [("delete", one.draft, one.channel, one.reason) for one in intents]

@@ -109,8 +109,11 @@ def _show(reports: Sequence[Report], empty: str, notes: Sequence[str]) -> None:
         out.print(f"{count(len(reports), 'draft')}, {count(total, 'finding')}; {verdict}", markup=False)
     for note in notes:
         out.print(note, markup=False)
-    if any(finding.status == "open" and finding.suggestions for report in reports for finding in report.findings):
-        out.print("next: steersman content fix shows what it would change", markup=False)
+    findings = [one for report in reports for one in report.findings if one.status == "open"]
+    if any(one.suggestions for one in findings):
+        out.print("next: steersman content fix shows what it would change; --ask asks about each", markup=False)
+    if findings:
+        out.print("a finding that is none: steersman content reject, as content show DRAFT names it", markup=False)
 
 
 def heading(report: Report) -> Text:

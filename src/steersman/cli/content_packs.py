@@ -18,14 +18,13 @@ def packs(
     as_json: AsJson = False,
 ) -> None:
     """List the house styles that come with the program and those this workspace uses."""
-    import sys  # only --show writes past the console: a pack must be copied byte by byte
-
     from steersman.bootstrap.workspace import find_root  # `--help` needs no domain
     from steersman.content.qa.packs import load, ready_names, ready_text
     from steersman.kernel.errors import Misconfigured
 
     if show is not None:
-        sys.stdout.write(ready_text(show))
+        text = ready_text(show)
+        emit(as_json, {"pack": show, "text": text}, lambda: print(text, end=""))
         return
     if check is not None:
         path = check.absolute()

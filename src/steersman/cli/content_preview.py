@@ -23,7 +23,7 @@ def preview(
     """Show what each channel would be shown, counted as it counts; exits 1 if something cannot go out as it is."""
     from steersman.bootstrap import content  # `--help` needs no domain
 
-    with opened(directory) as desk:
+    with opened(directory, [draft]) as desk:
         found = content.previews(desk, draft, only=channel)
     shown = [{**_fields(one), "count": one.count} for one in found]
     emit(as_json, shown, lambda: _show(found))

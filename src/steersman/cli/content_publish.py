@@ -32,7 +32,7 @@ def publish(
     from steersman.bootstrap import content  # `--help` needs no domain
     from steersman.content.publishing.intents import DOES
 
-    with opened(directory) as desk:
+    with opened(directory, paths) as desk:
         publisher = content.publisher(desk, only=channel, actor=content.actor())
         intents = publisher.intents(paths or (), due=due)
         wanted = [intent for intent in intents if intent.action in DOES]
@@ -95,4 +95,4 @@ def show_lines(
             # An address is left whole, so that a terminal makes a link of it.
             is_address = "://" in why and " " not in why
             told = Text(why, style="dim", overflow="ignore" if is_address else "fold", no_wrap=is_address)
-            out.print(Padding(told, (0, 0, 0, 12)))
+            out.print(Padding(told, (0, 0, 0, 12), expand=False))

@@ -34,7 +34,7 @@ def remark(
     from steersman.content.drafts import read_draft
     from steersman.content.review.place import span_of
 
-    with opened(directory) as desk:
+    with opened(directory, [draft]) as desk:
         name = pieces.name_of(desk, draft)
         found = read_draft(desk.workspace.root, name, desk.workspace.content.qa)
         start, end = span_of(at, found.masked.source) if at else (0, 0)

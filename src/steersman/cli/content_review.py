@@ -58,7 +58,7 @@ def _act(
 ) -> None:
     from steersman.bootstrap import content, pieces  # `--help` needs no domain
 
-    with opened(directory) as desk:
+    with opened(directory, [draft]) as desk:
         name = pieces.name_of(desk, draft)
         done = act(content.reviews(desk, actor=content.actor()), name)
     emit(as_json, done, lambda: show(done))

@@ -25,7 +25,7 @@ def show(draft: Draft, directory: Dir = HERE, as_json: AsJson = False) -> None:
     """Show a piece: what the first pass found, what people said, what changed since the last decision."""
     from steersman.bootstrap import pieces  # `--help` needs no domain
 
-    with opened(directory) as desk:
+    with opened(directory, [draft]) as desk:
         view = pieces.look(desk, pieces.name_of(desk, draft))
     if view is not None:
         emit(as_json, view, lambda: _show(view))
@@ -33,16 +33,28 @@ def show(draft: Draft, directory: Dir = HERE, as_json: AsJson = False) -> None:
 
 def _show(view: View) -> None:
     out = console()
-    card = view.card
     for line in (*_head(view), *_findings(view), *_remarks(view), *_changes(view)):
         out.print(line)
-    follow = {
-        "draft": f"steersman content check {card.draft}",
-        "checked": f"steersman content review {card.draft}",
+    follow = _next(view)
+    if follow:
+        out.print(f"next: {follow}", markup=False)
+
+
+def _next(view: View) -> str:
+    card = view.card
+    if view.text is None:
+        return f"steersman content unpublish {card.draft} takes its posts away" if card.url else ""
+    if not view.checked and card.stage in ("draft", "checked"):
+        return f"steersman content check {card.draft}"
+    if not view.checked and card.stage == "in review":
+        return f"steersman content review {card.draft} asks again, about the file as it is now"
+    if any(finding.status == "open" for finding in view.findings) and card.stage in ("draft", "checked"):
+        return f"steersman content fix --ask {card.draft}, or content reject FINGERPRINT where a finding is none"
+    return {
+        "checked": f"steersman content review {card.draft}, or content publish {card.draft}",
         "in review": f"steersman content approve {card.draft}, remark --at LINE, or return",
-    }
-    if card.stage in follow:
-        out.print(f"next: {follow[card.stage]}", markup=False)
+        "approved": f"steersman content publish {card.draft}",
+    }.get(card.stage, "")
 
 
 def _head(view: View) -> Iterator[Text]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
@@ -27,13 +28,14 @@ def watch(
     paths: Paths = None,
     every: Annotated[float, typer.Option("--every", help="Seconds between two looks.", min=0.05, max=60)] = 0.25,
     directory: Dir = HERE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line for each check.")] = False,
 ) -> None:
     """Check drafts when they are saved; records nothing. Ctrl-C ends it."""
     with contextlib.suppress(KeyboardInterrupt):
-        watching(directory, list(paths or ()), every, Event().wait)
+        watching(directory, list(paths or ()), every, Event().wait, as_json=as_json)
 
 
-def watching(directory: Path, paths: list[Path], every_s: float, wait: Wait) -> None:
+def watching(directory: Path, paths: list[Path], every_s: float, wait: Wait, *, as_json: bool = False) -> None:
     """Look again and again, until `wait` says true; settings, vocabulary and baseline are read anew when they change.
 
     Raises:
@@ -42,18 +44,18 @@ def watching(directory: Path, paths: list[Path], every_s: float, wait: Wait) -> 
     is_first = True
     while True:
         try:
-            if _until_settings_change(directory, paths, every_s, wait):
+            if _until_settings_change(directory, paths, every_s, wait, as_json=as_json):
                 return
         except Misconfigured as exc:
             if is_first:
                 raise
-            say(str(exc))
+            console(error=True).print(plain(str(exc)))
             if wait(max(every_s, 1.0)):
                 return
         is_first = False
 
 
-def _until_settings_change(directory: Path, paths: list[Path], every_s: float, wait: Wait) -> bool:
+def _until_settings_change(directory: Path, paths: list[Path], every_s: float, wait: Wait, *, as_json: bool) -> bool:
     """Return True when `wait` said so, False when the settings changed."""
     from steersman.bootstrap.content import actor, checker  # `--help` needs no domain
     from steersman.content.drafts import find_drafts
@@ -72,10 +74,11 @@ def _until_settings_change(directory: Path, paths: list[Path], every_s: float, w
         )
         deciding = [root / "steersman.toml", root / settings.vocabulary, path_of(root, settings.folder)]
         before = [_changed_at(path) for path in deciding]
-        say(f"watching {settings.folder}/: save a draft to check it, Ctrl-C ends it")
+        if not as_json:
+            say(f"watching {settings.folder}/: save a draft to check it, Ctrl-C ends it")
         while [_changed_at(path) for path in deciding] == before:
             for look in watcher.look():
-                _show(look)
+                _print_json(look) if as_json else _show(look)
             if wait(every_s):
                 return True
     return False
@@ -86,6 +89,18 @@ def _changed_at(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _print_json(look: Look) -> None:
+    import msgspec  # only --json needs it here
+
+    report = look.report
+    told = {
+        "draft": report.draft, "outcome": report.outcome, "reason": report.reason, "line": report.line,
+        "fix": report.fix, "is_first": look.is_first, "took_ms": look.took_ms, "gone": look.gone, "new": look.new,
+    }  # fmt: skip
+    sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
+    sys.stdout.flush()
 
 
 def _show(look: Look) -> None:

@@ -43,3 +43,12 @@ def stage_word(stage: str) -> Text:
 
 def count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def no_drafts(folder: str) -> str:
+    """Return what to say while there is no draft: what one is, ready to be copied."""
+    return (
+        f"no drafts yet; a draft is a Markdown file, e.g. {folder}/first.md:\n\n"
+        "---\ntitle: My first post\nstatus: draft\n---\nWhat I have to say.\n\n"
+        "next: steersman content check"
+    )

@@ -100,6 +100,9 @@ def read_draft(root: Path, name: str, settings: QaSettings) -> Draft:
             raise DraftUnreadable(name, "it is a link out of the workspace", line=None, fix="copy the file instead")
         with path.open("rb") as file:
             raw = file.read(limit + 1)
+    except FileNotFoundError as exc:
+        fix = "put it back; `steersman content unpublish` takes away what it published"
+        raise DraftUnreadable(name, "its file is gone", line=None, fix=fix) from exc
     except OSError as exc:
         raise DraftUnreadable(name, f"cannot be read: {exc.strerror}", line=None, fix="check its permissions") from exc
     if len(raw) > limit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -81,7 +82,18 @@ def test_the_command_reads_new_settings_and_survives_broken_ones(
         return False
 
     watching(tmp_path, [], 0.1, wait)
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert out.count("watching content/") == 3
     assert out.count("house/BannedPhrase") <= 1
-    assert "did you mean `folder`" in out
+    assert "did you mean `folder`" in err
+
+
+def test_a_program_reads_one_object_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "steersman.toml").write_text("[content]\n", encoding="utf-8")
+    write_draft(tmp_path, body="A TODO.\n")
+    write_draft(tmp_path, "two.md", body="Fine.\n")
+    watching(tmp_path, [], 0.1, lambda _: True, as_json=True)
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["draft"], one["outcome"], [f["rule"] for f in one["new"]]) for one in told] == [
+        ("content/one.md", "blocked", ["Unfinished"]), ("content/two.md", "pass", []),
+    ]  # fmt: skip

@@ -61,7 +61,7 @@ def read_front_matter(text: str, name: str) -> FrontMatter:
             name,
             "no front matter; a draft begins with a line of three dashes",
             line=1,
-            fix="begin it with ---, title: ..., status: draft, ---",
+            fix="begin it with four lines: ---, title: My title, status: draft, ---",
         )
     reader = _Reader(text, name)
     if opening["json"]:
