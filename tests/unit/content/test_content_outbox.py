@@ -148,6 +148,25 @@ def test_unavailable_is_tried_again_later_by_itself_and_at_once_when_asked(tmp_p
     assert [o.outcome for o in publisher.publish_all(due=True)] == ["published"]
 
 
+@pytest.mark.parametrize("trouble", [Unavailable("down"), OutcomeUnknown("no answer")])
+def test_a_failure_written_by_a_clock_that_was_years_ahead_keeps_no_post_back(
+    tmp_path: Path, trouble: SteersmanError
+) -> None:
+    ahead, ledger, channel = FakeClock(4_000_000_000_000_000_000), memory_ledger(), Troubled(trouble)
+    write_draft(tmp_path)
+    a_publisher(tmp_path, ledger, channel, clock=ahead).publish_all(due=True)
+    right = a_publisher(tmp_path, ledger, channel, clock=FakeClock())
+    assert [o.outcome for o in right.publish_all(due=True)] == ["published"]
+
+
+def test_a_platform_that_asks_for_ten_years_is_given_a_day(tmp_path: Path) -> None:
+    clock, channel = FakeClock(), Troubled(Unavailable("later", retry_after_s=3.2e8))
+    write_draft(tmp_path)
+    publisher = a_publisher(tmp_path, memory_ledger(), channel, clock=clock)
+    (found,) = publisher.publish_all(due=True)
+    assert found.retry_at == clock.now_ns() + 86_400 * 10**9
+
+
 @pytest.mark.parametrize("trouble", [Rejected("too long"), Misconfigured("wrong password")])
 def test_a_no_stays_until_the_draft_or_the_settings_change(tmp_path: Path, trouble: SteersmanError) -> None:
     clock, ledger, channel = FakeClock(), memory_ledger(), Troubled(trouble, trouble, trouble)

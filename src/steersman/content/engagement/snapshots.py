@@ -9,6 +9,7 @@ import msgspec
 
 from steersman.content.events.engagement import AGES_S, ENGAGEMENT_OBSERVED, EngagementObserved
 from steersman.content.events.publishing import POST_DELETED, POST_PUBLISHED, PostDeleted, PostPublished
+from steersman.content.guarded import Guarded
 from steersman.content.ports import Channel, Post
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
@@ -68,7 +69,7 @@ class Snapshots:
         """Set up; `post` gives the post as it went out under a key, None if that is not known any more."""
         self._ledger = ledger
         self._clock = clock
-        self._channels = {name: c for name, c in channels.items() if c.limits.has_engagement}
+        self._channels = {name: Guarded(c, name) for name, c in channels.items() if c.limits.has_engagement}
         self._post = post
         self._actor = actor
         self._read = 0

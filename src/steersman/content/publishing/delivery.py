@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -25,6 +26,8 @@ from steersman.kernel.errors import (
     Unavailable,
 )
 
+_OTHER: Final = "0" * 64
+"""Stands for the draft of a stored post that is not the draft of now."""
 MayGo = Callable[[], str]
 """Why the draft, as it is now, may not go out; empty: it may."""
 
@@ -106,6 +109,40 @@ class Delivery:
         if reason := why_not():
             return self._give_up(intent, state, plan, reason)
         return self._send(intent, plan)
+
+    def adopt(self, intent: Intent, variant: Variant) -> Outcome | None:
+        """Tell a ledger that knows nothing of a post what the outbox kept of it; None: done, it is open now.
+
+        What the channel shows is adopted, else what was kept last: it may be on its way. Without the first plan's
+        instant, a channel whose keys follow from it would be given the post a second time.
+
+        Raises:
+            Conflict: as `publish`.
+        """
+        state = self._outbox.state(intent.key)
+        if state.planned is not None:
+            return None
+        kept = [post for sha in self._store.all_of(intent.key) if (post := self._store.find(intent.key, sha))]
+        if not kept:
+            return None
+        try:
+            shown = next((post for post in kept if self._channel.lookup(post) is not None), None)
+        except (Unavailable, Misconfigured, Corrupt) as exc:
+            return intents.outcome(intent, "unconfirmed", f"cannot be looked up: {exc.message}; {exc.fix}")
+        post = shown or kept[0]
+        plan = PostPlanned(
+            key=intent.key,
+            channel=intent.channel,
+            draft=intent.draft,
+            content_sha256=post.content_sha256,
+            title=post.title,
+            at=post.published_at,
+            draft_sha256=intent.draft_sha256 if post.content_sha256 == variant.content_sha256 else _OTHER,
+            remote_key=post.remote_key,
+        )
+        self._outbox.plan(state, plan)
+        self._outbox.send(self._outbox.state(intent.key), plan)
+        return None
 
     def withdraw(self, state: PostState, withdrawn: PostWithdrawn) -> None:
         """Make the decision durable that the post is to be taken away.

@@ -16,12 +16,13 @@ from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.ports import Channel, Clearance
 from steersman.content.publishing import intents
 from steersman.content.publishing.delivery import Delivery
+from steersman.content.publishing.doubles import Doubles
 from steersman.content.publishing.due import Due, due
 from steersman.content.publishing.intents import DOES, Intent, Outcome
 from steersman.content.publishing.locks import one_at_a_time
 from steersman.content.publishing.outbox import Outbox, PostState
 from steersman.content.publishing.removals import posts_of
-from steersman.content.publishing.retry import why_not_yet
+from steersman.content.publishing.retry import still_waits, why_not_yet
 from steersman.content.publishing.stored import PostStore
 from steersman.content.publishing.variants import Variant, variant
 from steersman.content.qa.checker import DraftChecker, Report
@@ -95,6 +96,8 @@ class Publisher:
         self._only = only
         self._tz = ZoneInfo(tz)
         self._outbox = Outbox(ledger, clock, actor=actor)
+        self._ledger = ledger
+        self._doubles: Doubles | None = None
         self._folder = checker.root / ".steersman" / "outbox"
         self._store = PostStore(self._folder)
         # A post that carries an address goes after the one it leads to.
@@ -124,7 +127,12 @@ class Publisher:
         return outcomes
 
     def variants(self, draft: Draft) -> list[Variant]:
-        """Return what each channel of `draft` would be shown now, in the order in which they go out."""
+        """Return what each channel of `draft` would be shown now, in the order in which they go out.
+
+        Raises:
+            Misconfigured: no channel is declared.
+        """
+        self._need_channel()
         found = []
         shown = self._pictures(draft)
         for name in self._names(draft):
@@ -184,9 +192,9 @@ class Publisher:
     # -- deciding ------------------------------------------------------------------------------------------------
 
     def _steps(self, only: Sequence[Path], *, due: bool) -> Iterator[_Step]:
-        if not self._channels:
-            raise Misconfigured("no channel to publish on", fix='add [channel.site] with kind = "site"')
+        self._need_channel()
         settings, root = self._checker.settings, self._checker.root
+        self._doubles = None
         keys: set[str] = set()
         for name in find_drafts(root, settings, only):
             try:
@@ -201,6 +209,11 @@ class Publisher:
                 yield from self._of_draft(draft, is_named=bool(only) and not due, due=due)
         if not only:
             yield from self._orphans(keys)
+
+    def _need_channel(self) -> None:
+        if not self._channels:
+            fix = 'write [channel.site] with kind = "site" and a base_url into steersman.toml'
+            raise Misconfigured("no channel to publish on", fix=fix)
 
     def _orphans(self, known: Set[str]) -> Iterator[_Step]:
         """Decide about posts on their way whose drafts are gone: what may be out is still looked up, or taken away."""
@@ -269,12 +282,8 @@ class Publisher:
         plan, failed, published = state.planned, state.failed, state.published
         if plan is not None and plan.draft != draft.name and (self._checker.root / plan.draft).is_file():
             return "taken", f"its address belongs to {plan.draft}; give one of them another slug"
-        if state.withdrawn is not None:
-            return "delete", "it is to be taken away, and may still be there"
-        if plan is not None and state.is_open:
-            if due and failed is not None and (failed.retry_at or 0) > self._clock.now_ns():
-                return "waits", f"unconfirmed: {failed.reason}; asked again after {_when(failed.retry_at or 0)}"
-            return "confirm", "planned before, and nobody knows whether it went out"
+        if unsettled := self._unsettled(f"{made.channel}/{draft.slug}", state, due=due):
+            return unsettled
         if published is not None and self._is_unchanged(draft, published.key, made, published):
             return "unchanged", f"out as {published.url}"
         if published is not None and not self._channels[made.channel].limits.can_update:
@@ -291,7 +300,31 @@ class Publisher:
             )  # fmt: skip
             if why:
                 return "failed", why
-        return ("update", "edited since it went out") if published is not None else ("publish", "new")
+        if published is not None:
+            return "update", "edited since it went out"
+        return self._first_time(draft, state, made, is_named=is_named)
+
+    def _unsettled(self, key: str, state: PostState, *, due: bool) -> tuple[str, str] | None:
+        """Decide about a post of which nobody knows whether it is there; None: it is known."""
+        if state.withdrawn is not None:
+            return "delete", "it is to be taken away, and may still be there"
+        if state.planned is None and self._store.all_of(key):
+            return "confirm", "the outbox knows of it and the ledger does not: an older ledger was put back"
+        if state.planned is None or not state.is_open:
+            return None
+        if due and (waits := still_waits(state.failed, now_ns=self._clock.now_ns())):
+            return "waits", f"unconfirmed: {waits}"
+        return "confirm", "planned before, and nobody knows whether it went out"
+
+    def _first_time(self, draft: Draft, state: PostState, made: Variant, *, is_named: bool) -> tuple[str, str]:
+        """Decide about a post of which nothing is out under its key."""
+        if self._doubles is None:
+            self._doubles = Doubles(self._ledger, self._store, self._checker.root, self._channels)
+        if why := self._doubles.renamed(draft, made):
+            return "taken", why
+        if not is_named and state.deleted is None and (why := self._doubles.moved(draft, made.channel)):
+            return "refused", why
+        return "publish", "new"
 
     def _is_unchanged(self, draft: Draft, key: str, made: Variant, published: PostPublished) -> bool:
         """Say whether what is out is what the draft says: an author's change counts, a new version of ours does not."""
@@ -381,7 +414,7 @@ class Publisher:
         except Conflict:
             return intents.outcome(intent, "taken", "another process is publishing it")
         except (SteersmanError, OSError) as exc:
-            # The disk is full, a stored post is damaged, or the ledger takes nothing: the others are tried all the same.
+            # The disk is full, a stored post is damaged, the ledger takes nothing: the others are tried all the same.
             word = "unconfirmed" if self._outbox.state(intent.key).may_be_out else "failed"
             return intents.outcome(intent, word, _why(exc))
 
@@ -396,6 +429,8 @@ class Publisher:
         if intent.action == "delete":
             return delivery.delete(intent)
         if intent.action == "confirm":
+            if (unsure := delivery.adopt(intent, made)) is not None:
+                return unsure
             done = delivery.confirm(intent, lambda: self._why_not(draft, intent, is_named=is_named))
             return done or self._again(draft, intent.channel, is_named=is_named, due=due)
         return delivery.publish(intent, made, draft.slug)
@@ -453,7 +488,3 @@ def _late_from(state: PostState, from_: Due) -> int | None:
 
 def _url(state: PostState) -> str:
     return state.published.url if state.published is not None else ""
-
-
-def _when(at_ns: int) -> str:
-    return f"{utc(at_ns):%Y-%m-%d %H:%M:%S} UTC"

@@ -60,6 +60,11 @@ class PostStore:
         media = tuple(msgspec.structs.replace(m, path=str(place / _MEDIA / Path(m.path).name)) for m in post.media)
         return msgspec.structs.replace(post, media=media)
 
+    def all_of(self, key: str) -> list[str]:
+        """Return the hashes of all that is kept of a post, what was kept last first."""
+        files = sorted(self._place(key).glob("*.json"), key=lambda path: (-path.stat().st_mtime_ns, path.name))
+        return [path.stem for path in files]
+
     def keep_only(self, key: str, content_sha256s: frozenset[str]) -> None:
         """Clear away what no plan and no publication names any more."""
         place = self._place(key)
