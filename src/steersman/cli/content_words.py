@@ -18,7 +18,7 @@ _STYLES = {
     "blocked": "bold red", "refused": "bold red", "failed": "bold red",
     "unconfirmed": "bold red", "overdue": "bold red",
     "published": "green", "updated": "green", "publish": "green", "update": "green",
-    "passed": "green", "pass": "green",
+    "checked": "green", "pass": "green",
 }  # fmt: skip
 
 

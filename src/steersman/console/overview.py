@@ -146,7 +146,7 @@ def _troubles(desk: Desk) -> Iterator[str]:
         yield f"{counted(len(unknown), 'order')}{more} of unknown outcome"
 
 
-_DRAFTS: Final = {"refused": 0, "blocked": 1, "edited": 2, "ready": 3, "published": 4}
+_DRAFTS: Final = {"refused": 0, "blocked": 1, "edited": 2, "checked": 3, "published": 4}
 
 
 def signs(view: Overview) -> tuple[Sign, ...]:

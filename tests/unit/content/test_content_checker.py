@@ -127,8 +127,8 @@ def test_the_read_model_follows_a_draft_from_blocked_to_clean_to_unreadable(tmp_
 
     assert look("A TODO.\n")[:2] == ("blocked", [(6, "open")])
     assert look("Intro.\n\nA TODO.\n")[:2] == ("blocked", [(8, "open")])
-    assert look("A TODO. <!-- steersman: ignore Unfinished -->\n")[:2] == ("passed", [(6, "suppressed")])
-    assert look("Fine.\n")[:2] == ("passed", [(6, "gone")])
+    assert look("A TODO. <!-- steersman: ignore Unfinished -->\n")[:2] == ("checked", [(6, "suppressed")])
+    assert look("Fine.\n")[:2] == ("checked", [(6, "gone")])
     status, found, counted = look("A TODO.\n", status="nonsense")
     assert (status, found) == ("refused", [(6, "gone")])
     assert msgspec.to_builtins(counted) == {"drafts": 1, "findings": 1, "published": 0, "blocked": 0, "refused": 1}

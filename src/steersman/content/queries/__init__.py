@@ -31,7 +31,7 @@ class DraftRow(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         outcome: pass, blocked or refused (could not be read; why is in `reason`, where in `line`).
-        status: refused, blocked, passed, published, or edited (published, and changed since).
+        status: refused, blocked, checked (no gate is open), published, or edited (published, and changed since).
         published_at: the first time on any channel; `url` is of the same post.
     """
 
@@ -119,5 +119,5 @@ def _status(row: tuple[Any, ...]) -> str:
     if outcome == "refused" or (outcome == "blocked" and published_at is None):
         return str(outcome)
     if published_at is None:
-        return "passed"
+        return "checked"
     return "published" if is_same else "edited"
