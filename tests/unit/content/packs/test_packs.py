@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tests.builders_content import a_draft
 
 from steersman.content.model.draft import Draft
+from steersman.content.model.spans import sentences
 from steersman.content.qa.packs import Earlier, PackChecker, load, ready_names
 from steersman.content.qa.packs.likeness import runs
 from steersman.content.qa.packs.readability import flesch_kincaid, syllables
 from steersman.content.qa.packs.reading import parse
-from steersman.content.model.spans import sentences
 from steersman.kernel.errors import Misconfigured
 
 GOOD = {
