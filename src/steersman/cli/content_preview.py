@@ -47,17 +47,14 @@ def _show_one(one: Variant) -> None:
     from rich.text import Text
 
     out = console()
-    out.print(
-        Text.assemble(
-            (one.channel, "bold"), "  ", (one.count, "dim"), ("  whole piece" if one.shows == "body" else "", "dim")
-        )
-    )
+    count = f"  {one.count}" + ("  whole piece" if one.shows == "body" else "") if one.body or one.text else ""
+    out.print(Text.assemble((one.channel, "bold"), (count, "dim")))
     if one.shows == "body":
         facts = [f"title: {one.title}", *([f"summary: {one.summary}"] if one.summary else [])]
         facts += [f"tags: {', '.join(one.tags)}"] if one.tags else []
-        out.print(Padding(Text("\n".join(facts)), (0, 0, 0, 2)))
-    else:
-        out.print(Padding(Text(one.text), (0, 0, 0, 2)))
+        out.print(Padding(Text("\n".join(facts)), (0, 0, 0, 2), expand=False))
+    elif one.text:
+        out.print(Padding(Text(one.text), (0, 0, 0, 2), expand=False))
     for media in one.media:
         out.print(Padding(Text(f"{media.name}  {media.size_bytes:,} bytes  “{media.alt}”", style="dim"), (0, 0, 0, 2)))
     for note in one.notes:

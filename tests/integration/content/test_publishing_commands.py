@@ -72,6 +72,14 @@ def test_a_preview_counts_and_says_what_is_missing(desk: Path, steersman: Said) 
     assert [(one["channel"], one["graphemes"], one["problems"] != []) for one in found] == [("site", 28, True)]
 
 
+def test_a_preview_makes_up_nothing_about_a_channel_that_cannot_be_asked(desk: Path, steersman: Said) -> None:
+    write_draft(desk)
+    assert steersman("content", "preview", "one") == 1
+    hook = next(one for one in steersman.json("content", "preview", "one") if one["channel"] == "hook")
+    assert (hook["title"], hook["body"], hook["text"]) == ("", "", "")
+    assert "HOOK_SECRET is not set" in hook["problems"][0]
+
+
 def test_a_channel_without_its_secret_stops_no_other_and_is_named(desk: Path, steersman: Said) -> None:
     write_draft(desk)
     assert steersman("content", "publish", "--yes") == 1

@@ -129,6 +129,8 @@ class Publisher:
     def variants(self, draft: Draft) -> list[Variant]:
         """Return what each channel of `draft` would be shown now, in the order in which they go out.
 
+        Of a channel that cannot be set up nothing is known: its variant is empty, and its problem says why.
+
         Raises:
             Misconfigured: no channel is declared.
         """
@@ -139,8 +141,12 @@ class Publisher:
             link, note = self._address(draft, name)
             made = variant(draft, name, self._channels[name].limits, link=link, pictures=shown)
             problem = self._rules[name].problem
-            notes = (*made.notes, *(one for one in (note, problem) if one))
-            found.append(msgspec.structs.replace(made, notes=notes))
+            # What a channel shows depends on limits that only the channel itself knows.
+            found.append(
+                made.unknown(problem)
+                if problem
+                else msgspec.structs.replace(made, notes=(*made.notes, *([note] if note else [])))
+            )
         return found
 
     # -- taking away ---------------------------------------------------------------------------------------------

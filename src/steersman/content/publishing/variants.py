@@ -62,6 +62,14 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
         allowed = "" if self.max_graphemes is None else f" of {self.max_graphemes}"
         return f"{self.graphemes:,}{allowed} characters"
 
+    def unknown(self, why: str) -> Variant:
+        """Return the variant of a channel that cannot be set up: it shows nothing, and `why` is its problem."""
+        return Variant(
+            channel=self.channel, shows="text", title="", summary="", tags=(), body="", text="", links=(), link="",
+            media=(), type=self.type, language=self.language, graphemes=0, max_graphemes=None, size_bytes=0,
+            max_bytes=None, problems=(f"what it would show is not known: {why}",),
+        )  # fmt: skip
+
     @property
     def content_sha256(self) -> str:
         """Of everything that is shown; where the pictures lie on this machine is no part of it."""
