@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from steersman.cli.content_words import count
 from steersman.cli.context import AsJson
 from steersman.cli.output import console, emit, show_table
 from steersman.kernel.errors import Misconfigured
+from steersman.kernel.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,7 @@ def _progress(doing: str) -> Callable[[int, int], None]:
 def _show(data: dict[str, object], scores: list[Score], notes: list[str]) -> None:
     out = console()
     out.print(
-        f"{data['corpus']}: {count(int(str(data['rounds'])), 'commit')}, {count(int(str(data['edits'])), 'edit')}, "
+        f"{data['corpus']}: {counted(int(str(data['rounds'])), 'commit')}, {counted(int(str(data['edits'])), 'edit')}, "
         f"{int(str(data['published_words'])):,} published words",
         markup=False,
     )
@@ -98,11 +98,10 @@ def _show(data: dict[str, object], scores: list[Score], notes: list[str]) -> Non
         out.print(title, style="bold", markup=False)
         _table([one for one in scores if one.part == part])
     out.print(
-        "\nmistakes, objective: share of edits that a flag met, of how many (mistakes are\n"
-        "spelling, wrong words, agreement; objective is all but wording). flags: on 1,000\n"
-        "published words. at 5: objective edits met by the surest 5 flags per 1,000 words.\n"
-        "exact: the first suggestion is what was written. rounds: commits of mistakes only\n"
-        "whose every edit was met. 95% intervals and classes of edits: --json",
+        "\nmistakes, objective: share of edits that a flag met, of how many (mistakes are spelling, wrong words, "
+        "agreement; objective is all but wording). flags: on 1,000 published words. at 5: objective edits met by the "
+        "surest 5 flags per 1,000 words. exact: the first suggestion is what was written. rounds: commits of mistakes "
+        "only whose every edit was met. 95% intervals and classes of edits: --json",
         style="dim",
         markup=False,
     )
