@@ -14,7 +14,7 @@ from tests.builders_content import a_post
 from tests.contracts.channels.mastodon import channel
 
 from steersman.bootstrap.proof.platforms import mastodon as platform
-from steersman.bootstrap.proof.platforms.server import Fault
+from steersman.bootstrap.proof.platforms.server import Answer, Fault, Request, Server, json_answer
 from steersman.content.adapters.mastodon.settings import MastodonSettings
 from steersman.content.ports import Media, Post
 from steersman.kernel.clock import FakeClock
@@ -322,3 +322,28 @@ def test_a_setting_that_cannot_be_used_is_named(field: str, value: str, words: s
     problems = list(msgspec.convert(given, MastodonSettings).problems(Path()))
     assert any(name == field and words in text for name, text, _ in problems)
     assert all(fix for _, _, fix in problems)
+
+
+class _Endless:
+    """A server that has one page of statuses and gives it for ever."""
+
+    def answer(self, request: Request) -> Answer:
+        if request.path.endswith("verify_credentials"):
+            return json_answer({"id": "1"})
+        return json_answer([{"id": "5", "created_at": "2999-01-01T00:00:00Z", "content": "Other words."}])
+
+
+def test_a_list_of_statuses_that_never_ends_is_left(tmp_path: Path) -> None:
+    with Server(_Endless()) as server, pytest.raises(Unavailable, match="has no end"):
+        channel(server.url, tmp_path).lookup(a_text())
+
+
+def test_a_picture_the_author_posted_by_hand_is_not_a_post_whose_words_were_not_kept(home: Home) -> None:
+    home.write("x")
+    home._app._state["statuses"][0]["text"] = ""
+    home._app._shelf.write(home._app._state)
+    bare = msgspec.structs.replace(a_text(), text="")
+    used = channel(home.url, home.folder)
+    assert used.lookup(bare) is None
+    used.delete(bare)
+    assert len(home.statuses()) == 1

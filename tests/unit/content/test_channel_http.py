@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -106,3 +110,47 @@ def test_an_address_nobody_listens_at_is_certainly_without_effect() -> None:
     with pytest.raises(Unavailable) as raised:
         client("http://127.0.0.1:9").change("POST", "x", json={})
     assert type(raised.value) is Unavailable
+
+
+def test_a_packed_answer_is_not_unpacked() -> None:
+    """A few kilobytes of it may be gigabytes; nobody asked for it."""
+
+    class Packed:
+        asked = ""
+
+        def answer(self, request: Request) -> Given:
+            self.asked = request.headers.get("accept-encoding", "")
+            return Given(body=gzip.compress(gzip.compress(b"{}")), headers={"Content-Encoding": "gzip, gzip"})
+
+    app = Packed()
+    with Server(app) as server:
+        with pytest.raises(Unavailable, match="packed"):
+            client(server.url).ask("x")
+        with pytest.raises(OutcomeUnknown, match="no whole answer"):
+            client(server.url).change("POST", "x", json={})
+    assert app.asked == "identity"
+
+
+def test_headers_that_drip_are_given_no_more_time_than_a_body() -> None:
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                # One header line each time well before the timeout of one wait; without an end there would be none.
+                for number in range(200):
+                    connection.sendall(f"X-Drip-{number}: 1\r\n".encode())
+                    if over.wait(0.05):
+                        return
+                connection.sendall(b"Content-Length: 2\r\n\r\n{}")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            with pytest.raises(OutcomeUnknown, match="no whole answer"):
+                client(f"http://127.0.0.1:{listening.getsockname()[1]}").change("POST", "x", json={})
+        finally:
+            over.set()
+            thread.join()

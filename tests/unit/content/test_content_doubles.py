@@ -12,7 +12,7 @@ from steersman.content.adapters.memory import MemoryChannel
 from steersman.content.ports import Channel, Post, Publication
 from steersman.content.publishing.publisher import Outcome, Publisher
 from steersman.kernel.clock import FakeClock
-from steersman.kernel.errors import Unavailable
+from steersman.kernel.errors import OutcomeUnknown, Unavailable
 from steersman.ledger import Ledger
 from steersman.ledger.adapters.memory import create as memory_ledger
 
@@ -45,6 +45,18 @@ class Keyed(MemoryChannel):
         return Publication(
             key=post.key, url="memory:///x", revision="1", content_sha256=post.content_sha256, remote_id=post.key
         )
+
+
+class _Cut(Keyed):
+    """Does what it is told, and nobody hears of it."""
+
+    def __init__(self, inner: Keyed) -> None:
+        super().__init__()
+        self.posts = inner.posts
+
+    def publish(self, post: Post) -> Publication:
+        super().publish(post)
+        raise OutcomeUnknown("no answer", fix="wait")
 
 
 def outcomes(found: list[Outcome]) -> list[str]:
@@ -202,3 +214,13 @@ def test_a_post_stored_but_never_planned_goes_out_once(tmp_path: Path) -> None:
     channel.posts.clear()  # as if the process had died right after it had stored the post
     assert outcomes(a_publisher(tmp_path, memory_ledger(), channel, clock=clock).publish_all()) == ["published"]
     assert len(channel.posts) == 1
+
+
+def test_a_doubt_is_settled_though_draft_and_outbox_are_gone(tmp_path: Path) -> None:
+    ledger, channel = memory_ledger(), Keyed()
+    path = write_draft(tmp_path)
+    publisher = a_publisher(tmp_path, ledger, _Cut(channel))
+    assert outcomes(publisher.publish_all()) == ["unconfirmed"]
+    path.unlink()
+    shutil.rmtree(tmp_path / ".steersman/outbox")
+    assert outcomes(a_publisher(tmp_path, ledger, channel).publish_all()) == ["published"]

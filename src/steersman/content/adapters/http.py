@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import time
-from collections.abc import Collection, Mapping
+import socket
+import threading
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import httpx2
 
 _LARGEST_BYTES: Final = 32_000_000
+_SLOWEST_BYTES_S: Final = 16_384
+"""How slow a line may take what is sent: a picture of 5 MB gets five minutes more."""
 _LONGEST_MESSAGE: Final = 200
 DOUBT: Final = "; it may have taken effect"
 """How a message ends when nobody knows."""
@@ -220,19 +223,30 @@ class Http:
         )
 
     def _send(self, method: str, path: str, *, what: str, **sent: Any) -> Answer:
+        client = self._client()
+        request = client.build_request(method, f"{self._base_url}{path}", **sent)
+        with _Deadline(2 * self._timeout_s + int(request.headers.get("content-length", 0)) / _SLOWEST_BYTES_S) as end:
+            request.extensions["trace"] = end.watch
+            response = client.send(request, stream=True)
+            try:
+                body = b"".join(self._parts(response))
+            finally:
+                response.close()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(what=what, status=response.status_code, headers=headers, body=body)
+
+    def _parts(self, response: httpx2.Response) -> Iterator[bytes]:
         import httpx2  # as above
 
-        until = time.monotonic() + 2 * self._timeout_s
-        with self._client().stream(method, f"{self._base_url}{path}", **sent) as response:
-            parts, size = [], 0
-            for part in response.iter_bytes():
-                size += len(part)
-                # A timeout is for one wait; a body that drips would get a new one with every drop.
-                if size > _LARGEST_BYTES or time.monotonic() > until:
-                    raise httpx2.ReadTimeout(f"the answer is too long or too slow ({size} bytes so far)")
-                parts.append(part)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(what=what, status=response.status_code, headers=headers, body=b"".join(parts))
+        # Nothing packed was asked for, and unpacking can make gigabytes of a few bytes.
+        if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+            raise httpx2.DecodingError("the answer is packed", request=response.request)
+        size = 0
+        for part in response.iter_raw():
+            size += len(part)
+            if size > _LARGEST_BYTES:
+                raise httpx2.ReadTimeout(f"the answer is too long ({size:,} bytes so far)", request=response.request)
+            yield part
 
     def _client(self) -> httpx2.Client:
         if self._open is None:
@@ -243,6 +257,7 @@ class Http:
                     **({"Authorization": self._authorization} if self._authorization else {}),
                     "User-Agent": "steersman",
                     "Accept": "application/json",
+                    "Accept-Encoding": "identity",
                 },
                 timeout=httpx2.Timeout(self._timeout_s),
                 transport=httpx2.HTTPTransport(
@@ -256,6 +271,33 @@ class Http:
                 trust_env=False,
             )
         return self._open
+
+
+class _Deadline:
+    """Ends a connection after so many seconds: a timeout is for one wait, and who drips gets a new one each time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> _Deadline:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """Remember the connection, which is another object once it is encrypted."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = info["return_value"].get_extra_info("socket")
+
+    def _end(self) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                # Not the method of an encrypted one: it would wait for the other side's goodbye.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 def _short(path: str) -> str:

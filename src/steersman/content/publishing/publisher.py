@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from steersman.content.drafts import find_drafts, read_draft
-from steersman.content.events.publishing import PostPublished, PostWithdrawn
+from steersman.content.events.publishing import POST_UNCONFIRMED, POST_WITHDRAWN, PostPublished, PostWithdrawn
 from steersman.content.guarded import Guarded
 from steersman.content.images import Picture, pictures
 from steersman.content.model.draft import Draft, DraftUnreadable
@@ -223,7 +223,10 @@ class Publisher:
 
     def _orphans(self, known: Set[str]) -> Iterator[_Step]:
         """Decide about posts on their way whose drafts are gone: what may be out is still looked up, or taken away."""
-        for key in self._store.all_keys():
+        doubtful = {
+            event.stream.removeprefix("post/") for event in self._ledger.read(types=(POST_UNCONFIRMED, POST_WITHDRAWN))
+        }
+        for key in sorted(doubtful | set(self._store.all_keys())):
             channel = key.partition("/")[0]
             if key in known or channel not in self._channels or self._only not in (None, channel):
                 continue

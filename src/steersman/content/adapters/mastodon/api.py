@@ -15,6 +15,7 @@ from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
 
 Status = dict[str, Any]
 _PAGE: Final = 40
+_MOST_PAGES: Final = 500
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 8.0
 
@@ -62,7 +63,7 @@ class Api:
         """Yield the account's own statuses, newest first, without boosts and replies to others."""
         params = {"limit": str(_PAGE), "exclude_reblogs": "true", "exclude_replies": "true"}
         path = f"api/v1/accounts/{self.account()}/statuses"
-        while True:
+        for _ in range(_MOST_PAGES):
             answer = self._http.ask(path, params=params)
             page = answer.json()
             if answer.status != 200 or not isinstance(page, list):
@@ -71,7 +72,13 @@ class Api:
             # A page may be short of its limit and not be the last one: filters come after the cut.
             if not page:
                 return
-            params["max_id"] = str(page[-1]["id"])
+            last = str(page[-1]["id"])
+            if last == params.get("max_id"):
+                break
+            params["max_id"] = last
+        raise Unavailable(
+            "mastodon: the list of own statuses has no end", fix="check base_url: this may be no Mastodon server"
+        )
 
     def source(self, identifier: str) -> str | None:
         """Return the text of a status as it was written; None if it is gone.

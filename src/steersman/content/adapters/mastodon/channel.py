@@ -98,6 +98,9 @@ class MastodonChannel:
             known = self._api.status(post.remote_id)
             if known is not None:
                 return known
+        if not post.text:
+            # Only its key was kept. A status without words, a picture the author posted by hand, is not it.
+            return None
         ours: Status | None = None
         for status in self._api.statuses():
             if _instant(status["created_at"]) < post.published_at - _BEFORE:
