@@ -62,7 +62,8 @@ def make_empty(directory: Path) -> None:
     (directory / FILE).write_text(text, encoding="utf-8")
     ignore = directory / ".gitignore"
     if not ignore.exists():
-        ignore.write_text(".steersman/\n__pycache__/\n", encoding="utf-8")
+        # The folder of a site is a repository of its own.
+        ignore.write_text(".steersman/\n__pycache__/\n/site/\n", encoding="utf-8")
 
 
 def make_demo(directory: Path) -> Path | None:
