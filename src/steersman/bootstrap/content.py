@@ -14,7 +14,7 @@ from steersman.bootstrap import first_pass, learning
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.reviewing import score_gates, with_score_gate
-from steersman.content.drafts import find_drafts, read_draft
+from steersman.content.drafts import find_draft, read_draft
 from steersman.content.ports import Channel, Checker, Clearance
 from steersman.content.publishing.publisher import ChannelRules, Publisher
 from steersman.content.publishing.variants import Variant
@@ -25,6 +25,7 @@ from steersman.content.review.asking import draft_of
 from steersman.content.review.clearance import ReviewClearance
 from steersman.content.review.flow import Reviews, Round
 from steersman.content.review.kept import Kept
+from steersman.content.settings.channels import check_declared
 from steersman.kernel.errors import Misconfigured, Rejected
 from steersman.kernel.references import resolve
 
@@ -83,11 +84,7 @@ def publisher(desk: Desk, *, only: str | None, actor: str) -> Publisher:
     Raises:
         Misconfigured: `only` is not declared, or a channel cannot be set up.
     """
-    declared = desk.workspace.content.channels
-    if only is not None and only not in declared:
-        raise Misconfigured(
-            f"there is no channel {only!r}", fix=f"declared in steersman.toml: {', '.join(declared) or 'none'}"
-        )
+    check_declared(only, desk.workspace.content.channels)
     usable, problems = usable_channels(desk)
     if only is not None and only in problems:
         raise problems[only]
@@ -113,10 +110,7 @@ def previews(desk: Desk, draft: Path, *, only: str | None) -> list[Variant]:
         DraftUnreadable: it is no draft.
     """
     root, qa = desk.workspace.root, desk.workspace.content.qa
-    names = find_drafts(root, qa, [draft])
-    if len(names) != 1:
-        raise Misconfigured(f"{draft} is {len(names)} drafts", fix="name one file")
-    found = publisher(desk, only=only, actor=actor()).variants(read_draft(root, names[0], qa))
+    found = publisher(desk, only=only, actor=actor()).variants(read_draft(root, find_draft(root, qa, draft), qa))
     return [one for one in found if only in (None, one.channel)]
 
 

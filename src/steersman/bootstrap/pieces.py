@@ -11,7 +11,7 @@ import msgspec
 from steersman.bootstrap.content import kept
 from steersman.bootstrap.desk import Desk
 from steersman.content import queries as content
-from steersman.content.drafts import find_drafts, names_for, read_draft
+from steersman.content.drafts import find_draft, find_drafts, names_for, read_draft
 from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.model.learning import Outcome
 from steersman.content.queries import FindingRow, learning
@@ -138,14 +138,12 @@ def name_of(desk: Desk, path: Path) -> str:
     """
     root, qa = desk.workspace.root, desk.workspace.content.qa
     try:
-        names = find_drafts(root, qa, [path])
+        return find_draft(root, qa, path)
     except Misconfigured:
-        names = [name for name in names_for(root, qa, path) if rows.piece(desk.db, name) is not None][:1]
-        if not names:
+        gone = next((name for name in names_for(root, qa, path) if rows.piece(desk.db, name) is not None), None)
+        if gone is None:
             raise
-    if len(names) != 1:
-        raise Misconfigured(f"{path} holds {len(names)} drafts, and this is about one", fix="name its file")
-    return names[0]
+        return gone
 
 
 def look(desk: Desk, name: str) -> View | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steersman.cli.content_words import count, no_drafts, stage_word
+from steersman.cli.content_words import no_drafts, stage_word
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import console, emit
 from steersman.cli.terminal import plain
+from steersman.kernel.plurals import counted
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -52,7 +53,7 @@ def _show(cards: list[Card], now_ns: int, folder: str) -> None:
     waiting = sum(card.waits_for_person for card in cards)
     if waiting:
         out.print()
-        out.print(f"{count(waiting, 'piece')} for you to read: steersman content show DRAFT", markup=False)
+        out.print(f"{counted(waiting, 'piece')} for you to read: steersman content show DRAFT", markup=False)
 
 
 def _line(card: Card, now_ns: int) -> Text:
@@ -64,6 +65,6 @@ def _line(card: Card, now_ns: int) -> Text:
     parts += [f"round {card.round}"] if card.round else []
     parts += [spoken(max(0, now_ns - card.since) // 10**9)] if card.since else []
     found = ((card.gates, "gate"), (card.warnings, "warning"), (card.infos, "note"), (card.remarks, "remark"))
-    parts += [count(number, what) for number, what in found if number]
+    parts += [counted(number, what) for number, what in found if number]
     parts += [f"{'OVERDUE' if card.overdue else 'due'} {card.wall.replace('T', ' ')}"] if card.wall else []
     return Text.assemble("  ", plain(card.draft), ("  " + ", ".join(parts), "dim"))

@@ -10,9 +10,10 @@ import typer
 
 from steersman.cli.content_opinions import Llm, ModelName, Opinions, Reviewers, ShowPrompt, Yes, show_prompts
 from steersman.cli.content_output import Format, put_out
-from steersman.cli.content_words import Paths, count, no_drafts
+from steersman.cli.content_words import Paths, no_drafts
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.kernel.errors import Misconfigured
+from steersman.kernel.plurals import counted
 
 if TYPE_CHECKING:
     from steersman.bootstrap.desk import Desk
@@ -135,7 +136,7 @@ def _renew(desk: Desk, first_pass: DraftChecker, reports: Sequence[Report], note
     pruned = sum(len(entries) for entries in gone(before, reports).values())
     write_baseline(path, after)
     notes.append(
-        f"{path.relative_to(root)}: {count(after.size, 'finding')}, {pruned} pruned; commit it with the drafts"
+        f"{path.relative_to(root)}: {counted(after.size, 'finding')}, {pruned} pruned; commit it with the drafts"
     )
     return [
         set_aside(report, "baseline", lambda one: "baseline" if after.holds(one) else "")
@@ -152,7 +153,7 @@ def _tell_gone(desk: Desk, reports: Sequence[Report], notes: list[str], *, stage
     left = gone(read_baseline(path_of(workspace.root, workspace.content.qa.folder)), reports)
     if left and not staged:
         number = sum(len(entries) for entries in left.values())
-        notes.append(f"{count(number, 'finding')} of the baseline gone: --write-baseline prunes")
+        notes.append(f"{counted(number, 'finding')} of the baseline gone: --write-baseline prunes")
 
 
 def _with_links(desk: Desk, reports: Sequence[Report], notes: list[str], *, allow_private: bool) -> list[Report]:

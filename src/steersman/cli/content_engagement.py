@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from steersman.cli.content_words import count
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import console, emit, show_table
 from steersman.kernel.errors import Misconfigured
+from steersman.kernel.plurals import counted
 
 app = noun("What readers did, looked at when posts are equally old; and figures from elsewhere.")
 _AGES = {"1h": 3_600, "24h": 86_400, "7d": 604_800}
@@ -64,7 +64,7 @@ def list_(
         )
         if len(posts) > len(rows):
             console().print(
-                f"{len(rows)} of {count(len(posts), 'post')}; --limit shows more", style="dim", markup=False
+                f"{len(rows)} of {counted(len(posts), 'post')}; --limit shows more", style="dim", markup=False
             )
 
     emit(as_json, rows, render)
@@ -90,6 +90,7 @@ def import_(
     """Read older posts and what they earned, so that slots can be learned from them. Reading a file again is fine."""
     from steersman.bootstrap.content import actor  # `--help` needs no domain
     from steersman.content.engagement import imports
+    from steersman.content.settings.channels import check_declared
     from steersman.content.slots.importing import read_engagement
 
     if age not in _AGES:
@@ -102,11 +103,7 @@ def import_(
     except OSError as exc:
         raise Misconfigured(f"{file} cannot be read: {exc.strerror}", fix="name a CSV file") from exc
     with opened(directory) as desk:
-        known = desk.workspace.content.channels
-        if channel not in known:
-            raise Misconfigured(
-                f"there is no channel {channel!r}", fix=f"declared in steersman.toml: {', '.join(known) or 'none'}"
-            )
+        check_declared(channel, desk.workspace.content.channels)
         found = read_engagement(
             raw,
             channel=channel,
@@ -132,8 +129,8 @@ def import_(
     def render() -> None:
         out = console()
         new = "" if dry_run else f", {row['recorded']} new"
-        left_out = count(row["skipped"], "line")
-        out.print(f"{count(row['read'], 'post')} read{new}, {left_out} left out", markup=False)
+        left_out = counted(row["skipped"], "line")
+        out.print(f"{counted(row['read'], 'post')} read{new}, {left_out} left out", markup=False)
         out.print(f"  time: {reading.published}; added up: {', '.join(reading.counts)}", style="dim", markup=False)
         for problem in row["problems"][:10]:
             out.print(f"  {problem}", markup=False, soft_wrap=True)

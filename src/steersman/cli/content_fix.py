@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from steersman.cli.content_output import finding_lines
-from steersman.cli.content_words import Paths, count
+from steersman.cli.content_words import Paths
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import console, emit
 from steersman.cli.terminal import plain, say
 from steersman.kernel.errors import Misconfigured
+from steersman.kernel.plurals import counted
 
 if TYPE_CHECKING:
     from steersman.bootstrap.desk import Desk
@@ -139,7 +140,7 @@ def _show(outcomes: list[dict[str, object]], *, ask: bool) -> None:
         say(f"left  {draft}:{entry['line']}:{entry['column']}  {entry['severity']}  {entry['rule']}: {entry['why']}")
     written = any(one["written"] for one in outcomes)
     verb = "fixed; `content fix --undo DRAFT` takes it back" if written else "can be fixed: --apply writes it"
-    say(f"{count(number, 'finding')} {verb}" if number else "nothing to fix by itself", f"; {len(left)} left")
+    say(f"{counted(number, 'finding')} {verb}" if number else "nothing to fix by itself", f"; {len(left)} left")
     if not ask and any("suggestions" in str(entry["why"]) or "category" in str(entry["why"]) for _, entry in left):
         say("next: steersman content fix --ask asks about each that is left")
 

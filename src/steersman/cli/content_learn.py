@@ -49,6 +49,7 @@ def _check_known(known: frozenset[str], rule: str) -> None:
 
 def _rows(desk: Desk) -> list[dict[str, object]]:
     from steersman.bootstrap import learning  # as above
+    from steersman.content.model.learning import ENOUGH_RATIO
     from steersman.content.queries import learning as queries
 
     known, gates = learning.learned(desk), queries.gates(desk.db)
@@ -65,7 +66,7 @@ def _rows(desk: Desk) -> list[dict[str, object]]:
                 "accepted": tally.accepted,
                 "rejected": tally.rejected,
                 "expected_precision": posterior.mean,
-                "probability_useful": posterior.above(0.25),
+                "probability_useful": posterior.above(ENOUGH_RATIO),
                 "state": state,
                 "why": known.why(rule, type_, is_gate=(rule, type_) in gates),
                 "everywhere": {"accepted": everywhere.accepted, "rejected": everywhere.rejected},

@@ -8,10 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from steersman.cli.content_words import count, word
+from steersman.cli.content_words import shortened, word
 from steersman.cli.output import console, emit
 from steersman.cli.terminal import plain
 from steersman.kernel.errors import Misconfigured
+from steersman.kernel.plurals import counted
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -98,7 +99,7 @@ def _show(reports: Sequence[Report], empty: str, notes: Sequence[str]) -> None:
         for by, reason in _SET_ASIDE.items():
             number = sum(one.suppressed_by == by for one in report.findings)
             if number:
-                out.print(plain(f"  {count(number, 'finding')} {reason}"), style="dim")
+                out.print(plain(f"  {counted(number, 'finding')} {reason}"), style="dim")
     if not reports:
         out.print(empty, markup=False)
     else:
@@ -106,7 +107,7 @@ def _show(reports: Sequence[Report], empty: str, notes: Sequence[str]) -> None:
         stopped = sum(r.outcome != "pass" for r in reports)
         out.print()
         verdict = f"{stopped} stopped" if stopped else "all pass: steersman content publish"
-        out.print(f"{count(len(reports), 'draft')}, {count(total, 'finding')}; {verdict}", markup=False)
+        out.print(f"{counted(len(reports), 'draft')}, {counted(total, 'finding')}; {verdict}", markup=False)
     for note in notes:
         out.print(note, markup=False)
     findings = [one for report in reports for one in report.findings if one.status == "open"]
@@ -139,8 +140,7 @@ def finding_lines(finding: Finding) -> Group:
         word(tier),
         (f"  {finding.source}/{finding.rule}{also}", "dim"),
     )
-    words = finding.excerpt if len(finding.excerpt) <= 60 else f"{finding.excerpt[:57]}..."
-    detail = plain(f"“{words}”  {finding.message}")
+    detail = plain(f"“{shortened(finding.excerpt)}”  {finding.message}")
     options = [repr(s) if s else "remove it" for s in finding.suggestions]
     if options:
         detail.append(f"\n→ {', '.join(options)}", style="green")

@@ -30,7 +30,7 @@ def publish(
     Exits 1 if a channel failed, or (without --due) if a draft was stopped.
     """
     from steersman.bootstrap import content  # `--help` needs no domain
-    from steersman.content.publishing.intents import DOES
+    from steersman.content.publishing.intents import DOES, STOPPED
 
     with opened(directory, paths) as desk:
         publisher = content.publisher(desk, only=channel, actor=content.actor())
@@ -38,23 +38,19 @@ def publish(
         wanted = [intent for intent in intents if intent.action in DOES]
         if dry_run or not wanted:
             emit(as_json, intents, lambda: _show_intents(intents))
-            _exit(stopped=_stopped(intents) and not due)
+            _exit(stopped=any(one.action in STOPPED for one in intents) and not due)
             return
         if not yes:
             _ask(intents, as_json=as_json)
         outcomes = publisher.publish_all(paths or (), due=due)
     emit(as_json, outcomes, lambda: _show_outcomes(outcomes))
-    stopped = any(o.outcome in ("blocked", "refused", "taken") for o in outcomes)
-    _exit(stopped=any(o.is_trouble for o in outcomes) or (stopped and not due))
+    stopped = any(one.outcome in STOPPED for one in outcomes)
+    _exit(stopped=any(one.is_trouble for one in outcomes) or (stopped and not due))
 
 
 def _exit(*, stopped: bool) -> None:
     if stopped:
         raise typer.Exit(1)
-
-
-def _stopped(intents: list[Intent]) -> bool:
-    return any(intent.action in ("blocked", "refused", "taken") for intent in intents)
 
 
 def _ask(intents: list[Intent], *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from steersman.cli.content_review import Draft
+from steersman.cli.content_words import shortened
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import console, emit
 
@@ -49,7 +50,7 @@ def _show(done: Remarked, pointed: str) -> None:
     where = f"{done.draft}:{done.line}" if done.start < done.end else f"{done.draft}, the whole piece"
     out.print(f"remark {done.id[:8]}  {where}  {done.category}", markup=False)
     if pointed:
-        out.print(f"  “{pointed if len(pointed) <= 60 else pointed[:57] + '...'}”", markup=False)
+        out.print(f"  “{shortened(pointed)}”", markup=False)
         known = f"yes, finding {done.caught[:8]}" if done.caught else "no, it missed this"
         out.print(f"  first pass: {known}", markup=False)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from steersman.cli.content_words import count
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import console, emit
+from steersman.kernel.plurals import counted
 
 if TYPE_CHECKING:
     from steersman.content.review.flow import Reviews, Round
@@ -69,9 +69,9 @@ def _show_request(done: Round) -> None:
     out.print(f"{done.draft} waits for review, round {done.round}", markup=False)
     out.print(f"  first pass: {done.gates} gate, {done.warnings} warn, {done.infos} info", markup=False)
     if done.fixed:
-        out.print(f"  {count(len(done.fixed), 'remark')} settled as fixed: their places changed", markup=False)
+        out.print(f"  {counted(len(done.fixed), 'remark')} settled as fixed: their places changed", markup=False)
     if done.open:
-        out.print(f"  {count(len(done.open), 'remark')} still open: their places did not change", markup=False)
+        out.print(f"  {counted(len(done.open), 'remark')} still open: their places did not change", markup=False)
     out.print(f"next: steersman content show {done.draft}, then approve or return", markup=False)
 
 
@@ -81,7 +81,7 @@ def show_decision(done: Round) -> None:
     exact = f" (version {done.content_sha256[:12]})" if done.outcome == "approved" else ""
     out.print(f"{done.draft} is {done.outcome}, round {done.round}{exact}", markup=False)
     if done.open:
-        out.print(f"  {count(len(done.open), 'remark')} open: steersman content show {done.draft}", markup=False)
+        out.print(f"  {counted(len(done.open), 'remark')} open: steersman content show {done.draft}", markup=False)
     follow = {
         "approved": "steersman content publish --dry-run",
         "returned": f"change it, then steersman content review {done.draft}",

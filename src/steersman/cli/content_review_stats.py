@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from steersman.cli.content_words import count
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import console, emit, show_table
+from steersman.kernel.plurals import counted
 
 if TYPE_CHECKING:
     from steersman.content.review.measured import Amount, Measured, Share
@@ -34,7 +34,7 @@ def _show(found: Measured) -> None:
     ]
     show_table("", [("", "left"), ("figure", "right"), ("95% or mean", "left"), ("n", "right")], rows, empty="")
     for month in found.months if found.rounds.mean is not None else ():
-        pieces = count(month.pieces, "piece")
+        pieces = counted(month.pieces, "piece")
         out.print(f"  {month.month}: {month.mean_rounds:.1f} rounds a piece ({pieces} approved)", markup=False)
     out.print(
         "Caught: remarks on a place in the text at which the first pass had an open finding; with confirmed: also "

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from steersman.cli.content_words import count
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import console, emit
 from steersman.kernel.errors import Misconfigured, SteersmanError
+from steersman.kernel.plurals import counted
 
 if TYPE_CHECKING:
-    from steersman.content.events.publishing import PostScheduled
+    from steersman.content.events.publishing import PostScheduled, PostUnscheduled
     from steersman.content.scheduling import Proposal, Unplaced
 
 Channel = Annotated[str | None, typer.Option("--channel", help="Only on this channel.")]
@@ -35,6 +35,7 @@ def schedule(
     from steersman.bootstrap import scheduling  # `--help` needs no domain
     from steersman.bootstrap.content import actor
     from steersman.content.scheduling import Proposal
+    from steersman.content.settings.channels import check_declared
 
     if draft is not None and not clear and at is None:
         raise Misconfigured(
@@ -42,7 +43,7 @@ def schedule(
             fix="add --at 2026-12-01T09:00, or --clear; or name no draft",
         )
     with opened(directory, [] if draft is None else [draft]) as desk:
-        _check_channel(channel, desk.workspace.content.channels)
+        check_declared(channel, desk.workspace.content.channels)
         own = scheduling.scheduler(desk, actor=actor())
         if draft is not None:
             from steersman.bootstrap.pieces import name_of
@@ -82,10 +83,11 @@ def calendar(
 
     from steersman.content.scheduling import Standing
     from steersman.content.scheduling.pictures import calendar as events
+    from steersman.content.settings.channels import check_declared
     from steersman.kernel.clock import utc
 
     with opened(directory) as desk:
-        _check_channel(channel, desk.workspace.content.channels)
+        check_declared(channel, desk.workspace.content.channels)
         tz, now = desk.workspace.desk.tz, desk.clock.now_ns()
         today = utc(now).astimezone(ZoneInfo(tz)).date()
         first = today - dt.timedelta(days=today.weekday())
@@ -124,12 +126,13 @@ def heatmap(
     from steersman.bootstrap import scheduling  # `--help` needs no domain
     from steersman.bootstrap.content import actor
     from steersman.content.scheduling import pictures
+    from steersman.content.settings.channels import check_declared
     from steersman.content.slots.heatmap import heatmap as hours
 
     with opened(directory) as desk:
         own = scheduling.scheduler(desk, actor=actor())
         known = {*desk.workspace.content.channels, *own.history.channels()}
-        _check_channel(channel, known)
+        check_declared(channel, known)
         channel = channel or _only(known)
         model, rules = own.model(channel), own.rules(channel)
         cells = hours(model, type_, rules, desk.clock.now_ns())
@@ -161,13 +164,6 @@ def _only(known: set[str]) -> str:
     raise Misconfigured(
         "no channel is named", fix=f"name one: {', '.join(sorted(known))}" if known else "declare [channel.NAME]"
     )
-
-
-def _check_channel(channel: str | None, known: Any) -> None:
-    if channel is not None and channel not in known:
-        raise Misconfigured(
-            f"there is no channel {channel!r}", fix=f"declared in steersman.toml: {', '.join(sorted(known)) or 'none'}"
-        )
 
 
 def _rows(one: Proposal | Unplaced) -> list[dict[str, Any]]:
@@ -223,7 +219,7 @@ def _show(proposals: list[Proposal | Unplaced]) -> None:
             if expected is not None:
                 out.print(
                     f"    expects {expected.mean:,.0f} (90%: {expected.low:,.0f} to {expected.high:,.0f}), "
-                    f"learned from {count(expected.n, 'post')}",
+                    f"learned from {counted(expected.n, 'post')}",
                     markup=False,
                 )
             for line in (placed.reason, *(f"not {why}" for why in placed.why_not)):
@@ -246,15 +242,16 @@ def _done(proposals: list[Proposal | Unplaced], *, shown: bool) -> None:
     if not shown:
         _show(proposals)
     placed = sum(len(one.plan.placed) for one in proposals if isinstance(one, Proposal))
-    console().print(f"{count(placed, 'post')} scheduled: steersman content calendar", markup=False)
+    console().print(f"{counted(placed, 'post')} scheduled: steersman content calendar", markup=False)
 
 
-def _say(said: Any, *, is_ready: bool) -> None:
-    scheduled: PostScheduled = said
+def _say(said: PostScheduled | PostUnscheduled, *, is_ready: bool) -> None:
+    from steersman.content.events.publishing import PostScheduled  # as above
+
     out = console()
-    if hasattr(said, "wall"):
-        wall = scheduled.wall.replace("T", " ")
-        out.print(f"{scheduled.draft} on {scheduled.channel}: {wall} {scheduled.tz}; {scheduled.reason}", markup=False)
+    if isinstance(said, PostScheduled):
+        wall = said.wall.replace("T", " ")
+        out.print(f"{said.draft} on {said.channel}: {wall} {said.tz}; {said.reason}", markup=False)
         if not is_ready:
             out.print("it does not go out before its front matter says status: ready", style="yellow", markup=False)
     else:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from steersman.cli.content_review import Draft
-from steersman.cli.content_words import count, stage_word, word
+from steersman.cli.content_words import shortened, stage_word, word
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import console, emit
 from steersman.cli.terminal import plain
+from steersman.kernel.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,12 @@ def _head(view: View) -> Iterator[Text]:
 
     card = view.card
     yield Text.assemble((plain(card.title).plain, "bold"), "  ", stage_word(card.stage))
-    facts = [card.draft, card.type, count(card.words, "word"), f"round {card.round}" if card.round else "no review yet"]
+    facts = [
+        card.draft,
+        card.type,
+        counted(card.words, "word"),
+        f"round {card.round}" if card.round else "no review yet",
+    ]
     yield Text("  " + " · ".join(fact for fact in facts if fact), style="dim")
     if card.why:
         yield Text(f"  {plain(card.why)}")
@@ -147,5 +153,4 @@ def _hunk(hunk: Hunk) -> Text:
 
 
 def _cut(words: str) -> str:
-    safe = plain(words).plain
-    return safe if len(safe) <= 60 else f"{safe[:57]}..."
+    return shortened(plain(words).plain)

@@ -9,7 +9,6 @@ import typer
 
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import console, emit
-from steersman.kernel.errors import Misconfigured
 
 
 def suggest(
@@ -26,16 +25,13 @@ def suggest(
     from steersman.ai.prompts import load
     from steersman.bootstrap.content import actor
     from steersman.bootstrap.reviewing import PROMPTS, asker
-    from steersman.content.drafts import find_drafts, read_draft
+    from steersman.content.drafts import find_draft, read_draft
     from steersman.content.llm import suggest as ask_for
     from steersman.content.llm.variants import plan
 
     with opened(directory, [draft]) as desk:
         root, settings = desk.workspace.root, desk.workspace.content.qa
-        names = find_drafts(root, settings, [draft])
-        if len(names) != 1:
-            raise Misconfigured(f"{draft} holds {len(names)} drafts", fix="name one Markdown file")
-        read = read_draft(root, names[0], settings)
+        read = read_draft(root, find_draft(root, settings, draft), settings)
         asked = asker(desk, model or settings.llm, actor=actor())
         planned = plan(asked, load(PROMPTS, "variants"), read)
         if show_prompt:

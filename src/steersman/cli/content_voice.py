@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from steersman.cli.content_words import count
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import console, emit, show_table
 from steersman.kernel.errors import Misconfigured
+from steersman.kernel.plurals import counted
 
 if TYPE_CHECKING:
     from steersman.content.voice import Comparison, Corpus
@@ -96,7 +96,7 @@ def _compared(own: Corpus, draft: Any) -> tuple[dict[str, Any], Comparison | Non
     if not draft.language.lower().startswith("en"):
         profile, why = None, f"it is in {draft.language}: the words that are counted are English"
     elif not vectors:
-        why = f"{count(draft.words, 'word')}: a voice needs 100 at least"
+        why = f"{counted(draft.words, 'word')}: a voice needs 100 at least"
     elif profile is None:
         why = _TOO_LITTLE
     said = None if profile is None else compare(vectors, profile)
@@ -123,7 +123,7 @@ def _show(row: dict[str, Any], said: Comparison | None) -> None:
     verdict = "unlike you" if said.is_unlike else "sounds like you"
     out.print(
         f"{row['draft']}  {verdict}: {said.nearer_ratio:.0%} of your own text is nearer to the rest of it "
-        f"({count(row['windows'], 'window')} against {row['profile_words']:,} words of {row['profile']})",
+        f"({counted(row['windows'], 'window')} against {row['profile_words']:,} words of {row['profile']})",
         markup=False,
     )
     for reason in said.reasons:

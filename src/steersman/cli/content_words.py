@@ -41,8 +41,9 @@ def stage_word(stage: str) -> Text:
     return Text(stage, style=styles.get(stage, "bold"))
 
 
-def count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+def shortened(words: str, most: int = 60) -> str:
+    """Return `words`, or the beginning of them and an ellipsis: `most` characters in all."""
+    return words if len(words) <= most else f"{words[: most - 3]}..."
 
 
 def no_drafts(folder: str) -> str:

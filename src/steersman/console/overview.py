@@ -13,11 +13,12 @@ from steersman.automation.queries import Run
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import engine_trouble
-from steersman.console.wording import amount, counted, money
+from steersman.console.wording import amount, money
 from steersman.content import queries as content
 from steersman.content.queries import DraftRow, pieces
 from steersman.content.review.piece import Piece, standing
 from steersman.feedback import KpiValue
+from steersman.kernel.plurals import counted
 from steersman.services.reauth import wanting_a_person
 from steersman.trading import queries as trading
 from steersman.trading.queries import Account, FeedStatus, Hold, Position, StrategyStatus, VerdictRow

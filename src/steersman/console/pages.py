@@ -20,6 +20,7 @@ from steersman.console.overview import CARDS, Overview, signs
 from steersman.console.shell import Shell
 from steersman.console.when import ago
 from steersman.feedback import KpiValue
+from steersman.kernel.plurals import counted
 from steersman.trading.events import CheckRow
 from steersman.trading.gate import CHECKS
 
@@ -73,7 +74,7 @@ class Pages:
             second=wording.second,
             seconds=wording.seconds,
             fact=wording.fact,
-            counted=wording.counted,
+            counted=counted,
             size=wording.size,
             visible=visible,
         )

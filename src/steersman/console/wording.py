@@ -86,8 +86,3 @@ def fact(value: int | None, unit: str) -> str:
         return f"{number * 100:,.2f}%".replace("-", _MINUS)
     places = 0 if number == number.to_integral_value() else 2
     return f"{number:,.{places}f}".replace("-", _MINUS)
-
-
-def counted(n: int, one: str, many: str = "") -> str:
-    """Return `1 run`, `3 runs`."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"

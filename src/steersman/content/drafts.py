@@ -56,6 +56,18 @@ def names_for(root: Path, settings: QaSettings, path: Path) -> list[str]:
     return [place.relative_to(home).as_posix() for place in places]
 
 
+def find_draft(root: Path, settings: QaSettings, path: Path) -> str:
+    """Return the one draft that `path` names.
+
+    Raises:
+        Misconfigured: as `find_drafts`, or it is a folder of none or several.
+    """
+    names = find_drafts(root, settings, [path])
+    if len(names) != 1:
+        raise Misconfigured(f"{path} holds {len(names)} drafts, and this is about one", fix="name its file")
+    return names[0]
+
+
 def _places(path: Path, home: Path, folder: str) -> Iterator[Path]:
     """Yield where a draft may be that somebody calls `path`, the most literal reading first."""
     bases = (Path(), home, home / folder)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steersman.console.drawing import HEIGHT, WIDTH, margin_bar, sparkline
-from steersman.console.wording import amount, counted, day, fact, moment, money, quantity, seconds
+from steersman.console.wording import amount, day, fact, moment, money, quantity, seconds
+from steersman.kernel.plurals import counted
 
 _NUMBERS = st.lists(st.floats(-1e12, 1e12, allow_nan=False), min_size=1, max_size=60)
 

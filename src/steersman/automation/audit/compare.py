@@ -12,6 +12,7 @@ from steersman.automation.audit.facts import Call, Change, Script, Secret, Share
 from steersman.automation.audit.history import History, Runs
 from steersman.automation.audit.model import Code, Cost, Place
 from steersman.automation.audit.secret_shapes import fingerprint
+from steersman.kernel.plurals import counted
 from steersman.services.pulls.settings import check_address
 
 
@@ -175,7 +176,7 @@ class Audit:
             code="NO_RETRY",
             script=script,
             place=reads[0].place,
-            what=f"{_counted(len(reads), 'read')} over the network, and nothing tries again",
+            what=f"{counted(len(reads), 'read')} over the network, and nothing tries again",
             group=script.file,
             change=_together([call.retry for call in reads]),
             evidence=tuple(call.place for call in reads[1:]),
@@ -242,7 +243,3 @@ def _together(changes: Iterable[Change]) -> Change:
     if edits:
         return Change(edits=edits, client=tuple(sorted({name for c in made for name in c.client})))
     return made[0] if made else Change()
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -15,6 +15,7 @@ from steersman.content.publishing.heartbeat import Waiting
 from steersman.content.publishing.outbox import Outbox
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict, Unavailable
+from steersman.kernel.plurals import counted
 from steersman.ledger import Ledger, new_event
 
 GRACE_S: Final = 45.0
@@ -100,8 +101,7 @@ class Watchman:
         seen = WorkerSeen(last_seen_at=beat.at, waiting=len(beat.waiting), reason=reason, at=now)
         self._ledger.append([new_event(kind, stream=STREAM, data=seen, actor=self._actor, now_ns=now)])
         self._is_silent = kind == WORKER_SILENT
-        posts = "1 post waits" if seen.waiting == 1 else f"{seen.waiting} posts wait"
-        return f"{reason}; {posts}"
+        return f"{reason}; {counted(seen.waiting, 'post waits', 'posts wait')}"
 
     def _was_silent(self) -> bool:
         last = last_seen(self._ledger)

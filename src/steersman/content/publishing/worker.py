@@ -13,7 +13,7 @@ from typing import Final
 from steersman.content.publishing import heartbeat
 from steersman.content.publishing.alarms import end_overdue, raise_overdue
 from steersman.content.publishing.heartbeat import Heartbeat, Waiting
-from steersman.content.publishing.intents import Outcome
+from steersman.content.publishing.intents import STOPPED, TROUBLES, Outcome
 from steersman.content.publishing.outbox import Outbox
 from steersman.content.publishing.publisher import Publisher
 from steersman.content.publishing.retry import pause_s
@@ -27,7 +27,7 @@ _SCAN_S: Final = 60.0
 _JUMP_S: Final = 2.0
 _STEADY_S: Final = 60.0
 """How long after a jump of the clock nothing goes out: a wrong time is often put right at once."""
-_WAITS: Final = ("waits", "failed", "unconfirmed", "blocked", "refused", "taken")
+_WAITS: Final = ("waits", *TROUBLES, *STOPPED)
 
 
 class Worker:

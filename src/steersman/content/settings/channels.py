@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,19 @@ class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     def problems(self, root: Path) -> Iterator[tuple[str, str, str]]:
         """Yield (field, what was found and what is allowed, fix) for each value that cannot be used."""
         yield from ()
+
+
+def check_declared(name: str | None, declared: Iterable[str]) -> None:
+    """Refuse a channel that is not among `declared`; None names none.
+
+    Raises:
+        Misconfigured: names those there are.
+    """
+    known = sorted(declared)
+    if name is not None and name not in known:
+        raise Misconfigured(
+            f"there is no channel {name!r}", fix=f"declared in steersman.toml: {', '.join(known) or 'none'}"
+        )
 
 
 ChannelType = Callable[[str], type[ChannelSettings]]
