@@ -22,7 +22,7 @@ def findings(draft: Draft, *wanted: tuple[str, str], **more: Any) -> list[Findin
     source = draft.masked.source
     found = [
         Found(
-            start=source.index(old), end=source.index(old) + len(old), source="s", rule="R",
+            start=source.index(old), end=source.index(old) + len(old), source="s", rule=more.get("rule", "R"),
             category=more.get("category", "spelling"), message="m", suggestions=more.get("suggestions", (new,)),
             confidence=more.get("confidence", 0.9),
         )
@@ -78,6 +78,8 @@ def test_what_is_not_clear_is_left_with_the_reason() -> None:
     assert why("A teh b.\n", "teh", "the", confidence=0.3) == "confidence 0.30"
     assert why("A teh b.\n", "teh", "the", category="style") == "category style"
     assert why("A teh b.\n", "teh", "", suggestions=()) == "no suggestion"
+    assert "may be a word of yours" in why("A drawdown of 12%.\n", "drawdown", "dropdown", rule="SpellCheck")
+    assert after("A beleive b.\n", "beleive", "believe", rule="SpellCheck") == "A believe b.\n"
 
 
 def test_of_two_fixes_that_overlap_one_is_done() -> None:

@@ -10,10 +10,12 @@ from typing import Final
 
 import msgspec
 
+from steersman.content.model import distance
 from steersman.content.model.draft import Draft
 from steersman.content.model.finding import Finding
 from steersman.content.model.mask import Masked, Span
 from steersman.content.model.masking.cover import merged, touches
+from steersman.content.qa.consensus import SPELLING
 
 SAFE: Final = frozenset({"spelling", "typo", "repetition", "terms", "capitalization", "punctuation", "formatting"})
 """Categories whose only suggestion is applied unless other ones are named."""
@@ -93,6 +95,10 @@ def _not_wanted(finding: Finding, categories: frozenset[str]) -> str:
         return f"{len(finding.suggestions)} suggestions"
     if finding.category not in categories:
         return f"category {finding.category}"
+    # A word that no dictionary has is as often the author's own ("drawdown") as a slip; slips are one letter away.
+    apart = distance.edits(finding.excerpt.casefold(), finding.suggestions[0].casefold())
+    if finding.rule in SPELLING and apart > 1:
+        return "may be a word of yours, for content/vocabulary.txt"
     return "" if finding.confidence >= CONFIDENCE else f"confidence {finding.confidence:.2f}"
 
 
