@@ -15,6 +15,8 @@ from steersman.content.model.lines import Lines
 
 _WORD: Final = re.compile(r"\w+|[^\w\s]")
 _BLANK: Final = re.compile(r"(?:\r\n|\r(?!\n)|\n)[^\S\r\n]*(?:\r\n|\r|\n)\s*")
+_EDGE: Final = re.compile(_BLANK.pattern + r"|(?:\A|(?<=[\r\n]))[-+]{1,3}[^\S\r\n]*(?:\r\n|\r|\n|\Z)")
+"""Where a paragraph ends, or front matter does; the fence may be cut, for each of its signs is a word here."""
 _MOST_WORDS: Final = 20_000
 """A stretch without a paragraph in common that is longer than this counts as rewritten, not as edited."""
 _CONTEXT: Final = 8
@@ -136,7 +138,7 @@ class Changes:
     def _around(self, first: int, end: int, *, lead: bool) -> Iterator[Segment]:
         """Yield the words before or behind a change, as far as they stand in its paragraph."""
         for segment in self._text("same", self._new, self.after, first, end):
-            parts = _BLANK.split(segment.text)
+            parts = _EDGE.split(segment.text)
             text = parts[-1] if lead else parts[0]
             if text:
                 yield Segment(kind="same", text=text)
