@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from tests.builders_content import a_checker, a_draft
 
 from steersman.content.model.finding import Finding, Found, judge, merge, severity_of
 from steersman.content.model.lines import Lines
+from steersman.content.model.suppression import apply, suppressions
 from steersman.content.qa.engines.house import HouseRules
 from steersman.content.settings import GATES
 from steersman.ledger.adapters.memory import create as memory_ledger
@@ -148,3 +150,36 @@ def test_a_comment_inside_code_suppresses_nothing(tmp_path: Path) -> None:
 
 def test_a_rule_that_is_off_is_not_reported(tmp_path: Path) -> None:
     assert checked(tmp_path, "A TODO.\n", off=("Unfinished",)) == []
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "<!-- steersman: ignore A -->\n\nword\n\n",
+        "`a` <!-- steersman: ignore A -->\n\n",
+        "<!-- steersman: ignore A --> word ",
+        "<!-- steersman: ignore a",
+    ],
+)
+def test_comments_by_the_thousand_cost_what_they_are_long(unit: str) -> None:
+    def seconds(times: int) -> float:
+        draft = a_draft(unit * times)
+        found = [
+            Found(start=at, end=at + 2, source="x", rule="B", category="c", message="m")
+            for at in range(0, len(draft.masked.source) - 2, len(unit))
+        ]
+        judged = judge(draft.name, draft.masked.source, draft.masked.lines, found, ())
+        began = time.process_time()
+        apply(judged, suppressions(draft.masked))
+        return time.process_time() - began
+
+    # The square would be 16; a short one is measured as long at least, so that noise decides nothing.
+    assert min(seconds(4000) for _ in range(3)) < 10 * max(min(seconds(1000) for _ in range(3)), 0.005)
+
+
+@pytest.mark.parametrize("blank", [" ", "\n ", "\t"])
+def test_a_comment_that_is_never_closed_costs_nothing(blank: str) -> None:
+    draft = a_draft(f"<!-- steersman: ignore a{blank * 100_000}")
+    began = time.process_time()
+    assert suppressions(draft.masked) == []
+    assert time.process_time() - began < 1
