@@ -130,7 +130,7 @@ def _publish_kill(publishes: int, kinds: list[str], seed: int, as_json: bool) ->
         rows = [[kind, *(getattr(one, name) for name in columns)] for kind, one in found.items()]
         show_table(
             "posts under kill -9 at any step and spoiled answers",
-            [("channel", "left"), *((name, "right") for name in columns)],
+            [("channel", "left"), ("posts", "right"), *((name, "right") for name in columns[1:])],
             rows,
             empty="",
         )

@@ -15,7 +15,7 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("demo", "run the sample desk: bars, signals, scripts, drafts, one page"),
     "up": ("up", "start the core and the desk and keep them running"),
     "status": ("status", "what runs, what waits, what is halted"),
-    "doctor": ("doctor", "explain what is missing; prove safety with --crash N, --kill N"),
+    "doctor": ("doctor", "explain what is missing; prove safety: --kill N, --publish-kill N"),
     "bench": ("bench", "measure against the targets"),
     "halt": ("halt", "stop orders: all, a venue, a strategy or an instrument"),
     "resume": ("resume", "re-arm what was halted; only a person can"),
@@ -30,7 +30,7 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
     "auth": ("auth", "log in once for all scripts: login, status, logout"),
     "pull": ("pull", "shared data, asked for once and checked once"),
     "serve": ("serve", "serve logins and data to scripts, without the rest of the desk"),
-    "content": ("content", "check drafts and publish them"),
+    "content": ("content", "drafts: check, review, schedule, publish, measure"),
     "ai": ("ai", "language models: which, what they cost today, what is remembered"),
     "kpi": ("kpi", "the numbers, from the ledger"),
     "policy": ("policy", "limits in force: list, show, history"),
@@ -40,7 +40,8 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
 GROUPS: Final = {
     "start": ("init", "demo", "up", "status", "doctor", "bench"),
     "trade": ("signal", "inbox", "order", "halt", "resume", "venue", "reconcile", "journal", "replay"),
-    "run": ("auto", "token", "auth", "pull", "serve", "content", "ai"),
+    "run": ("auto", "token", "auth", "pull", "serve"),
+    "write": ("content", "ai"),
     "know": ("kpi", "policy", "ledger"),
 }
 
@@ -56,7 +57,7 @@ def usage() -> str:
     for group, nouns in GROUPS.items():
         lines.append(f"{group}:")
         lines += [f"  {noun:<9} {NOUNS[noun][1]}" for noun in nouns]
-    lines += ["", "`steersman NOUN --help` explains one. Exit codes: 0 done, 1 said no, 2 wrong usage."]
+    lines += ["", "`steersman NOUN --help` explains one. Exit: 0 done, 1 said no, 2 wrong usage."]
     return "\n".join(lines)
 
 
