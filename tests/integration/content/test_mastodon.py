@@ -347,3 +347,15 @@ def test_a_picture_the_author_posted_by_hand_is_not_a_post_whose_words_were_not_
     assert used.lookup(bare) is None
     used.delete(bare)
     assert len(home.statuses()) == 1
+
+
+def test_a_platform_that_forgets_its_keys_shows_who_does_not_look(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the proof of publishing relies on: otherwise the key of an hour would hide a look-up that is broken."""
+    used = channel(home.url, home.folder)
+    monkeypatch.setattr(used, "_find", lambda _: None)
+    used.publish(a_text())
+    used.publish(a_text())
+    assert len(home.statuses()) == 1
+    home._app.forget()
+    used.publish(a_text())
+    assert len(home.statuses()) == 2

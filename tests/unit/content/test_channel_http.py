@@ -154,3 +154,28 @@ def test_headers_that_drip_are_given_no_more_time_than_a_body() -> None:
         finally:
             over.set()
             thread.join()
+
+
+class _Repeating:
+    """Refuses, and repeats everything it was told: the login, and the words."""
+
+    def answer(self, request: Request) -> Given:
+        said = request.json().get("status", "") if request.body else ""
+        login = request.headers.get("authorization", "")
+        return json_answer({"error": f"Validation failed: Text {said!r} is too long (login {login})"}, 422)
+
+
+@pytest.mark.parametrize("login", ["Basic ZGVzazpwYXNzd29yZA==", "Bearer a-very-secret-word"])
+def test_a_platform_that_repeats_everything_tells_no_secret_and_no_draft(login: str) -> None:
+    with Server(_Repeating()) as server:
+        http = Http(f"{server.url}/", name="x", authorization=login, secret="password", timeout_s=2)
+        draft = "We will let go of\nhalf of the staff in May; nobody knows yet."
+        shown = str(http.rejected(http.change("POST", "x", json={"status": draft})))
+        assert login.split()[1] not in shown
+        assert "let go" not in shown
+        assert "staff" not in shown
+        assert "nobody" not in shown
+        assert "Validation failed: Text" in shown
+        assert "is too long" in shown
+        per_request = http.change("POST", "x", json={}, headers={"Authorization": "Bearer other-token-of-a-session"})
+        assert "other-token" not in str(http.rejected(per_request))

@@ -26,18 +26,24 @@ _LARGEST_BYTES: Final = 32_000_000
 _SLOWEST_BYTES_S: Final = 16_384
 """How slow a line may take what is sent: a picture of 5 MB gets five minutes more."""
 _LONGEST_MESSAGE: Final = 200
+_LONGEST_READ: Final = 2000
+_QUOTE_WORDS: Final = 3
+"""How many words in a row make a quotation: fewer are also the platform's own."""
+_WORD: Final = re.compile(r"\w+")
 DOUBT: Final = "; it may have taken effect"
 """How a message ends when nobody knows."""
 _RESETS: Final = ("ratelimit-reset", "x-ratelimit-reset")
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back, whole; header names in small letters."""
+    """What came back, whole; header names in small letters. `login` and `sent` are what was asked with: never shown."""
 
     what: str
     status: int
     headers: Mapping[str, str]
     body: bytes
+    login: str = ""
+    sent: bytes = b""
 
     @property
     def is_json(self) -> bool:
@@ -190,12 +196,17 @@ class Http:
         return Rejected(f"{answer.what}: answered {answer.status}{self.said(answer)}", fix=fix)
 
     def said(self, answer: Answer) -> str:
-        """Return the platform's own words in one short line, or nothing if there are none; never the secret."""
+        """Return the platform's own words in one short line, or nothing if there are none.
+
+        Never the secret, nor the login made of it, nor words of the draft: a platform may repeat what it did not like.
+        """
         with contextlib.suppress(SteersmanError, AttributeError):
             told = answer.json()
             words = [str(told[name]) for name in ("code", "error", "message") if isinstance(told.get(name), str)]
-            line = " ".join(" ".join(words).split())
-            line = line.replace(self._secret, "***") if self._secret else line
+            line = " ".join(" ".join(words)[:_LONGEST_READ].split())
+            for secret in (self._secret, answer.login.rpartition(" ")[2]):
+                line = line.replace(secret, "***") if secret else line
+            line = _without_quotes(line, answer.sent)
             shown = "".join(c for c in line if c.isprintable())[:_LONGEST_MESSAGE]
             return f": {shown}" if shown else ""
         return ""
@@ -233,7 +244,14 @@ class Http:
             finally:
                 response.close()
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(what=what, status=response.status_code, headers=headers, body=body)
+        return Answer(
+            what=what,
+            status=response.status_code,
+            headers=headers,
+            body=body,
+            login=request.headers.get("authorization", ""),
+            sent=b"" if sent.get("files") else request.content,
+        )
 
     def _parts(self, response: httpx2.Response) -> Iterator[bytes]:
         import httpx2  # as above
@@ -303,6 +321,24 @@ class _Deadline:
 def _short(path: str) -> str:
     """Return a path without what it asks for: that may be an address or a word of a draft."""
     return re.split("[&?]", path, maxsplit=1)[0] or "/"
+
+
+def _without_quotes(line: str, sent: bytes) -> str:
+    """Return `line` with "..." in place of runs of words that stand in what was sent."""
+    if not sent:
+        return line
+    there = " ".join(_WORD.findall(sent.decode("utf-8", "replace").replace("\\n", " "))).casefold()
+    words = list(_WORD.finditer(line))
+    quoted = [False] * len(words)
+    for at in range(len(words) - _QUOTE_WORDS + 1):
+        run = " ".join(word[0] for word in words[at : at + _QUOTE_WORDS]).casefold()
+        if f" {run} " in f" {there} ":
+            quoted[at : at + _QUOTE_WORDS] = [True] * _QUOTE_WORDS
+    for number in reversed(range(len(words))):
+        if quoted[number]:
+            follows = number + 1 < len(words) and quoted[number + 1]
+            line = line[: words[number].start()] + ("" if follows else "...") + line[words[number].end() :]
+    return " ".join(line.split())
 
 
 def _is_no(answer: Answer, nos: Collection[str]) -> bool:

@@ -67,6 +67,13 @@ class Mastodon:
         self._shelf.write(self._state)
         return answer
 
+    def forget(self) -> None:
+        """Forget every idempotency key: an hour has passed."""
+        self._state = self._shelf.read()
+        if self._state:
+            self._state["keys"] = {}
+            self._shelf.write(self._state)
+
     def _route(self, request: Request, route: list[str]) -> Answer:
         if request.method == "GET" and route == ["api", "v2", "instance"]:
             return json_answer(_instance())

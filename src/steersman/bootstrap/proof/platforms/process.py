@@ -26,15 +26,22 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
 
     def add(self, *faults: Fault) -> None:
         """Let these go wrong next."""
-        request = urllib.request.Request(  # noqa: S310 - our own server on 127.0.0.1
-            f"{self.url}/-/faults", data=msgspec.json.encode(faults), method="POST"
-        )
-        urllib.request.urlopen(request, timeout=_END_S).close()  # noqa: S310 - as above
+        self._tell("faults", msgspec.json.encode(faults))
+
+    def forget(self) -> None:
+        """Let it forget its idempotency keys, as all do after a while."""
+        self._tell("forget", b"")
 
     def requests(self) -> list[tuple[str, str]]:
         """Return (method, path) of every request so far."""
-        with urllib.request.urlopen(f"{self.url}/-/requests", timeout=_END_S) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(f"{self.url}/-/requests", timeout=_END_S) as answer:  # noqa: S310 - as below
             return msgspec.json.decode(answer.read(), type=list[tuple[str, str]])
+
+    def _tell(self, what: str, body: bytes) -> None:
+        request = urllib.request.Request(  # noqa: S310 - our own server on 127.0.0.1
+            f"{self.url}/-/{what}", data=body, method="POST"
+        )
+        urllib.request.urlopen(request, timeout=_END_S).close()  # noqa: S310 - as above
 
 
 @contextmanager

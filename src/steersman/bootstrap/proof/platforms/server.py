@@ -97,7 +97,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 class Server:
     """Serves `app` on 127.0.0.1; `requests` are (method, path) of all that came, refused ones too.
 
-    Under `/-/` it listens to tests: POST `/-/faults` adds a JSON list of `Fault`, GET `/-/requests` lists requests.
+    Under `/-/` it listens to tests: POST `/-/faults` adds a JSON list of `Fault`, POST `/-/forget` lets `app` forget
+    its idempotency keys, GET `/-/requests` lists requests.
     """
 
     def __init__(self, app: App, *, port: int = 0, faults: Iterable[Fault] = ()) -> None:
@@ -160,6 +161,10 @@ class Server:
         """Answer what tests ask."""
         if request.method == "POST" and request.path == "/-/faults":
             self.add(*msgspec.json.decode(request.body, type=list[Fault]))
+            return Answer(status=204)
+        if request.method == "POST" and request.path == "/-/forget":
+            # Not every platform has keys to forget.
+            getattr(self.app, "forget", lambda: None)()
             return Answer(status=204)
         return json_answer(self.requests)
 

@@ -38,6 +38,12 @@ class Receiver:
             return json_answer({"error": "the signature is wrong"}, 401)
         return self._take(request)
 
+    def forget(self) -> None:
+        """Forget every idempotency key: the time for which they are kept is over."""
+        state = self._shelf.read()
+        if state:
+            self._shelf.write({**state, "deliveries": {}})
+
     def _is_signed(self, request: Request) -> bool:
         stamp = request.headers.get("webhook-timestamp", "")
         signed = hmac.new(self._secret, f"{stamp}.".encode() + request.body, hashlib.sha256).hexdigest()
@@ -57,7 +63,8 @@ class Receiver:
         elif event == "post.updated" and mine:
             mine[-1].update({**post, "id": mine[-1]["id"]})
         else:
-            posts.append({**post, "id": str(len(deliveries) + 1)})
+            state["made"] = state.get("made", 0) + 1
+            posts.append({**post, "id": str(state["made"])})
         deliveries[once] = _reply(next((one for one in state["posts"] if one["key"] == post["key"]), None))
         self._shelf.write(state)
         return json_answer(deliveries[once])
