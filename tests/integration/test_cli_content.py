@@ -223,6 +223,8 @@ def test_a_wrong_name_is_wrong_usage_with_a_way_out(desk: Path, content: Said) -
         ('[content]\nfoldr = "x"\n', "steersman.toml:2", "did you mean `folder`?"),
         ('[content]\nvocabulary = "content/none.txt"\n', "steersman.toml:2", "no such file"),
         ('[content]\ndialect = "latin"\n', "steersman.toml:2", "american"),
+        ('[content]\ngates = ["speling", "my-own"]\n', "steersman.toml:2: content.gates", "did you mean 'spelling'?"),
+        ('[channel.site]\nkind = "sit"\n', "steersman.toml:2: channel.site.kind", "did you mean 'site'?"),
         (
             '[channel.site]\nkind = "site"\nbase_url = "example.com"\n',
             "steersman.toml:3: channel.site.base_url",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
@@ -23,9 +24,11 @@ def factory(kind: str, name: str) -> Callable[..., Any]:
     for point in entry_points(group=f"steersman.{kind}", name=name):
         loaded: Callable[..., Any] = point.load()
         return loaded
+    port = kind.removesuffix("_settings").removesuffix("s").replace("_", " ")
+    near = difflib.get_close_matches(name, names(kind), n=1)
     raise Misconfigured(
-        f"there is no adapter {name!r} for {kind}",
-        fix=f"use one of: {', '.join(names(kind))}, or install the package that brings it",
+        f"there is no adapter {name!r} for {port}; allowed: {', '.join(names(kind))}",
+        fix=f"did you mean {near[0]!r}?" if near else "use one of them, or install the package that brings it",
     )
 
 

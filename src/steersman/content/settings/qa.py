@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,14 @@ GATES: Final = (
     "ItsContraction",
 )
 """Categories and rules that stop a post unless `[content] gates` says otherwise."""
+
+CATEGORIES: Final = (
+    *(gate for gate in GATES if gate.islower()), "capitalization", "claims", "duplicates", "enhancement",
+    "formatting", "front-matter", "links", "malapropism", "miscellaneous", "nonstandard", "numbers", "punctuation",
+    "readability", "redundancy", "regionalism", "seo", "structure", "style", "terms", "usage", "wordchoice",
+)  # fmt: skip
+"""What engines, house rules and packs call their findings. Others may come along: a gate is refused only if it looks
+like one of these misspelt, because nothing would ever stop at it."""
 
 ADVICE: Final = ("voice", "UnlikeYou")
 
@@ -98,6 +107,14 @@ def read(file: TomlFile, root: Path) -> QaSettings:
         raise file.error(
             ("content", "gates"), f"found {advice!r}: a voice is advice and never stops a post", fix="take it out"
         )
+    for gate in qa.gates:
+        near = difflib.get_close_matches(gate, CATEGORIES, n=1, cutoff=0.8) if gate.islower() else []
+        if near and gate not in CATEGORIES:
+            raise file.error(
+                ("content", "gates"),
+                f"found {gate!r}: no finding is ever called that",
+                fix=f"did you mean {near[0]!r}?",
+            )
     if any(not phrase.strip() for phrase in qa.banned):
         raise file.error(("content", "banned"), "found an empty phrase", fix="take it out")
     if file.get("content", "vocabulary") is not None and not (root / qa.vocabulary).is_file():
