@@ -61,7 +61,8 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
     def render() -> None:
         lines = []
         for row in listed:
-            counted = "-" if row["gates"] is None else f"{row['gates']}/{row['warnings']}/{row['infos']}"
+            unread = row["gates"] is None or row["status"] == "refused"
+            counted = "-" if unread else f"{row['gates']}/{row['warnings']}/{row['infos']}"
             day = row["published_at"]
             out = f"{utc(day):%Y-%m-%d}" if isinstance(day, int) else ""
             out += "" if row["on_disk"] else ", file gone" if out else "file gone"
@@ -74,7 +75,8 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
         )
         for row in listed:
             if row["url"] or row["reason"]:
-                console().print(f"  {row['draft']}: {row['url'] or row['reason']}", markup=False, soft_wrap=True)
+                place = f"{row['draft']}:{row['line']}" if row["reason"] and row["line"] else row["draft"]
+                console().print(f"  {place}: {row['url'] or row['reason']}", markup=False, soft_wrap=True)
 
     emit(as_json, listed, render)
 

@@ -124,7 +124,7 @@ def heading(report: Report) -> Text:
     if report.outcome != "refused":
         tiers = {"gate": report.gates, "warn": report.warnings, "info": report.infos, "suppressed": report.suppressed}
         counts = ", ".join(f"{number} {tier}" for tier, number in tiers.items() if number)
-        line.append(f"  {report.words} words" + (f" · {counts}" if counts else ""), style="dim")
+        line.append(f"  {counted(report.words, 'word')}" + (f" · {counts}" if counts else ""), style="dim")
     return line
 
 
