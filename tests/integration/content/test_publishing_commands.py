@@ -72,6 +72,12 @@ def test_a_preview_counts_and_says_what_is_missing(desk: Path, steersman: Said) 
     assert [(one["channel"], one["graphemes"], one["problems"] != []) for one in found] == [("site", 28, True)]
 
 
+def test_a_text_for_a_channel_that_is_not_there_is_noted(desk: Path, steersman: Said) -> None:
+    write_draft(desk, variants="{hok: Short.}")
+    steersman("content", "preview", "one", "--channel", "site")
+    assert "`variants: hok` is for no channel; declared: " in " ".join(steersman.out.split())
+
+
 def test_a_preview_makes_up_nothing_about_a_channel_that_cannot_be_asked(desk: Path, steersman: Said) -> None:
     write_draft(desk)
     assert steersman("content", "preview", "one") == 1

@@ -101,12 +101,9 @@ class Decider:
             link, note = self._address(draft, name)
             made = variant(draft, name, self._channels[name].limits, link=link, pictures=shown)
             problem = self._rules[name].problem
+            notes = (*made.notes, *(one for one in (note, self._stray(draft)) if one))
             # What a channel shows depends on limits that only the channel itself knows.
-            found.append(
-                made.unknown(problem)
-                if problem
-                else msgspec.structs.replace(made, notes=(*made.notes, *([note] if note else [])))
-            )
+            found.append(made.unknown(problem) if problem else msgspec.structs.replace(made, notes=notes))
         return found
 
     def steps(self, only: Sequence[Path], *, due: bool) -> Iterator[Step]:
@@ -313,6 +310,11 @@ class Decider:
         if published is not None:
             return published.url, ""
         return f"https://{source}/{draft.slug}", f"waits for its address: it is not out on {source} yet"
+
+    def _stray(self, draft: Draft) -> str:
+        """Say which of the draft's own texts no channel will ever show."""
+        stray = [name for name in draft.variants if name not in self._channels]
+        return f"`variants: {stray[0]}` is for no channel; declared: {', '.join(self._channels)}" if stray else ""
 
     def pictures(self, draft: Draft) -> list[Picture]:
         """Return the pictures of a draft, problems included."""
