@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -124,3 +125,35 @@ def test_findings_stand_at_the_address_and_answers_are_kept_for_a_day(
     assert base not in (tmp_path / ".steersman" / "content-links.json").read_text(encoding="utf-8")
     clock.advance(25 * 3600)
     assert "2 left for the next run" in again(most=1)[1]
+
+
+def test_a_name_server_that_changes_its_mind_leads_nowhere(site: tuple[str, list[tuple[str, str]]]) -> None:
+    base, asked = site
+    # The first look-up says an address of the world, the request's own one leads to this machine.
+    asker = Asker(resolve=lambda host, port: ["93.184.215.14"])
+    assert kinds(asker, base.replace("127.0.0.1", "localhost"), "200") == ["unasked"]
+    assert asked == []
+
+
+def test_headers_that_drip_hold_nobody_up() -> None:
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                for number in range(200):
+                    connection.sendall(f"X-Drip-{number}: 1\r\n".encode())
+                    if over.wait(0.05):
+                        return
+                connection.sendall(b"Content-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            assert kinds(Asker(allow_private=True, timeout_s=0.2), base, "x") == ["unclear"]
+        finally:
+            over.set()
+            thread.join()

@@ -203,10 +203,13 @@ class Asker:
         return wanted
 
     def _cost(self, answer: Answer, call: Reservation) -> tuple[int, bool]:
-        """Return the price of an answer; a provider that does not count is taken to have used all that was reserved."""
-        if answer.input_tokens <= 0 and answer.output_tokens <= 0:
+        """Return the price of an answer; a provider that does not count is taken to have used all that was reserved.
+
+        Nor does one that counts one side only: something was sent, and whatever came back was made of something.
+        """
+        if answer.input_tokens <= 0 or answer.output_tokens < 0 or (answer.text and not answer.output_tokens):
             return call.most, bool(call.most)
-        return self.settings.price.cost(max(0, answer.input_tokens), max(0, answer.output_tokens)), False
+        return self.settings.price.cost(answer.input_tokens, answer.output_tokens), False
 
     def _failed(self, call: Reservation, plan: Plan, error: SteersmanError) -> None:
         is_unknown = isinstance(error, OutcomeUnknown)

@@ -17,6 +17,7 @@ from steersman.bootstrap.proof.platforms import bluesky as platform
 from steersman.bootstrap.proof.platforms.process import running
 from steersman.bootstrap.proof.platforms.server import Fault, Server
 from steersman.content.adapters.bluesky import BlueskyChannel, create
+from steersman.content.adapters.bluesky.session import Session
 from steersman.content.adapters.bluesky.settings import BlueskySettings
 from steersman.content.ports import Media, Post
 from steersman.kernel.errors import Misconfigured, OutcomeUnknown, Rejected, SteersmanError, Unavailable
@@ -206,6 +207,27 @@ def test_records_are_written_where_the_account_lives(tmp_path: Path) -> None:
         channel_on(front).publish(a_text_post())
         assert set(methods(front)) == {LOGIN}
         assert PUT in methods(home)
+
+
+@pytest.mark.parametrize(
+    ("service", "home", "allowed"),
+    [
+        ("https://pds.example", "http://127.0.0.1:8200", False),
+        ("https://pds.example", "https://10.0.0.1", False),
+        ("https://pds.example", "https://169.254.169.254", False),
+        ("https://pds.example", "https://[::1]", False),
+        ("https://pds.example", "https://vault.internal", False),
+        ("https://pds.example", "https://other.example", True),
+        ("http://127.0.0.1:3000", "http://127.0.0.1:3001", True),
+    ],
+)
+def test_a_service_out_there_sends_nobody_into_this_network(service: str, home: str, allowed: bool) -> None:
+    session = Session(service, identifier="desk.test", password="app", timeout_s=1)
+    if allowed:
+        assert session._checked(home) == home
+    else:
+        with pytest.raises(Misconfigured, match="inside of this network"):
+            session._checked(home)
 
 
 @pytest.mark.parametrize("home", ["http://example.com", "ftp://x", "https://user:pw@example.com"])

@@ -98,7 +98,7 @@ def test_a_free_model_needs_no_budget(tmp_path: Path) -> None:
 
 def test_the_next_day_has_a_budget_of_its_own(tmp_path: Path) -> None:
     clock = FakeClock()
-    asker = an_asker(tmp_path, Answer(text=SAID, input_tokens=900_000, output_tokens=0), clock=clock, budget="0.9")
+    asker = an_asker(tmp_path, Answer(text=SAID, input_tokens=899_999, output_tokens=1), clock=clock, budget="0.9")
     asker.ask(asker.plan(PROMPT, "one", Word), Word)
     with pytest.raises(OverBudget):
         asker.ask(asker.plan(PROMPT, "two", Word), Word)
@@ -158,9 +158,12 @@ def test_a_fence_around_the_answer_is_taken_off(tmp_path: Path) -> None:
     assert asker.ask(asker.plan(PROMPT, "text", Word), Word).value == Word("yes")
 
 
-def test_a_provider_that_does_not_count_is_taken_to_have_used_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("counted_in", "counted_out"), [(0, 0), (0, 500), (500, 0), (-(10**9), 10), (10, -(10**9))])
+def test_a_provider_that_does_not_count_is_taken_to_have_used_all(
+    tmp_path: Path, counted_in: int, counted_out: int
+) -> None:
     ledger = memory_ledger()
-    asker = an_asker(tmp_path, Answer(text=SAID, input_tokens=0, output_tokens=0), ledger=ledger)
+    asker = an_asker(tmp_path, Answer(text=SAID, input_tokens=counted_in, output_tokens=counted_out), ledger=ledger)
     plan = asker.plan(PROMPT, "text", Word)
     assert asker.ask(plan, Word).cost == plan.most > 0
     assert told(ledger)[0][1]["is_assumed"] is True

@@ -179,3 +179,13 @@ def test_a_platform_that_repeats_everything_tells_no_secret_and_no_draft(login: 
         assert "is too long" in shown
         per_request = http.change("POST", "x", json={}, headers={"Authorization": "Bearer other-token-of-a-session"})
         assert "other-token" not in str(http.rejected(per_request))
+
+
+@pytest.mark.parametrize(("status", "error"), [(303, OutcomeUnknown), (301, Misconfigured), (308, Misconfigured)])
+def test_an_answer_that_sends_on_after_the_deed_leaves_a_doubt(status: int, error: type[Exception]) -> None:
+    class Away:
+        def answer(self, request: Request) -> Given:
+            return Given(status=status, headers={"Location": "https://elsewhere.example/"})
+
+    with Server(Away()) as server, pytest.raises(error):
+        client(server.url).change("POST", "x", json={})

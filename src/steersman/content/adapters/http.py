@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import socket
-import threading
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from steersman.content.deadline import Deadline
 from steersman.kernel.clock import to_ns
 from steersman.kernel.errors import Misconfigured, OutcomeUnknown, Rejected, SteersmanError, Unavailable
 
@@ -30,6 +29,7 @@ _LONGEST_READ: Final = 2000
 _QUOTE_WORDS: Final = 3
 """How many words in a row make a quotation: fewer are also the platform's own."""
 _WORD: Final = re.compile(r"\w+")
+_SEE_OTHER: Final = 303
 DOUBT: Final = "; it may have taken effect"
 """How a message ends when nobody knows."""
 _RESETS: Final = ("ratelimit-reset", "x-ratelimit-reset")
@@ -170,6 +170,8 @@ class Http:
             raise self._silent(what, exc) from exc
         except httpx2.HTTPError as exc:
             raise self.unknown(what, f"no whole answer came ({type(exc).__name__})") from exc
+        if answer.status == _SEE_OTHER:
+            raise self.unknown(what, f"answered {answer.status} (see another address), as after something was done")
         if answer.status not in judged:
             self._check(answer)
         # A gateway says 408 or 5xx when it has waited long enough, whatever is still going on behind it.
@@ -236,7 +238,7 @@ class Http:
     def _send(self, method: str, path: str, *, what: str, **sent: Any) -> Answer:
         client = self._client()
         request = client.build_request(method, f"{self._base_url}{path}", **sent)
-        with _Deadline(2 * self._timeout_s + int(request.headers.get("content-length", 0)) / _SLOWEST_BYTES_S) as end:
+        with Deadline(2 * self._timeout_s + int(request.headers.get("content-length", 0)) / _SLOWEST_BYTES_S) as end:
             request.extensions["trace"] = end.watch
             response = client.send(request, stream=True)
             try:
@@ -289,33 +291,6 @@ class Http:
                 trust_env=False,
             )
         return self._open
-
-
-class _Deadline:
-    """Ends a connection after so many seconds: a timeout is for one wait, and who drips gets a new one each time."""
-
-    def __init__(self, seconds: float) -> None:
-        self._timer = threading.Timer(seconds, self._end)
-        self._timer.daemon = True
-        self._socket: socket.socket | None = None
-
-    def __enter__(self) -> _Deadline:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    def watch(self, event: str, info: Mapping[str, Any]) -> None:
-        """Remember the connection, which is another object once it is encrypted."""
-        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
-            self._socket = info["return_value"].get_extra_info("socket")
-
-    def _end(self) -> None:
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                # Not the method of an encrypted one: it would wait for the other side's goodbye.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 def _short(path: str) -> str:

@@ -11,6 +11,8 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
+from steersman.content.deadline import Deadline
+
 if TYPE_CHECKING:
     from httpx2 import Client, Response
 
@@ -45,8 +47,9 @@ def resolve(host: str, port: int) -> Sequence[str]:
 class Asker:
     """Asks addresses; those of private networks only if it may.
 
-    The name is looked up before each request, and again by the request itself: a name server that lies between the two
-    could still lead it inside. It sends no cookies and no login, and nothing it gets is shown or kept.
+    The name is looked up before each request, and what the request is really connected to is looked at again before
+    anything is sent: a name server that changes its mind in between leads nowhere. It sends no cookies and no login,
+    and nothing it gets is shown or kept.
     """
 
     def __init__(
@@ -64,7 +67,12 @@ class Asker:
 
         with (
             httpx2.Client(
-                timeout=self._timeout_s, follow_redirects=False, headers={"User-Agent": _AGENT}, trust_env=False
+                timeout=self._timeout_s,
+                follow_redirects=False,
+                headers={"User-Agent": _AGENT},
+                trust_env=False,
+                # Each request has a connection of its own: one that is used again would not be looked at again.
+                limits=httpx2.Limits(max_keepalive_connections=0),
             ) as client,
             ThreadPoolExecutor(_AT_ONCE) as pool,
         ):
@@ -75,6 +83,8 @@ class Asker:
 
         try:
             return self._follow(client, url)
+        except _Inside:
+            return _PRIVATE
         except httpx2.TimeoutException:
             return Answer(kind="unclear", says=f"No answer in {self._timeout_s:.0f} s")
         except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as exc:
@@ -103,16 +113,36 @@ class Asker:
             return Answer(kind="unclear", says="Its host could not be looked up: is there a network?")
         except OSError:
             return Answer(kind="unclear", says="Its host could not be looked up: is there a network?")
-        if not self._allow_private and not all(ipaddress.ip_address(a.partition("%")[0]).is_global for a in found):
-            return Answer(kind="unasked", says="Not checked: it is an address of this network (--private-links asks)")
-        return None
+        return _PRIVATE if not self._allow_private and not all(_is_global(address) for address in found) else None
 
     def _status(self, client: Client, url: str) -> tuple[int, str | None]:
-        response = client.head(url)
-        if response.status_code in _NO_HEAD:
-            with client.stream("GET", url) as streamed:  # the body is never read
-                return streamed.status_code, _location(streamed)
-        return response.status_code, _location(response)
+        status, location = self._ask(client, "HEAD", url)
+        return self._ask(client, "GET", url) if status in _NO_HEAD else (status, location)
+
+    def _ask(self, client: Client, method: str, url: str) -> tuple[int, str | None]:
+        with (
+            Deadline(2 * self._timeout_s, connected=self._check) as end,
+            client.stream(method, url, extensions={"trace": end.watch}) as streamed,
+        ):
+            return streamed.status_code, _location(streamed)  # the body is never read
+
+    def _check(self, connection: socket.socket) -> None:
+        if not self._allow_private and not _is_global(str(connection.getpeername()[0])):
+            raise _Inside
+
+
+class _Inside(Exception):
+    """The connection leads into this network."""
+
+
+_PRIVATE: Final = Answer(kind="unasked", says="Not checked: it is an address of this network (--private-links asks)")
+
+
+def _is_global(address: str) -> bool:
+    found = ipaddress.ip_address(address.partition("%")[0])
+    # An address of the new kind may hold one of the old kind, of this machine too.
+    inner = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return (inner or found).is_global and not (inner or found).is_multicast
 
 
 def _location(response: Response) -> str | None:

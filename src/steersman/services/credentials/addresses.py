@@ -49,6 +49,15 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def is_inside(url: str) -> bool:
+    """Say whether `url` names this machine, or an address of a network that is not the world's; asks no name server."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+
+
 def place(url: str) -> str:
     """Return scheme, host, port and path: what messages may say of an address."""
     found = urlsplit(url)

@@ -11,7 +11,7 @@ import msgspec
 from steersman.content.adapters.doubts import nothing_out
 from steersman.content.adapters.http import Answer, Http
 from steersman.kernel.errors import Misconfigured, Unavailable
-from steersman.services.credentials.addresses import bad_address
+from steersman.services.credentials.addresses import bad_address, is_inside
 
 NAME: Final = "bluesky"
 _JUDGED: Final = (401, 403)
@@ -189,7 +189,11 @@ class Session:
         )
 
     def _checked(self, home: str) -> str:
-        for _, wrong, _ in bad_address("service", home):
+        wrong = next((wrong for _, wrong, _ in bad_address("service", home)), "")
+        if not wrong and is_inside(home) and not is_inside(self._service):
+            # A service out there must not choose who on this machine, or in its network, is sent requests.
+            wrong = "found an address inside of this network, named by a service outside of it"
+        if wrong:
             raise Misconfigured(
                 f"bluesky: the account says it lives at an address that cannot be used: {wrong}",
                 fix="log in at the server where the account lives: correct `service`",
