@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,13 @@ from steersman.cli.output import console, emit, show_table
 from steersman.kernel.errors import Misconfigured
 from steersman.kernel.plurals import counted
 
+if TYPE_CHECKING:
+    from steersman.content.slots.dates import Order
+
 app = noun("What readers did, looked at when posts are equally old; and figures from elsewhere.")
 _AGES = {"1h": 3_600, "24h": 86_400, "7d": 604_800}
+_SHOWN = 10
+"""Problems that are listed; --json has all."""
 
 
 @app.command("list", short_help="Posts and what they earned at each age.")
@@ -25,7 +30,6 @@ def list_(
 ) -> None:
     """List posts with their engagement at 1 hour, 24 hours and 7 days; a dash was not looked at in time."""
     from steersman.content.engagement import History  # `--help` needs no domain
-    from steersman.kernel.clock import utc
 
     with opened(directory) as desk:
         history = History(desk.ledger)
@@ -34,7 +38,7 @@ def list_(
         tz = desk.workspace.desk.tz
     posts = {key: one for (key, _), one in seen.items()}
     newest = sorted(posts.values(), key=lambda one: (-one.published_at, one.key))[:limit]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "key": one.key,
             "channel": one.channel,
@@ -45,29 +49,30 @@ def list_(
         for one in newest
     ]
 
-    def render() -> None:
-        from zoneinfo import ZoneInfo
+    emit(as_json, rows, lambda: _show(rows, tz, of=len(posts)))
 
-        show_table(
-            "",
-            [("post", "left"), ("out", "left"), *((name, "right") for name in _AGES)],
+
+def _show(rows: list[dict[str, Any]], tz: str, *, of: int) -> None:
+    from zoneinfo import ZoneInfo  # as above
+
+    from steersman.kernel.clock import utc
+
+    show_table(
+        "",
+        [("post", "left"), ("out", "left"), *((name, "right") for name in _AGES)],
+        [
             [
-                [
-                    row["key"],
-                    f"{utc(int(str(row['published_at']))).astimezone(ZoneInfo(tz)):%Y-%m-%d %H:%M}",
-                    *("-" if row[name] is None else f"{row[name]:,}" for name in _AGES),
-                ]
-                for row in rows
-            ],
-            empty="nothing was observed yet: the desk looks at posts when they are 1 h, 24 h and 7 days old, "
-            "on channels that tell; `steersman content engagement import FILE` reads older figures",
-        )
-        if len(posts) > len(rows):
-            console().print(
-                f"{len(rows)} of {counted(len(posts), 'post')}; --limit shows more", style="dim", markup=False
-            )
-
-    emit(as_json, rows, render)
+                row["key"],
+                f"{utc(row['published_at']).astimezone(ZoneInfo(tz)):%Y-%m-%d %H:%M}",
+                *("-" if row[name] is None else f"{row[name]:,}" for name in _AGES),
+            ]
+            for row in rows
+        ],
+        empty="nothing was observed yet: the desk looks at posts when they are 1 h, 24 h and 7 days old, "
+        "on channels that tell; `steersman content engagement import FILE` reads older figures",
+    )
+    if of > len(rows):
+        console().print(f"{len(rows)} of {counted(of, 'post')}; --limit shows more", style="dim", markup=False)
 
 
 @app.command("import", short_help="Read the figures of older posts from a CSV.")
@@ -95,13 +100,8 @@ def import_(
 
     if age not in _AGES:
         raise Misconfigured(f"--age: found {age!r}, allowed: {', '.join(_AGES)}", fix="write --age 7d")
-    if order not in (None, "mdy", "dmy"):
-        raise Misconfigured(f"--dates: found {order!r}, allowed: mdy, dmy", fix="write --dates mdy")
     named: dict[str, Any] = {"published": published, "type": type_, "key": key, "counts": counts}
-    try:
-        raw = file.read_bytes()
-    except OSError as exc:
-        raise Misconfigured(f"{file} cannot be read: {exc.strerror}", fix="name a CSV file") from exc
+    raw, dates = _content(file), _order(order)
     with opened(directory) as desk:
         check_declared(channel, desk.workspace.content.channels)
         found = read_engagement(
@@ -109,7 +109,7 @@ def import_(
             channel=channel,
             tz=tz or desk.workspace.desk.tz,
             columns={name: column for name, column in named.items() if column},
-            order="mdy" if order == "mdy" else "dmy" if order == "dmy" else None,
+            order=dates,
             age_s=_AGES[age],
             seen_at=desk.clock.now_ns(),
         )
@@ -126,17 +126,32 @@ def import_(
                     "counts": list(reading.counts)}, "dates": found.order,
     }  # fmt: skip
 
-    def render() -> None:
-        out = console()
-        new = "" if dry_run else f", {row['recorded']} new"
-        left_out = counted(row["skipped"], "line")
-        out.print(f"{counted(row['read'], 'post')} read{new}, {left_out} left out", markup=False)
-        out.print(f"  time: {reading.published}; added up: {', '.join(reading.counts)}", style="dim", markup=False)
-        for problem in row["problems"][:10]:
-            out.print(f"  {problem}", markup=False, soft_wrap=True)
-        if len(row["problems"]) > 10:
-            out.print(f"  and {len(row['problems']) - 10} more: --json lists all", markup=False)
-        follow = f"steersman content heatmap {channel}"
-        out.print("nothing was recorded; without --dry-run it is" if dry_run else f"next: {follow}", markup=False)
+    emit(as_json, row, lambda: _show_import(row))
 
-    emit(as_json, row, render)
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as exc:
+        raise Misconfigured(f"{file} cannot be read: {exc.strerror}", fix="name a CSV file") from exc
+
+
+def _order(text: str | None) -> Order | None:
+    known: dict[str | None, Order | None] = {None: None, "mdy": "mdy", "dmy": "dmy"}
+    if text in known:
+        return known[text]
+    raise Misconfigured(f"--dates: found {text!r}, allowed: mdy, dmy", fix="write --dates mdy")
+
+
+def _show_import(row: dict[str, Any]) -> None:
+    out = console()
+    new = "" if row["dry_run"] else f", {row['recorded']} new"
+    out.print(f"{counted(row['read'], 'post')} read{new}, {counted(row['skipped'], 'line')} left out", markup=False)
+    columns = row["columns"]
+    out.print(f"  time: {columns['published']}; added up: {', '.join(columns['counts'])}", style="dim", markup=False)
+    for problem in row["problems"][:_SHOWN]:
+        out.print(f"  {problem}", markup=False, soft_wrap=True)
+    if row["skipped"] > _SHOWN:
+        out.print(f"  and {row['skipped'] - _SHOWN} more: --json lists all", markup=False)
+    follow = f"next: steersman content heatmap {row['channel']}"
+    out.print("nothing was recorded; without --dry-run it is" if row["dry_run"] else follow, markup=False)

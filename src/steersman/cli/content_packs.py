@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,9 +18,7 @@ def packs(
     as_json: AsJson = False,
 ) -> None:
     """List the house styles that come with the program and those this workspace uses."""
-    from steersman.bootstrap.workspace import find_root  # `--help` needs no domain
-    from steersman.content.qa.packs import load, ready_names, ready_text
-    from steersman.kernel.errors import Misconfigured
+    from steersman.content.qa.packs import load, ready_names, ready_text  # `--help` needs no domain
 
     if show is not None:
         text = ready_text(show)
@@ -31,31 +29,36 @@ def packs(
         pack = load(path.name, path.parent)
         emit(as_json, {"name": pack.pack.name, "ok": True}, lambda: console().print(f"{check} is a pack", markup=False))
         return
-    used, root = tuple[str, ...](), Path()
-    try:
-        find_root(directory)
-    except Misconfigured:
-        pass  # the list is of use before there is a workspace
-    else:
-        with opened(directory) as desk:
-            used, root = desk.workspace.content.qa.packs, desk.workspace.root
-    names = [*ready_names(), *(name for name in used if name not in ready_names())]
+    used, root = _used(directory)
     rows = []
-    for name in names:
+    for name in [*ready_names(), *(name for name in used if name not in ready_names())]:
         pack = load(name, root)
         rows.append(
             {"pack": name, "used": name in used, "describes": pack.pack.describes, "gates": list(pack.pack.gates),
              "terms": len(pack.terms), "banned": len(pack.banned)}
         )  # fmt: skip
+    emit(as_json, rows, lambda: _show(rows))
 
-    def render() -> None:
-        show_table(
-            "",
-            [("pack", "left"), ("used", "left"), ("terms", "right"), ("banned", "right"), ("for", "left")],
-            [[r["pack"], "yes" if r["used"] else "", r["terms"], r["banned"], r["describes"]] for r in rows],
-            empty="",
-        )
-        if not used:
-            console().print('none is used: write packs = ["plain"] under [content] in steersman.toml', markup=False)
 
-    emit(as_json, rows, render)
+def _used(directory: Path) -> tuple[tuple[str, ...], Path]:
+    """Return the packs of the workspace and its root; none where there is none yet: the list is of use there too."""
+    from steersman.bootstrap.workspace import find_root  # as above
+    from steersman.kernel.errors import Misconfigured
+
+    try:
+        find_root(directory)
+    except Misconfigured:
+        return (), Path()
+    with opened(directory) as desk:
+        return desk.workspace.content.qa.packs, desk.workspace.root
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    show_table(
+        "",
+        [("pack", "left"), ("used", "left"), ("terms", "right"), ("banned", "right"), ("for", "left")],
+        [[r["pack"], "yes" if r["used"] else "", r["terms"], r["banned"], r["describes"]] for r in rows],
+        empty="",
+    )
+    if not any(row["used"] for row in rows):
+        console().print('none is used: write packs = ["plain"] under [content] in steersman.toml', markup=False)
