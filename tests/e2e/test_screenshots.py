@@ -73,6 +73,18 @@ def test_what_scripts_did_looks_as_in_the_docs(browser: Browser, demo: Served, t
     context.close()
 
 
+def test_a_piece_with_its_findings_looks_as_in_the_guide(browser: Browser, demo: Served, tmp_path: Path) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark", reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{demo.url}/login?token={demo.token}")
+    page.goto(f"{demo.url}/content/content/scripts-fail-quietly.md")
+    page.wait_for_selector("html[data-drawn]", state="attached")
+    expect(page.locator("#live-word")).to_have_text("live")
+    expect(page.get_by_text("SpellCheck")).to_be_visible()
+    page.screenshot(path=(IMAGES if WRITE else tmp_path) / "piece-dark.png")
+    context.close()
+
+
 def test_the_pages_of_acts_look_as_in_the_docs(browser: Browser, tmp_path: Path) -> None:
     """Take the inbox on a phone, an order that a person approved, and a halt that was obeyed."""
     to = IMAGES if WRITE else tmp_path
