@@ -28,7 +28,7 @@ def check(
         bool, typer.Option("--changed", help="Only what stands on lines that git calls changed.")
     ] = False,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="REV", help="With --changed: since this revision, not HEAD.")
+        str | None, typer.Option("--since", metavar="REV", help="As --changed, since this revision and not HEAD.")
     ] = None,
     staged: Annotated[
         bool, typer.Option("--staged", help="Check what is staged, not the files; records nothing.")

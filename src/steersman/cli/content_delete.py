@@ -15,7 +15,7 @@ from steersman.kernel.errors import SteersmanError
 
 
 def unpublish(
-    drafts: Annotated[list[Path], typer.Argument(metavar="DRAFT...", help="Drafts whose posts are taken away.")],
+    drafts: Annotated[list[Path], typer.Argument(metavar="DRAFT", help="Drafts whose posts are taken away.")],
     channel: Annotated[str | None, typer.Option("--channel", help="Only on this channel.")] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why, for the journal.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,

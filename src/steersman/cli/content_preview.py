@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def preview(
-    draft: Annotated[Path, typer.Argument(help="The draft.")],
+    draft: Annotated[Path, typer.Argument(metavar="DRAFT", help="The draft.")],
     channel: Annotated[str | None, typer.Option("--channel", help="Only for this channel.")] = None,
     directory: Dir = HERE,
     as_json: AsJson = False,

@@ -35,7 +35,7 @@ def approve(draft: Draft, directory: Dir = HERE, as_json: AsJson = False) -> Non
 
 def return_(
     draft: Draft,
-    text: Annotated[str, typer.Argument(metavar="[WHY]", help="A remark about the whole piece.")] = "",
+    text: Annotated[str, typer.Argument(metavar="WHY", help="A remark about the whole piece.")] = "",
     directory: Dir = HERE,
     as_json: AsJson = False,
 ) -> None:

@@ -21,7 +21,7 @@ Channel = Annotated[str | None, typer.Option("--channel", help="Only on this cha
 
 
 def schedule(
-    draft: Annotated[Path | None, typer.Argument(help="With --at or --clear: the draft that is meant.")] = None,
+    draft: Annotated[Path | None, typer.Argument(metavar="DRAFT", help="With --at or --clear: the one meant.")] = None,
     at: Annotated[str | None, typer.Option("--at", help="Give it this time on the wall: 2026-12-01T09:00.")] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Take its time away.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Plan those again that a plan placed before.")] = False,
@@ -116,7 +116,9 @@ def calendar(
 
 
 def heatmap(
-    channel: Annotated[str | None, typer.Argument(help="The channel; may be left out if there is one.")] = None,
+    channel: Annotated[
+        str | None, typer.Argument(metavar="CHANNEL", help="May be left out if there is only one.")
+    ] = None,
     type_: Annotated[str, typer.Option("--type", help="The content type.")] = "post",
     svg: Annotated[Path | None, typer.Option("--svg", help="Write it as a picture to this file.")] = None,
     directory: Dir = HERE,

@@ -21,7 +21,7 @@ _TOO_LITTLE = (
 
 
 def voice(
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="[DRAFTS]...", help="None: show the profiles.")] = None,
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="DRAFTS", help="None: show the profiles.")] = None,
     svg: Annotated[Path | None, typer.Option("--svg", help="Write the picture of one draft to this file.")] = None,
     directory: Dir = HERE,
     as_json: AsJson = False,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 Paths = Annotated[
-    list[Path] | None, typer.Argument(metavar="[PATHS]...", help="Drafts or folders; all drafts if none is named.")
+    list[Path] | None, typer.Argument(metavar="PATHS", help="Drafts or folders; all drafts if none is named.")
 ]
 _STYLES = {
     "gate": "bold red", "warn": "yellow", "info": "dim", "suppressed": "dim",

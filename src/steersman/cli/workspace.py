@@ -15,7 +15,7 @@ init_app = single("Make a workspace: a commented steersman.toml and its folders.
 
 @init_app.command()
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.")] = Path(),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where; made if it is not there.")] = Path(),
     sample: Annotated[bool, typer.Option("--sample", help="Copy the sample desk instead of an empty one.")] = False,
     as_json: AsJson = False,
 ) -> None:
