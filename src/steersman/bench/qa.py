@@ -70,42 +70,44 @@ def _targets(name: str, scores: dict[str, Score], kinds: str, ours_name: str) ->
     if ours is None or not engines:
         return []
     best = max(engines, key=lambda one: (one.recall[kinds].value or 0.0, -(one.flags_per_1000.value or 0.0)))
+    rows = [_given_up(name, kinds, ours, best), _alarms(name, kinds, ours, best)]
+    return [row for row in rows if row is not None]
+
+
+def _given_up(name: str, kinds: str, ours: Score, best: Score) -> Row | None:
     theirs, mine = best.recall[kinds], ours.recall[kinds]
-    their_flags, my_flags = best.flags_per_1000.value, ours.flags_per_1000.value
-    where = f"{name}, later half"
-    rows = []
-    if theirs.value is not None and mine.value is not None:
-        gap = round(theirs.value - mine.value, 9)
-        cause = "" if gap <= _WITHIN else f"; {theirs.count - mine.count} short"
-        rows.append(
-            Row(
-                bench="qa",
-                metric=f"recall of {kinds} that {ours_name} gives up, {where}",
-                value=gap,
-                unit="",
-                target=_WITHIN,
-                met=gap <= _WITHIN,
-                compared_with=best.name,
-                note=f"{mine.count} against {theirs.count} of {mine.of} edits{cause}",
-            )
-        )
-    if their_flags and my_flags is not None:
-        ratio = my_flags / their_flags
-        more = ours.flags_per_1000.count - int(_HALF * best.flags_per_1000.count)
-        cause = "" if ratio <= _HALF else f"; {more} too many"
-        rows.append(
-            Row(
-                bench="qa",
-                metric=f"false alarms of {ours_name} (where {kinds} decide), {where}",
-                value=ratio,
-                unit="x",
-                target=_HALF,
-                met=ratio <= _HALF,
-                compared_with=best.name,
-                note=f"{my_flags:.1f} against {their_flags:.1f} per 1,000 words{cause}",
-            )
-        )
-    return rows
+    if theirs.value is None or mine.value is None:
+        return None
+    gap = round(theirs.value - mine.value, 9)
+    cause = "" if gap <= _WITHIN else f"; {theirs.count - mine.count} short"
+    return Row(
+        bench="qa",
+        metric=f"recall of {kinds} that {ours.name} gives up, {name}, later half",
+        value=gap,
+        unit="",
+        target=_WITHIN,
+        met=gap <= _WITHIN,
+        compared_with=best.name,
+        note=f"{mine.count} against {theirs.count} of {mine.of} edits{cause}",
+    )
+
+
+def _alarms(name: str, kinds: str, ours: Score, best: Score) -> Row | None:
+    theirs, mine = best.flags_per_1000, ours.flags_per_1000
+    if not theirs.value or mine.value is None:
+        return None
+    ratio = mine.value / theirs.value
+    cause = "" if ratio <= _HALF else f"; {mine.count - int(_HALF * theirs.count)} too many"
+    return Row(
+        bench="qa",
+        metric=f"false alarms of {ours.name} (where {kinds} decide), {name}, later half",
+        value=ratio,
+        unit="x",
+        target=_HALF,
+        met=ratio <= _HALF,
+        compared_with=best.name,
+        note=f"{mine.value:.1f} against {theirs.value:.1f} per 1,000 words{cause}",
+    )
 
 
 def _plain(name: str, one: Score) -> list[Row]:

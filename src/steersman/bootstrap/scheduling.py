@@ -1,8 +1,7 @@
-"""The calendar of one workspace: what waits for a slot, who plans it, what choosing slots has brought."""
+"""The calendar of one workspace: what waits for a slot and who plans it."""
 
 from __future__ import annotations
 
-from typing import cast
 from zoneinfo import ZoneInfo
 
 from steersman.bootstrap.content import publisher
@@ -12,8 +11,6 @@ from steersman.content.model.draft import Draft, DraftUnreadable
 from steersman.content.publishing.due import instant_ns
 from steersman.content.scheduling import Scheduler, Waiting
 from steersman.content.scheduling.scheduler import replannable
-from steersman.content.slots.lift import Lift, Outcome, lift
-from steersman.content.slots.model import How
 from steersman.kernel.errors import Rejected
 
 
@@ -100,32 +97,3 @@ def named(desk: Desk, own: Scheduler, name: str, channel: str | None) -> Waiting
     if entry is not None and entry.published_at is not None:
         raise Rejected(f"{name} is out on {names[0]} already", fix="`steersman content publish` updates it")
     return post
-
-
-def lifts(own: Scheduler, channel: str, *, usual: str = "") -> list[Lift]:
-    """Return what choosing slots has brought on a channel: against any allowed slot, and against the usual time."""
-    age_s = own.history.age(channel)
-    seen = {one.key: one for one in own.history.observations(channel, age_s)}
-    outcomes = []
-    for entry in own.standing.entries(channel):
-        slot, observed = entry.scheduled, seen.get(entry.key)
-        # A slot that a person chose says nothing about how ours are chosen.
-        if slot is None or observed is None or slot.how not in ("best", "random", "spread"):
-            continue
-        outcomes.append(
-            Outcome(
-                key=entry.key,
-                type=slot.type,
-                at=observed.published_at,
-                wall=slot.wall,
-                how=cast(How, slot.how),
-                propensity=slot.propensity,
-                at_best=slot.at_best,
-                candidates=slot.candidates,
-                informed=slot.expected is not None,
-                engagement=float(observed.engagement),
-            )
-        )
-    model = own.model(channel)
-    found = [lift(outcomes, model)]
-    return [*found, lift(outcomes, model, usual=usual)] if usual else found

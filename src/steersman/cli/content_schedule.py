@@ -128,6 +128,7 @@ def heatmap(
     from steersman.bootstrap import scheduling  # `--help` needs no domain
     from steersman.bootstrap.content import actor
     from steersman.content.scheduling import pictures
+    from steersman.content.scheduling.lifts import lifts
     from steersman.content.settings.channels import check_declared
     from steersman.content.slots.heatmap import heatmap as hours
 
@@ -138,7 +139,7 @@ def heatmap(
         channel = channel or _only(known)
         model, rules = own.model(channel), own.rules(channel)
         cells = hours(model, type_, rules, desk.clock.now_ns())
-        verdicts = scheduling.lifts(own, channel, usual=desk.workspace.content.slots.of(channel).usual)
+        verdicts = lifts(own, channel, usual=desk.workspace.content.slots.of(channel).usual)
     if svg is not None:
         svg.write_text(pictures.heatmap_svg(cells, f"Hours of the week on {channel}"), encoding="utf-8")
 

@@ -14,6 +14,7 @@ from steersman.console.act_pages import Rooms
 from steersman.console.acts import PERSON
 from steersman.content import queries as content
 from steersman.content.scheduling import Scheduler
+from steersman.content.scheduling.lifts import lifts
 from steersman.content.scheduling.pictures import Event, calendar, heatmap_svg, spoken
 from steersman.content.slots.heatmap import heatmap
 from steersman.kernel.clock import utc
@@ -83,5 +84,5 @@ def _map(rooms: Rooms, own: Scheduler, channel: str) -> dict[str, object]:
         # Our own picture of numbers; the one text in it is escaped where it is made.
         "svg": Markup(heatmap_svg(cells, f"What the hours of the week are worth on {channel}")),  # noqa: S704 - as above
         "best": [spoken(cell) for cell in best],
-        "lift": list(dict.fromkeys(verdict.text for verdict in scheduling.lifts(own, channel, usual=usual))),
+        "lift": list(dict.fromkeys(verdict.text for verdict in lifts(own, channel, usual=usual))),
     }

@@ -28,7 +28,8 @@ from steersman.kernel.errors import Misconfigured, Rejected
 from steersman.ledger import Ledger, new_event
 
 _DAY_NS: Final = 86_400_000_000_000
-_LATEST_HOW: Final = ("best", "random", "spread")
+PLANNED: Final = ("best", "random", "spread")
+"""How a slot was given that a plan chose, and no person."""
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,7 +272,7 @@ def stands_at(entry: Entry) -> int:
 
 def replannable(entries: Iterable[Entry]) -> list[Entry]:
     """Return the entries whose slot a plan chose and that are not out: those that may be planned again."""
-    return [e for e in entries if e.published_at is None and e.scheduled is not None and e.scheduled.how in _LATEST_HOW]
+    return [e for e in entries if e.published_at is None and e.scheduled is not None and e.scheduled.how in PLANNED]
 
 
 def _waiting(post: Waiting) -> WaitingPost:
