@@ -86,7 +86,15 @@ def check(
     empty = no_drafts(folder)
     if changed or since or staged:
         empty = "no draft is staged" if staged else "no draft changed"
-    put_out(reports, Format.JSON if as_json else form, root=root, sarif=sarif, empty=empty, notes=notes)
+    put_out(
+        reports,
+        Format.JSON if as_json else form,
+        root=root,
+        sarif=sarif,
+        empty=empty,
+        notes=notes,
+        complete=not opinions.failed,
+    )
     if opinions.failed or any(report.outcome != "pass" for report in reports):
         raise typer.Exit(1)
 

@@ -36,9 +36,19 @@ class Format(StrEnum):
 
 
 def put_out(
-    reports: Sequence[Report], form: Format, *, root: Path, sarif: Path | None, empty: str, notes: Sequence[str]
+    reports: Sequence[Report],
+    form: Format,
+    *,
+    root: Path,
+    sarif: Path | None,
+    empty: str,
+    notes: Sequence[str],
+    complete: bool = True,
 ) -> None:
     """Print what a pass found in the workspace `root`; `notes` are sentences for people only.
+
+    Args:
+        complete: everybody who was asked has answered; else nobody is told to publish.
 
     Raises:
         Misconfigured: the file `sarif` cannot be written.
@@ -61,7 +71,7 @@ def put_out(
         for line in github(reports, below=below):
             sys.stdout.write(line + "\n")
     else:
-        _show(reports, empty, notes)
+        _show(reports, empty, notes, complete=complete)
 
 
 def _below_here(root: Path) -> str:
@@ -84,7 +94,7 @@ def _write_json(path: Path, data: object) -> None:
         raise Misconfigured(f"{path} cannot be written: {exc.strerror}", fix="name another file") from exc
 
 
-def _show(reports: Sequence[Report], empty: str, notes: Sequence[str]) -> None:
+def _show(reports: Sequence[Report], empty: str, notes: Sequence[str], *, complete: bool) -> None:
     """Print findings draft by draft, two lines each: place and rule, then the words and what to do."""
     out = console()
     for report in reports:
@@ -106,7 +116,8 @@ def _show(reports: Sequence[Report], empty: str, notes: Sequence[str]) -> None:
         total = len([f for r in reports for f in r.findings])
         stopped = sum(r.outcome != "pass" for r in reports)
         out.print()
-        verdict = f"{stopped} stopped" if stopped else "all pass: steersman content publish"
+        passed = "all pass: steersman content publish" if complete else "no gate is open so far"
+        verdict = f"{stopped} stopped" if stopped else passed
         out.print(f"{counted(len(reports), 'draft')}, {counted(total, 'finding')}; {verdict}", markup=False)
     for note in notes:
         out.print(note, markup=False)

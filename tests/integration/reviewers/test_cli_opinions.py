@@ -64,6 +64,7 @@ def test_a_budget_that_is_reached_fails_the_check_and_says_so(root: Path, capsys
     assert "not all was read" in err
     assert "of today's budget" in err
     assert "llm: FAILED" in out
+    assert "content publish" not in out, "nobody is told to publish what was not all read"
 
 
 def test_a_model_that_settings_name_is_always_asked_unless_told_not_to(
