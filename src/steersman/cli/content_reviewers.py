@@ -27,56 +27,40 @@ def reviewers(directory: Dir = HERE, as_json: AsJson = False) -> None:
         ]
         told = _told(desk)
 
-    def render() -> None:
-        show_table(
-            "",
-            [("reviewer", "left"), ("kind", "left"), ("text", "left"), ("stops below", "left")],
-            [
-                [
-                    row["reviewer"],
-                    row["kind"],
-                    _goes(row["is_local"], may_leave=row["remote"]),
-                    _shown(row["min_score"]),
-                ]
-                for row in declared
-            ],
-            empty='no reviewers yet: write [reviewer.lt] kind = "languagetool" (docs/reference/reviewers.md)',
-        )
-        if told:
-            console().print()
-            show_table(
-                "",
-                [("draft", "left"), ("reviewer", "left"), ("day", "left"), ("said", "left")],
-                [[row["draft"], row["reviewer"], f"{utc(row['at']):%Y-%m-%d}", row["said"]] for row in told],
-                empty="",
-            )
-        elif declared:
-            console().print(f"nobody was asked yet: content check --review {declared[0]['reviewer']}", markup=False)
-
-    emit(as_json, {"reviewers": declared, "latest": told}, render)
+    emit(as_json, {"reviewers": declared, "latest": told}, lambda: _show(declared, told))
 
 
 def _told(desk: Desk) -> list[dict[str, Any]]:
-    """Return the latest scores or failure of each reviewer on each draft."""
     import msgspec  # `--help` needs no domain
 
-    from steersman.content.events.external import REVIEWER_FAILED, REVIEWER_SCORED, ReviewerFailed, ReviewerScored
+    from steersman.content.reviewers import last_said
 
-    latest: dict[tuple[str, str], dict[str, Any]] = {}
-    for event in desk.ledger.read(types=(REVIEWER_SCORED, REVIEWER_FAILED)):
-        if event.type == REVIEWER_SCORED:
-            scored = msgspec.json.decode(event.data, type=ReviewerScored)
-            latest[scored.draft, scored.reviewer] = {
-                "draft": scored.draft, "reviewer": scored.reviewer, "at": scored.at, "said": _shown(scored.scores),
-                "scores": scored.scores, "content_sha256": scored.content_sha256, "problem": "",
-            }  # fmt: skip
-        else:
-            failed = msgspec.json.decode(event.data, type=ReviewerFailed)
-            latest[failed.draft, failed.reviewer] = {
-                "draft": failed.draft, "reviewer": failed.reviewer, "at": failed.at, "said": f"failed: {failed.reason}",
-                "scores": {}, "content_sha256": "", "problem": failed.reason,
-            }  # fmt: skip
-    return list(latest.values())
+    return [
+        {**msgspec.structs.asdict(one), "said": f"failed: {one.problem}" if one.problem else _shown(one.scores)}
+        for one in last_said(desk.ledger)
+    ]
+
+
+def _show(declared: list[dict[str, Any]], told: list[dict[str, Any]]) -> None:
+    show_table(
+        "",
+        [("reviewer", "left"), ("kind", "left"), ("text", "left"), ("stops below", "left")],
+        [
+            [row["reviewer"], row["kind"], _goes(row["is_local"], may_leave=row["remote"]), _shown(row["min_score"])]
+            for row in declared
+        ],
+        empty='no reviewers yet: write [reviewer.lt] kind = "languagetool" (docs/reference/reviewers.md)',
+    )
+    if told:
+        console().print()
+        show_table(
+            "",
+            [("draft", "left"), ("reviewer", "left"), ("day", "left"), ("said", "left")],
+            [[row["draft"], row["reviewer"], f"{utc(row['at']):%Y-%m-%d}", row["said"]] for row in told],
+            empty="",
+        )
+    elif declared:
+        console().print(f"nobody was asked yet: content check --review {declared[0]['reviewer']}", markup=False)
 
 
 def _goes(is_local: object, *, may_leave: object) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from steersman.content.events.external import REVIEWER_SCORED, ReviewerScored
+from steersman.content.events.external import REVIEWER_FAILED, REVIEWER_SCORED, ReviewerFailed, ReviewerScored
 from steersman.content.model.draft import Draft
 from steersman.content.model.finding import Found
 from steersman.ledger import Ledger
@@ -26,6 +26,41 @@ def latest_scores(ledger: Ledger, draft: str, reviewer: str) -> ReviewerScored |
         if scored.reviewer == reviewer:
             found = scored
     return found
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reviewer last said of a draft: scores of the version `content_sha256`, or the `problem` it had.
+
+    Attributes:
+        at: ns since 1970 UTC.
+    """
+
+    draft: str
+    reviewer: str
+    at: int
+    scores: dict[str, float] = {}
+    content_sha256: str = ""
+    problem: str = ""
+
+
+def last_said(ledger: Ledger) -> list[Said]:
+    """Return the latest scores or failure of each reviewer on each draft."""
+    latest: dict[tuple[str, str], Said] = {}
+    for event in ledger.read(types=(REVIEWER_SCORED, REVIEWER_FAILED)):
+        if event.type == REVIEWER_SCORED:
+            scored = msgspec.json.decode(event.data, type=ReviewerScored)
+            said = Said(
+                draft=scored.draft,
+                reviewer=scored.reviewer,
+                at=scored.at,
+                scores=dict(scored.scores),
+                content_sha256=scored.content_sha256,
+            )
+        else:
+            failed = msgspec.json.decode(event.data, type=ReviewerFailed)
+            said = Said(draft=failed.draft, reviewer=failed.reviewer, at=failed.at, problem=failed.reason)
+        latest[said.draft, said.reviewer] = said
+    return list(latest.values())
 
 
 class ScoreGate:
