@@ -62,6 +62,8 @@ def _judge(fingerprint: str, outcome: Outcome, *, directory: Dir, as_json: bool)
             style="dim",
             markup=False,
         )
+        if outcome == "rejected":
+            out.print("  it stops the draft no more: a running desk publishes what is ready and passes", markup=False)
 
     emit(as_json, data, render)
 
@@ -72,11 +74,11 @@ def _the_one(desk: Desk, prefix: str) -> FlagRow:
     if len(prefix) < _SHORTEST or any(digit not in "0123456789abcdef" for digit in prefix):
         raise Misconfigured(
             f"{prefix!r} is no fingerprint: {_SHORTEST} to 16 digits of 0-9 and a-f",
-            fix="steersman content check --json names them",
+            fix="steersman content show DRAFT names them",
         )
     found = flags(desk.db, prefix)
     if not found:
-        raise Rejected(f"no finding has the fingerprint {prefix}", fix="steersman content check --json names them")
+        raise Rejected(f"no finding has the fingerprint {prefix}", fix="steersman content show DRAFT names them")
     if len(found) > 1:
         named = "; ".join(f"{row.fingerprint} {row.draft}:{row.line} {row.rule}" for row in found[:_SHOWN])
         raise Rejected(f"{len(found)} findings begin with {prefix}: {named}", fix="give more digits")
