@@ -154,3 +154,37 @@ def test_the_ending_says_how_a_draft_is_read() -> None:
     assert plain.slug == mdx.slug == "one"
     assert "teh" in plain.masked.prose
     assert "teh" not in mdx.masked.prose
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        '---\ntitle: "a\\0b"\n---\n',
+        '---\ntitle: "a\\e[31mb"\n---\n',
+        '---\ntitle: "a\\ud800b"\n---\n',
+        '{"title": "a\\ud800b"}\n',
+        '{"title": "A", "variants": {"toot": "x\\u001b]0;y"}}\n',
+        '{"title": "A", "tags": ["x\\udc00"]}\n',
+        '{"title": "A", "other": [{"deep": "\\u0007"}]}\n',
+        '+++\ntitle = "a\\u0007b"\n+++\n',
+    ],
+)
+def test_what_no_text_may_hold_is_refused_also_where_it_is_written_as_an_escape(front: str) -> None:
+    with pytest.raises(DraftUnreadable, match="allowed: text"):
+        parse(front.encode(), name="content/a.md", folder="content")
+
+
+@pytest.mark.parametrize("field", ["date", "embargo"])
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "0001-01-01", "1677-01-01", "2500-01-01", "9999-12-31"])
+def test_a_year_that_no_clock_keeps_is_refused(field: str, when: str) -> None:
+    with pytest.raises(DraftUnreadable, match="a year from 1900 to 2200"):
+        parse(f"---\ntitle: A\n{field}: {when}\n---\n".encode(), name="content/a.md", folder="content")
+
+
+@pytest.mark.parametrize("deep", ["{0}b = 1", "[{0}b]", "[[ {0}b ]]", '{0}"b" = 1'])
+def test_dots_in_a_toml_key_nest_no_deeper_than_brackets(deep: str) -> None:
+    front = "+++\ntitle = 'A'\n" + deep.format("a." * 20_000) + "\n+++\n"
+    with pytest.raises(DraftUnreadable, match="deeper than 40"):
+        parse(front.encode(), name="content/a.md", folder="content")
+    fine = f"+++\ntitle = 'A'\nsummary = '{'a.' * 60}'\n[a.b.c]\nd = 1\n+++\n"
+    assert parse(fine.encode(), name="content/a.md", folder="content").summary == "a." * 60

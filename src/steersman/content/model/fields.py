@@ -22,6 +22,7 @@ _SLUG: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LABEL: Final = re.compile(r"[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*")
 _MAX_SLUG: Final = 80
 _LARGEST: Final = 1_000_000
+_YEARS: Final = range(1900, 2201)
 
 
 class Fields:
@@ -66,12 +67,16 @@ class Fields:
 
     def date(self, field: str) -> Instant:
         value = self._front.values.get(field)
-        if value is None or isinstance(value, dt.date):  # a datetime is a date too
-            return value
+        if value is None:
+            return None
         try:
-            return dt.datetime.fromisoformat(str(value))
+            at = value if isinstance(value, dt.date) else dt.datetime.fromisoformat(str(value))  # a datetime is one too
         except ValueError as exc:
             raise self._wrong(field, "2026-11-25 or 2026-11-25 09:00", f"write {field}: 2026-11-25") from exc
+        if at.year not in _YEARS:
+            # Some tools write the year 1 for "none"; before and after these, no instant in nanoseconds is kept.
+            raise self._wrong(field, f"a year from {_YEARS[0]} to {_YEARS[-1]}", f"correct {field}, or take it out")
+        return at
 
     def label(self, field: str, default: str) -> str:
         value = self._front.values.get(field, default)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import msgspec
@@ -27,6 +28,9 @@ _AFTER_JSON: Final = re.compile(r"[ \t]*(?:\r\n|\r|\n|\Z)")
 _TOML_KEY: Final = re.compile(r"""(?:\A|(?<=[\r\n]))[ \t]*(?:"([^"\r\n]+)"|'([^'\r\n]+)'|([A-Za-z0-9_-]+))[ \t]*[=.]""")
 _TOML_TABLE: Final = re.compile(r"(?:\A|(?<=[\r\n]))[ \t]*\[{1,2}[ \t]*([A-Za-z0-9_-]+)")
 _TOML_PLACE: Final = re.compile(r"\(at line (\d+), column \d+\)")
+_TOML_DEEP: Final = re.compile(rf"""(?:\A|(?<=[\r\n]))[ \t\[]*+(?:[A-Za-z0-9_"'-]*+[ \t]*+\.[ \t]*+){{{MAX_DEPTH},}}""")
+"""Dots in a key nest as brackets do, and its parser takes the square of their number."""
+_NO_TEXT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
 
 
 class FrontMatter(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +103,15 @@ class _Reader:
         return self._lines.position(offset)[0]
 
     def _done(self, values: dict[str, object], places: dict[str, tuple[int, int]], end: int) -> FrontMatter:
+        for field, value in values.items():
+            # Escapes can write what no file may hold: half a character that no encoding takes, orders to a terminal.
+            bad = next((found for text in _texts((field, value)) if (found := _NO_TEXT.search(text))), None)
+            if bad is not None:
+                self._fail(
+                    f"{shown(field)[1:-1]}: found {shown(bad[0])}, allowed: text",
+                    self._line(places[field][0]) if field in places else 1,
+                    fix="take that character out",
+                )
         return FrontMatter(name=self._name, lines=self._lines, values=values, places=places, end=end)
 
     def yaml(self, start: int, stop: int, end: int) -> FrontMatter:
@@ -163,6 +176,10 @@ class _Reader:
 
     def toml(self, start: int, stop: int, end: int) -> FrontMatter:
         source = self._text[start:stop]
+        deep = _TOML_DEEP.search(source)
+        if deep is not None:
+            line = self._line(start + deep.start())
+            self._fail(f"nested deeper than {MAX_DEPTH} levels", line, fix='write plain field = "value" lines')
         try:
             # TOML knows no lone CR as a line end; a file that has them ends its lines with nothing else.
             values: dict[str, object] = tomllib.loads(source.replace("\r\n", "\n").replace("\r", "\n"))
@@ -231,6 +248,19 @@ class _Reader:
         quoted = json.dumps(field, ensure_ascii=False)
         first = self._text.find(quoted, start)
         return self._line(max(0, self._text.find(quoted, first + 1)))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text in a value; what is nested deeper than the parsers allow does not come here."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            waiting += [*one.keys(), *one.values()]
+        elif isinstance(one, (list, tuple, set)):
+            waiting += one
 
 
 class _Twice(Exception):
