@@ -20,7 +20,6 @@ from steersman.content.publishing.publisher import ChannelRules, Publisher
 from steersman.content.publishing.variants import Variant
 from steersman.content.qa.baseline import path_of, read_baseline
 from steersman.content.qa.checker import DraftChecker
-from steersman.content.qa.engines.pictures import PictureFiles
 from steersman.content.review.asking import draft_of
 from steersman.content.review.clearance import ReviewClearance
 from steersman.content.review.flow import Reviews, Round
@@ -46,7 +45,7 @@ def checker(desk: Desk, *, actor: str, extra: Sequence[Checker] = ()) -> DraftCh
         ledger=desk.ledger,
         clock=desk.clock,
         actor=actor,
-        extra=(PictureFiles(root, qa.folder), *first_pass.styles(desk, packs), *extra, *score_gates(desk)),
+        extra=(*first_pass.styles(desk, packs), *extra, *score_gates(desk)),
         baseline=read_baseline(path_of(root, qa.folder)),
         learned=learning.learned(desk),
         published=learning.published_texts(desk),

@@ -13,6 +13,7 @@ from steersman.content.model.finding import Finding, Found, judge, merge, severi
 from steersman.content.model.lines import Lines
 from steersman.content.model.suppression import apply, suppressions
 from steersman.content.qa.engines.house import HouseRules
+from steersman.content.qa.engines.pictures import PictureFiles
 from steersman.content.settings import GATES
 from steersman.ledger.adapters.memory import create as memory_ledger
 
@@ -20,10 +21,30 @@ from steersman.ledger.adapters.memory import create as memory_ledger
 def rules(body: str, *banned: str) -> list[tuple[str, str]]:
     """Return (rule, matched text) of what the house rules find."""
     draft = a_draft(body)
-    return [
-        (f.rule, draft.masked.source[f.start : f.end])
-        for f in HouseRules(banned, root=Path(__file__).parent).check(draft)
-    ]
+    return [(f.rule, draft.masked.source[f.start : f.end]) for f in HouseRules(banned).check(draft)]
+
+
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        ("Look: ![A chart](a.png)\n", ["a.png"]),
+        ("Look: ![A chart](<a chart.png> 'With words')\n", ["a chart.png"]),
+        ("Look: ![A chart](a%20chart.png?v=2#top)\n", ["a%20chart.png?v=2#top"]),
+        ("Look: <img alt='A chart' src='a.png'>\n", ["a.png"]),
+        ("Look: ![A chart](here.png) and ![another](a.png)\n", ["a.png"]),
+        ("Look: ![A chart](https://x.org/a.png) [a file](a.png)\n", []),
+        ("Look: `![A chart](a.png)`\n\n```\n<img src='a.png'>\n```\n", []),
+    ],
+)
+def test_pictures_are_looked_for_wherever_a_reader_would_see_them(
+    tmp_path: Path, body: str, missing: list[str]
+) -> None:
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content" / "here.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(24))
+    draft = a_draft(body)
+    found = PictureFiles(tmp_path, "content").check(draft)
+    assert [draft.masked.source[f.start : f.end] for f in found] == missing
+    assert all(f.rule == "MissingImage" and f.is_private for f in found)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +53,6 @@ def rules(body: str, *banned: str) -> list[tuple[str, str]]:
         ("It is the the point.\n", "DoubledWord", "the the"),
         ("It is the\nThe point.\n", "DoubledWord", "the\nThe"),
         ("Look: ![](a.png)\n", "MissingAltText", "![]"),
-        ("Look: ![A chart](a.png)\n", "MissingImage", "![A chart]"),
         ("See [](https://x.org).\n", "LinkWithoutText", "[]"),
         ("See [click  here](https://x.org).\n", "VagueLink", "[click  here]"),
         ("A TODO is left.\n", "Unfinished", "TODO"),

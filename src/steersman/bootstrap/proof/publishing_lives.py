@@ -125,7 +125,7 @@ def live(folder: Path, step: int, name: str) -> str:
     subprocess.run = steps.around(subprocess.run)
     httpx2.HTTPTransport.handle_request = steps.around(httpx2.HTTPTransport.handle_request)  # type: ignore[method-assign]
     checker = DraftChecker(
-        root=folder, settings=QaSettings(packs=()), ledger=watched, clock=clock, engines=(HouseRules(root=folder),)
+        root=folder, settings=QaSettings(packs=()), ledger=watched, clock=clock, engines=(HouseRules(),)
     )
     publisher = Publisher(
         checker=checker, ledger=watched, clock=clock, channels={CHANNEL: channel(folder)}, actor="person:proof"

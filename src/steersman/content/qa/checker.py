@@ -32,6 +32,7 @@ from steersman.content.qa.consensus import Policy, agreed
 from steersman.content.qa.engines.harper import HarperChecker
 from steersman.content.qa.engines.house import HouseRules
 from steersman.content.qa.engines.lingotweaker import LingotweakerChecker
+from steersman.content.qa.engines.pictures import PictureFiles
 from steersman.content.qa.learning import edited_away, verdict
 from steersman.content.qa.vocabulary import Vocabulary
 from steersman.content.settings import QaSettings
@@ -253,11 +254,11 @@ class DraftChecker:
 
 
 def _engines(root: Path, settings: QaSettings, vocabulary: Sequence[str]) -> Sequence[Checker]:
-    house = HouseRules(settings.banned, root=root, folder=settings.folder)
+    ours = (HouseRules(settings.banned), PictureFiles(root, settings.folder))
     harper = PerBlock(HarperChecker(vocabulary=vocabulary, off=settings.off, dialect=settings.dialect))
     if not settings.deep:
-        return (house, harper)
-    return (house, harper, PerBlock(LingotweakerChecker(dialect=settings.dialect)))
+        return (*ours, harper)
+    return (*ours, harper, PerBlock(LingotweakerChecker(dialect=settings.dialect)))
 
 
 def _policy_sha256(

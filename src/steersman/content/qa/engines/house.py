@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
 
-from steersman.content.images import Shown, locate
 from steersman.content.model.draft import Draft
 from steersman.content.model.finding import Found
 from steersman.content.model.mask import Masked
 
 # Lengths are bounded so that a text of opening brackets does not cost its square.
 _IMAGE: Final = re.compile(r"!\[(?P<alt>[^\]\r\n]{0,1000})\](?=\(|\[)")
-_ADDRESS: Final = re.compile(r"\(\s*(?:<(?P<angled>[^>\r\n]*)>|(?P<plain>[^\s)]+))")
 _LINK: Final = re.compile(r"(?<!!)\[(?P<text>[^\[\]]*)\]\(")
 _LINKED_IMAGE: Final = re.compile(r"\[!\[[^\]\r\n]{1,1000}\]\([^)\r\n]{0,4000}\)\]\(")
 _UNFINISHED: Final = re.compile(r"\b(?:TODO|FIXME|XXX|TKTK|TK|TBD)\b|(?i:\blorem ipsum\b)")
@@ -30,10 +26,7 @@ class HouseRules:
 
     name = "house"
 
-    def __init__(self, banned: Sequence[str] = (), *, root: Path | None = None, folder: str = "content") -> None:
-        """Set up the phrases; with `root`, the workspace, pictures are looked for there and in its content `folder`."""
-        self._root = root
-        self._folder = folder
+    def __init__(self, banned: Sequence[str] = ()) -> None:
         self._banned = [
             (phrase, re.compile(r"(?<!\w)" + r"\s+".join(map(re.escape, phrase.split())) + r"(?!\w)", re.IGNORECASE))
             for phrase in banned
@@ -45,24 +38,10 @@ class HouseRules:
             *draft.notes,
             *_headings(masked),
             *_images_and_links(masked),
-            *self._missing_images(draft),
             *_doubled(masked),
             *_unfinished(masked),
             *self._phrases(masked),
         ]
-
-    def _missing_images(self, draft: Draft) -> Iterator[Found]:
-        masked = draft.masked
-        for match in _IMAGE.finditer(masked.prose) if self._root is not None else ():
-            address = _ADDRESS.match(masked.source, match.end())
-            if address is None or not match["alt"].strip():
-                continue
-            shown = Shown(name=unquote(address["angled"] or address["plain"] or ""), alt=match["alt"], line=1)
-            if self._root is None or not shown.is_local:
-                continue
-            found = locate(self._root, self._folder, draft, shown)
-            if found.problem:
-                yield _found(match.span(), "MissingImage", "assets", f"{found.problem}: {found.fix}")
 
     def _phrases(self, masked: Masked) -> Iterator[Found]:
         for phrase, pattern in self._banned:

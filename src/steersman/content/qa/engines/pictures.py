@@ -1,4 +1,4 @@
-"""Pictures that HTML in a draft shows and that are not there; those of Markdown are the house rules'."""
+"""Pictures that a draft shows and that are not there, or cannot go along."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from steersman.content.model.finding import Found
 
 
 class PictureFiles:
-    """Looks for the file of every local picture that an HTML tag names; reads no address on the network."""
+    """Looks for the file of every local picture, of Markdown and of HTML; reads no address on the network."""
 
     name = "pictures"
 
@@ -25,9 +25,7 @@ class PictureFiles:
             address = unquote(link.url).partition("#")[0].partition("?")[0]
             line = draft.masked.lines.position(link.start)[0]
             shown = Shown(name=address, alt="", line=line)
-            # Only in a tag does an address begin right after a quotation mark.
-            is_html = draft.masked.source[link.start - 1 : link.start] in ('"', "'")
-            if not link.is_image or not is_html or not address or not shown.is_local:
+            if not link.is_image or not address or not shown.is_local:
                 continue
             picture = locate(self._root, self._folder, draft, shown)
             if picture.problem:
@@ -36,7 +34,7 @@ class PictureFiles:
                         start=link.start,
                         end=link.end,
                         source=self.name,
-                        rule="PictureFile",
+                        rule="MissingImage",
                         category="assets",
                         message=f"{picture.problem[0].upper()}{picture.problem[1:]}; {picture.fix}",
                         # The message names a file of the workspace.
