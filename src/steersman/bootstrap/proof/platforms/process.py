@@ -28,6 +28,10 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
         """Let these go wrong next."""
         self._tell("faults", msgspec.json.encode(faults))
 
+    def calm(self) -> None:
+        """Let nothing go wrong any more."""
+        self._tell("calm", b"")
+
     def forget(self) -> None:
         """Let it forget its idempotency keys, as all do after a while."""
         self._tell("forget", b"")

@@ -97,8 +97,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 class Server:
     """Serves `app` on 127.0.0.1; `requests` are (method, path) of all that came, refused ones too.
 
-    Under `/-/` it listens to tests: POST `/-/faults` adds a JSON list of `Fault`, POST `/-/forget` lets `app` forget
-    its idempotency keys, GET `/-/requests` lists requests.
+    Under `/-/` it listens to tests: POST `/-/faults` adds a JSON list of `Fault`, POST `/-/calm` takes back those that
+    still wait, POST `/-/forget` lets `app` forget its idempotency keys, GET `/-/requests` lists requests.
     """
 
     def __init__(self, app: App, *, port: int = 0, faults: Iterable[Fault] = ()) -> None:
@@ -161,6 +161,10 @@ class Server:
         """Answer what tests ask."""
         if request.method == "POST" and request.path == "/-/faults":
             self.add(*msgspec.json.decode(request.body, type=list[Fault]))
+            return Answer(status=204)
+        if request.method == "POST" and request.path == "/-/calm":
+            with self._lock:
+                self._faults.clear()
             return Answer(status=204)
         if request.method == "POST" and request.path == "/-/forget":
             # Not every platform has keys to forget.
