@@ -6,14 +6,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
+from tests.builders_cli import Said
 from tests.builders_content import commits, write_draft
 
 from steersman.cli.context import opened
-from steersman.cli.main import run
 
 TOML = """
 [content]
@@ -87,27 +86,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-class Said:
-    """Runs the command and keeps what it printed."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = ""
-        self.err = ""
-
-    def __call__(self, *arguments: str) -> int:
-        code = run("content", arguments)
-        self.out, self.err = self._capsys.readouterr()
-        return code
-
-    def json(self, *arguments: str) -> Any:
-        self(*arguments, "--json")
-        return json.loads(self.out)
-
-
 @pytest.fixture
 def content(capsys: pytest.CaptureFixture[str]) -> Said:
-    return Said(capsys)
+    return Said(capsys, "content")
 
 
 def test_an_empty_desk_teaches_the_next_step(desk: Path, content: Said) -> None:

@@ -8,12 +8,10 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.builders_cli import Said
 from tests.builders_content import write_draft
-
-from steersman.cli.main import run
 
 
 @pytest.fixture
@@ -26,27 +24,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-class Said:
-    """Runs the command and keeps what it printed."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = ""
-        self.err = ""
-
-    def __call__(self, *arguments: str) -> int:
-        code = run("content", arguments)
-        self.out, self.err = self._capsys.readouterr()
-        return code
-
-    def json(self, *arguments: str) -> Any:
-        self(*arguments, "--json")
-        return json.loads(self.out)
-
-
 @pytest.fixture
 def content(capsys: pytest.CaptureFixture[str]) -> Said:
-    return Said(capsys)
+    return Said(capsys, "content")
 
 
 def git(root: Path, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:

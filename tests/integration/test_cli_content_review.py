@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.builders_cli import Said
 from tests.builders_content import write_draft
 
 from steersman.cli.context import opened
-from steersman.cli.main import run
 from steersman.content.queries import pieces
 from steersman.feedback import STANDARD, find, values
 
@@ -34,31 +32,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-class Said:
-    """Runs a command and keeps what it printed."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = ""
-        self.err = ""
-
-    def __call__(self, noun: str, *arguments: str) -> int:
-        code = run(noun, arguments)
-        self.out, self.err = self._capsys.readouterr()
-        assert all(len(line) <= 80 for line in self.out.splitlines()), self.out
-        return code
-
-    def errors(self) -> str:
-        return self._capsys.readouterr().err
-
-    def json(self, noun: str, *arguments: str) -> Any:
-        run(noun, (*arguments, "--json"))
-        return json.loads(self._capsys.readouterr().out)
-
-
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str]) -> Said:
-    return Said(capsys)
+    return Said(capsys, columns=80)
 
 
 def test_an_empty_desk_teaches_the_next_step(desk: Path, said: Said) -> None:
@@ -222,8 +198,8 @@ def test_wrong_settings_of_review_are_refused_with_their_line(
     desk: Path, said: Said, section: str, message: str
 ) -> None:
     (desk / "steersman.toml").write_text(f"{TOML}\n[review]\n{section}\n", encoding="utf-8")
-    assert run("content", ["board"]) == 2
-    assert message in said.errors()
+    assert said("content", "board") == 2
+    assert message in said.err
 
 
 def test_every_stage_names_its_next_step_and_a_piece_without_its_file_is_still_shown(desk: Path, said: Said) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.builders_cli import Said
 from tests.builders_content import write_draft
 
 from steersman.cli.context import opened
-from steersman.cli.main import run
 from steersman.content.events.publishing import WORKER_SILENT, PostOverdue, WorkerSeen
 from steersman.content.publishing.alarms import STREAM
 from steersman.ledger import new_event
@@ -36,24 +34,6 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "steersman.toml").write_text(TOML, encoding="utf-8")
     return tmp_path
-
-
-class Said:
-    """Runs a command and keeps what it printed."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = ""
-        self.err = ""
-
-    def __call__(self, noun: str, *arguments: str) -> int:
-        code = run(noun, arguments)
-        self.out, self.err = self._capsys.readouterr()
-        return code
-
-    def json(self, noun: str, *arguments: str) -> Any:
-        self(noun, *arguments, "--json")
-        return json.loads(self.out)
 
 
 @pytest.fixture
