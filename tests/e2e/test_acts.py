@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.builders_console import TOML, Served, a_desk, served, some_history
 from tests.builders_core import Running, running
 from tests.builders_trading_ledger import append
-from tests.e2e.test_overview import AXE, DRAWN, enter, overflow
+from tests.e2e.test_overview import DRAWN, enter, overflow, violations
 
 from steersman.policy.store import halt_event
 from steersman.trading import events as e
@@ -340,13 +340,7 @@ def serious(page: Page) -> list[tuple[str, list[str]]]:
     """Return what axe finds on a page with everything on it opened."""
     page.wait_for_selector(DRAWN, state="attached")
     page.evaluate(OPEN_ALL)
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)")
-    return [
-        (v["id"], [n["html"][:120] + " " + n["failureSummary"][:200] for n in v["nodes"]])
-        for v in found
-        if v["impact"] in ("serious", "critical")
-    ]
+    return violations(page, "serious", "critical")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

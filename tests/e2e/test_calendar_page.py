@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.builders_console import TOML, Served, a_desk, served
 from tests.builders_content import write_draft
-from tests.e2e.test_overview import AXE, enter, overflow
+from tests.e2e.test_overview import enter, overflow, violations
 
 from steersman.bootstrap import scheduling
 from steersman.bootstrap.desk import Desk
@@ -80,10 +80,6 @@ def test_the_calendar_shows_slots_with_reasons_and_the_hours_of_the_week(page: P
 
 def test_the_calendar_fits_a_phone_and_has_no_serious_finding(page: Page, desk: Served) -> None:
     enter(page, desk, "/content/calendar")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate(
-        "() => axe.run().then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes.map(n => n.target).join(' ')))"
-    )  # noqa: E501 - one expression of the page's language
-    assert found == []
+    assert violations(page, "serious", "critical") == []
     page.set_viewport_size({"width": 360, "height": 740})
     assert overflow(page) == 0

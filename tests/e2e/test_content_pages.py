@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.builders_console import TOML, Served, a_desk, served
 from tests.builders_content import write_draft
 from tests.e2e.test_acts import OPEN_ALL, SMALL
-from tests.e2e.test_overview import AXE, enter, overflow
+from tests.e2e.test_overview import enter, overflow, violations
 
 from steersman.bootstrap import content
 from steersman.bootstrap.desk import Desk
@@ -253,7 +253,5 @@ def test_axe_finds_nothing_on_the_pages_of_content(browser: Browser, desk: Serve
     for path in PAGES:
         enter(page, desk, path)
         page.evaluate(OPEN_ALL)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)")
-        assert [(v["id"], v["nodes"][0]["html"][:120]) for v in found] == [], path
+        assert violations(page) == [], path
     context.close()

@@ -30,6 +30,17 @@ def enter(page: Page, desk: Served, path: str = "/") -> None:
         page.wait_for_selector(DRAWN, state="attached")
 
 
+def violations(page: Page, *impacts: str) -> list[tuple[str, list[str]]]:
+    """Return what axe finds on a page: the rule, and each place with what is wrong there; of `impacts`, or of any."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)")
+    return [
+        (v["id"], [n["html"][:120] + " " + n["failureSummary"][:200] for n in v["nodes"]])
+        for v in found
+        if not impacts or v["impact"] in impacts
+    ]
+
+
 def overflow(page: Page) -> int:
     found: int = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return found
@@ -164,15 +175,9 @@ def test_axe_finds_nothing_serious(browser: Browser, desk: Served, theme: Any, p
     context = browser.new_context(color_scheme=theme, viewport={"width": 1280, "height": 800})
     page = context.new_page()
     enter(page, desk, path)
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)")
-    serious = [
-        (v["id"], [n["html"][:120] + " " + n["failureSummary"][:200] for n in v["nodes"]])
-        for v in found
-        if v["impact"] in ("serious", "critical")
-    ]
+    found = violations(page, "serious", "critical")
     context.close()
-    assert serious == []
+    assert found == []
 
 
 def test_a_cold_start_transfers_less_than_the_budget(browser: Browser, desk: Served) -> None:

@@ -14,7 +14,7 @@ from tests.builders_automation import wait_for
 from tests.builders_pulls import CSV, Answer, Logins, Rig, a_site, bars, gzipped
 
 from steersman.kernel.clock import SystemClock
-from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
+from steersman.kernel.errors import Misconfigured, Rejected, SteersmanError, Unavailable
 from steersman.services.events import DATA_PULLED, DATA_REFUSED, DATA_SERVED, PULL_FAILED
 
 
@@ -246,6 +246,7 @@ def test_nothing_false_is_ever_served(tmp_path: Path, lie: str) -> None:
     with a_site(answer) as site, Rig(tmp_path, bars(site, 'max_bytes = "1MB"')) as rig:
         with pytest.raises(family, match=words) as caught:
             rig.pull()
+        assert isinstance(caught.value, SteersmanError)
         assert caught.value.fix
         assert not rig.events(DATA_PULLED)
         assert not list(rig.puller._frames.folder.glob(".tmp-*"))
