@@ -13,7 +13,8 @@ from steersman.kernel.errors import Misconfigured
 from steersman.kernel.toml_file import TomlFile
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-_TAKEN: Final = ("all", "harper", "house", "lingotweaker", "llm", "voice")
+_TAKEN: Final = ("all", "harper", "house", "lingotweaker", "links", "llm", "pictures", "scores", "style", "voice")
+"""Sources of findings that are no reviewers."""
 
 
 class ReviewerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
