@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,15 @@ def test_a_server_without_structured_output_is_shown_the_schema(tmp_path: Path) 
     assert '"additionalProperties":false' in sent["messages"][0]["content"]
 
 
+def test_an_answer_that_is_packed_although_nobody_asked_for_it_is_read(tmp_path: Path) -> None:
+    said = completion(SAID)
+    packed = Reply(body=gzip.compress(said.body), headers={"Content-Encoding": "gzip"})
+    with LocalServer(lambda _: packed) as server:
+        asker = an_asker(tmp_path, model=a_model(server.url))
+        assert asker.ask(asker.plan(PROMPT, "text", Word), Word).value == Word("yes")
+    assert server.asked[0].headers["accept-encoding"] == "identity"
+
+
 FAULTS: dict[str, tuple[Callable[[Asked], Reply], type[SteersmanError], str, bool]] = {
     "rate limit": (lambda _: reply({"error": {"message": "slow"}}, 429, Retry_After="7"), Unavailable, "429", False),
     "wrong key": (lambda _: reply({"error": {"message": "sk-key-never-shown"}}, 401), Misconfigured, "key", False),
@@ -71,6 +81,19 @@ FAULTS: dict[str, tuple[Callable[[Asked], Reply], type[SteersmanError], str, boo
     "html": (lambda _: Reply(body=b"<html>hi</html>", headers={"Content-Type": "text/html"}), OutcomeUnknown, "", True),
     "half json": (lambda _: Reply(body=b'{"choices": ['), OutcomeUnknown, "", True),
     "other json": (lambda _: Reply(body=b'{"hello": 1}'), OutcomeUnknown, "", True),
+    "endless": (lambda _: Reply(body=b" " * 17_000_000), OutcomeUnknown, "", True),
+    "packed bomb": (
+        lambda _: Reply(body=gzip.compress(b" " * 100_000_000), headers={"Content-Encoding": "gzip"}),
+        OutcomeUnknown,
+        "",
+        True,
+    ),
+    "packed twice": (
+        lambda _: Reply(body=gzip.compress(gzip.compress(b"{}")), headers={"Content-Encoding": "gzip, gzip"}),
+        OutcomeUnknown,
+        "",
+        True,
+    ),
     "reset": (lambda _: Reply(how="reset"), OutcomeUnknown, "did not answer", True),
     "slow": (lambda _: Reply(how="hang"), OutcomeUnknown, "within 200ms", True),
     "redirect": (lambda _: Reply(status=307, headers={"Location": "http://example.com/"}), SteersmanError, "", False),

@@ -154,3 +154,11 @@ def test_what_it_does_not_score_is_not_sent(body: str, fields: dict[str, Any], s
     with pytest.raises(Rejected, match=says):
         scored(service, body, draft=fields)
     assert service.steps == []
+
+
+@pytest.mark.parametrize("address", ["https://10.0.0.1/x", "https://169.254.169.254/x", "https://localhost/x"])
+def test_the_api_out_there_sends_no_text_into_this_network(address: str) -> None:
+    settings = GrammarlySettings(kind="grammarly", client_id="x", client_secret="env:X")
+    reviewer = GrammarlyReviewer("g", settings, "secret", Redactor(), FakeClock())
+    with pytest.raises(Unavailable, match="upload address"):
+        reviewer._upload(address, b"words")

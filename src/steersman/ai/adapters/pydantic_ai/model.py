@@ -50,12 +50,20 @@ class PydanticAiModel:
         import httpx2  # as above
         from pydantic_ai.messages import ModelRequest, SystemPromptPart, UserPromptPart
 
+        from steersman.ai.adapters.pydantic_ai.bounds import bounded  # as above
+
         is_native = self._settings.output == "native"
         instructions = question.instructions if is_native else question.instructions + _spoken(question)
         messages = [ModelRequest(parts=[SystemPromptPart(instructions), UserPromptPart(question.text)])]
         timeout_s = self._settings.timeout_s
         # Not from the environment: a proxy set there would be one more reader.
-        async with httpx2.AsyncClient(timeout=timeout_s + 1, trust_env=False, follow_redirects=False) as http:
+        async with httpx2.AsyncClient(
+            timeout=timeout_s + 1,
+            trust_env=False,
+            follow_redirects=False,
+            headers={"Accept-Encoding": "identity"},
+            event_hooks={"response": [bounded]},
+        ) as http:
             served = self._served or _serve(self._settings, self._key, http)
             # Set up before the time counts: the first import of a provider's library takes a second.
             async with asyncio.timeout(timeout_s):

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from steersman.ai import Redactor
-from steersman.ai.addresses import is_loopback, place, wrong_with
+from steersman.ai.addresses import place, wrong_with
 from steersman.content.adapters.doubts import without_effect
 from steersman.content.adapters.grammarly.settings import GrammarlySettings
 from steersman.content.adapters.grammarly.wire import (
@@ -24,15 +24,18 @@ from steersman.content.adapters.grammarly.wire import (
     percent,
 )
 from steersman.content.adapters.http import Answer, Http
+from steersman.content.deadline import Deadline
 from steersman.content.model.draft import Draft
 from steersman.content.ports import Review
 from steersman.content.reviewers.readable import plain_text
 from steersman.kernel.clock import Clock
 from steersman.kernel.durations import seconds
 from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
+from steersman.services.credentials.addresses import is_inside
 
 T = TypeVar("T")
 _TIMEOUT_S: Final = 30.0
+_LONGEST_UPLOAD_S: Final = 300.0
 _ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 
@@ -120,20 +123,30 @@ class GrammarlyReviewer:
 
     def _upload(self, url: str, raw: bytes) -> None:
         # It was named by the other side: the text goes over https, or stays on this machine as the API does.
-        if wrong_with(url.partition("?")[0]) or (is_loopback(url) and not self._settings.is_local):
+        if wrong_with(url.partition("?")[0]) or (is_inside(url) and not self._settings.is_local):
             raise self._strange("an upload address that no text should go to")
         import httpx2  # start-up time: only what goes out needs it
 
         try:
             # Without the token: the address itself carries the right to write there, for two minutes.
-            with httpx2.Client(timeout=_TIMEOUT_S, trust_env=False, follow_redirects=False) as client:
-                answer = client.put(url, content=raw, headers={"Content-Type": "text/plain"})
+            with (
+                httpx2.Client(timeout=_TIMEOUT_S, trust_env=False, follow_redirects=False) as client,
+                Deadline(_LONGEST_UPLOAD_S) as end,
+                client.stream(
+                    "PUT",
+                    url,
+                    content=raw,
+                    headers={"Content-Type": "text/plain"},
+                    extensions={"trace": end.watch},
+                ) as answer,
+            ):
+                status = answer.status_code  # its words are nobody's business
         except httpx2.HTTPError as exc:
             raise Unavailable(
                 f"{self.name}: the upload did not arrive ({type(exc).__name__})", fix="ask again later"
             ) from exc
-        if answer.status_code >= 300:
-            raise Unavailable(f"{self.name}: the upload was refused ({answer.status_code})", fix="ask again later")
+        if status >= 300:
+            raise Unavailable(f"{self.name}: the upload was refused ({status})", fix="ask again later")
 
     def _scores(self, api: Http, request_id: str) -> dict[str, float]:
         place_of_scores = f"/ecosystem/api/v2/scores/{request_id}"
