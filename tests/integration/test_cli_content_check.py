@@ -176,6 +176,14 @@ def test_what_git_is_needed_for_says_that_there_is_no_repository(desk: Path, con
         assert "is in no git work tree" in content.err
 
 
+def test_a_category_and_a_channel_that_are_none_are_wrong_usage(desk: Path, content: Said) -> None:
+    write_draft(desk, body="I recieve it.\n")
+    assert content("fix", "--category", "speling") == 2
+    assert "no finding is called 'speling'" in content.err
+    assert content("engagement", "list", "--channel", "nowhere") == 2
+    assert "there is no channel 'nowhere'" in content.err
+
+
 def test_what_a_fix_leaves_keeps_its_reason(desk: Path, content: Said) -> None:
     write_draft(desk, body="I recieve the the news befor noon.\n")
     assert content("fix", "--apply") == 1

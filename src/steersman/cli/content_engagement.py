@@ -33,6 +33,9 @@ def list_(
 
     with opened(directory) as desk:
         history = History(desk.ledger)
+        known = {*desk.workspace.content.channels, *history.channels()}
+        if channel is not None and channel not in known:
+            raise Misconfigured(f"there is no channel {channel!r}", fix=f"known: {', '.join(sorted(known)) or 'none'}")
         names = [name for name in history.channels() if channel in (None, name)]
         seen = {(o.key, age): o for name in names for age in _AGES.values() for o in history.observations(name, age)}
         tz = desk.workspace.desk.tz

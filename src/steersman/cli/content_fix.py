@@ -44,6 +44,7 @@ def fix(
         raise Misconfigured("--undo takes back, the other options fix", fix="run it with the names of drafts alone")
     if ask and (as_json or not sys.stdin.isatty()):
         raise Misconfigured("--ask needs a terminal to ask on", fix="leave it out, or run it by hand without --json")
+    _check_categories(category or [])
     with opened(directory, paths) as desk:
         if undo:
             _undo(desk, paths or [], as_json=as_json)
@@ -52,6 +53,16 @@ def fix(
     emit(as_json, outcomes, lambda: _show(outcomes, ask=ask and not apply))
     if any(one["refused"] or one["gates_left"] for one in outcomes):
         raise typer.Exit(1)
+
+
+def _check_categories(named: list[str]) -> None:
+    if not named:
+        return
+    from steersman.content.settings.qa import CATEGORIES  # `--help` needs no domain
+
+    for name in named:
+        if name not in CATEGORIES:
+            raise Misconfigured(f"--category: no finding is called {name!r}", fix=f"allowed: {', '.join(CATEGORIES)}")
 
 
 def _fix_all(
