@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from steersman.bootstrap import first_pass
 from steersman.bootstrap.content import checker, publisher
 from steersman.bootstrap.desk import open_desk
 from steersman.bootstrap.learning import published_texts
+from steersman.content.settings.qa import CATEGORIES
 from steersman.kernel.errors import Misconfigured
 
 
@@ -62,3 +64,13 @@ def test_words_count_as_published_only_in_the_version_that_is_out(tmp_path: Path
 def test_a_voice_can_be_no_gate(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="a voice is advice"):
         open_desk(desk_with(tmp_path, 'gates = ["voice"]'))
+
+
+def test_every_category_that_is_documented_may_be_a_gate() -> None:
+    pages = Path(__file__).parents[3] / "docs" / "reference"
+    packs, engines = ((pages / name).read_text(encoding="utf-8") for name in ("style.md", "qa.md"))
+    rows = [line.rsplit("|", 2)[1] for line in packs.splitlines() if line.startswith("| `[")]
+    sentence = engines.partition("categories have common names: ")[2].partition(".")[0]
+    named = {*re.findall(r"`([a-z-]+)`", " ".join(rows)), *(word.strip() for word in sentence.split(","))}
+    assert len(named) > 20
+    assert named <= set(CATEGORIES)

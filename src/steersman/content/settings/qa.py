@@ -26,9 +26,9 @@ GATES: Final = (
 """Categories and rules that stop a post unless `[content] gates` says otherwise."""
 
 CATEGORIES: Final = (
-    *(gate for gate in GATES if gate.islower()), "boundaryerror", "capitalization", "claims", "duplicates", "eggcorn",
-    "enhancement", "formatting", "front-matter", "links", "malapropism", "miscellaneous", "nonstandard", "numbers",
-    "other", "punctuation", "readability", "redundancy", "regionalism", "seo", "structure", "style", "terms", "usage",
+    *(gate for gate in GATES if gate.islower()), "boundaryerror", "capitalization", "claims", "duplicate", "eggcorn",
+    "enhancement", "formatting", "front-matter", "links", "malapropism", "miscellaneous", "nonstandard", "other",
+    "punctuation", "readability", "redundancy", "regionalism", "seo", "structure", "style", "terms", "usage",
     "wordchoice",
 )  # fmt: skip
 """What engines, house rules and packs call their findings. Others may come along: a gate is refused only if it looks
