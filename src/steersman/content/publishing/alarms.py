@@ -88,7 +88,8 @@ class Watchman:
         if name != self._last:
             is_first, self._last, self._since = self._last is None, name, self._clock.elapsed_ns()
             # The first look cannot tell an old beat from a new one.
-            return "" if is_first or not self._is_silent else self._say(WORKER_BACK, beat, "it publishes again")
+            back = "the publishing worker publishes again"
+            return "" if is_first or not self._is_silent else self._say(WORKER_BACK, beat, back)
         silent_s = (self._clock.elapsed_ns() - self._since) / 1e9
         if silent_s <= GRACE_S or not beat.waiting:
             return ""
