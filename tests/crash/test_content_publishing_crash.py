@@ -142,6 +142,6 @@ def test_kills_and_faults_leave_one_post_of_each_draft(kind: str) -> None:
 
 
 def test_a_publisher_that_does_not_look_is_found_out() -> None:
-    (report,) = publish_kill(5, only=["webhook"], seed=1, careless=True).values()
+    (report,) = publish_kill(8, only=["webhook"], seed=1, careless=True).values()
     assert report.duplicates > 0
     assert not report.ok

@@ -69,7 +69,7 @@ def test_a_post_that_was_taken_without_an_answer_is_unknown_then_found(
     how: Any, server: Server, tmp_path: Path
 ) -> None:
     post = a_text_post()
-    channel = channel_on(server, timeout="300ms")
+    channel = channel_on(server, timeout="1s")
     server.add(Fault(how=how, path=PUT))
     with pytest.raises(OutcomeUnknown, match="may have taken effect"):
         channel.publish(post)
