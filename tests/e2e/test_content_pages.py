@@ -82,6 +82,8 @@ def test_the_board_leads_to_a_piece_with_what_was_found_in_its_text(page: Page, 
     expect(mark).to_contain_text("gate")
     marks = page.get_by_role("region", name="Found and said")
     expect(marks).to_contain_text("Unfinished")
+    expect(marks).to_contain_text("`TODO` was left in")
+    expect(marks).to_contain_text("instead: TO-DO")
     expect(marks).to_contain_text("<i>which</i> slip?")
     expect(marks).to_contain_text("fixed: please look")
     changes = page.get_by_role("region", name="Changed since round 1")

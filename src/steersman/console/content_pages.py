@@ -14,6 +14,7 @@ from steersman.bootstrap.learning import judge
 from steersman.console import content_text
 from steersman.console.act_pages import Rooms, act, confirmed
 from steersman.console.acts import PERSON, BadInput, Missing, status_of
+from steersman.console.first_pass import FirstPass
 from steersman.console.forms import Fields
 from steersman.content.drafts import read_draft
 from steersman.content.model.learning import Outcome
@@ -41,6 +42,8 @@ def piece_url(draft: str) -> str:
 
 
 def _add_pages(app: FastAPI, rooms: Rooms) -> None:
+    first_pass = FirstPass(rooms.desk)
+
     @app.get("/content")
     def board(request: Request) -> Response:
         rooms.refresh()
@@ -77,6 +80,7 @@ def _add_pages(app: FastAPI, rooms: Rooms) -> None:
             view=view,
             card=view.card,
             laid=content_text.of_view(view),
+            fresh=first_pass.words(draft) if view.findings else {},
             categories=CATEGORIES,
             max_remark=MAX_REMARK,
             at=at,
