@@ -158,14 +158,7 @@ def _model(file: TomlFile, root: Path, name: str, ai: AiSettings, model_type: Mo
     here = ("model", name)
     if not _NAME.fullmatch(name):
         raise file.error(here, "a name is a small letter, then small letters, digits, - or _", fix="rename it")
-    kind = file.get(*here, "kind")
-    if not isinstance(kind, str):
-        raise file.error(here, "`kind` is missing", fix='write kind = "pydantic_ai"')
-    try:
-        type_ = model_type(kind)
-    except Misconfigured as exc:
-        raise file.error((*here, "kind"), exc.message, fix=exc.fix) from exc
-    model = file.section(here, type_)
+    model = file.section(here, file.kind_type(here, model_type, "pydantic_ai"))
     for field, problem, fix in model.problems(root):
         raise file.error((*here, field), problem, fix=fix)
     if not model.is_local and not ai.remote:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -30,3 +31,17 @@ def spoken(span_s: float) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts[:2])
+
+
+def bad_span(
+    field: str, text: str, least_s: float, most_s: float, example: str = "30s"
+) -> Iterator[tuple[str, str, str]]:
+    """Yield (field, what was found and what is allowed, fix) if `text` is no span from `least_s` to `most_s`."""
+    fix = f'write e.g. {field} = "{example}"'
+    try:
+        span = seconds(text)
+    except ValueError as exc:
+        yield field, str(exc), fix
+        return
+    if not least_s <= span <= most_s:
+        yield field, f"found {text}, allowed: {spoken(least_s)} to {spoken(most_s)}", fix

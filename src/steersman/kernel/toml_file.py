@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar, cast, get_args, get_origin
 
 import msgspec
@@ -73,6 +73,20 @@ class TomlFile:
             return msgspec.convert({} if value is None else value, kind, strict=True, dec_hook=_decode_extra)
         except msgspec.ValidationError as exc:
             raise self._explain(path, kind, str(exc)) from exc
+
+    def kind_type(self, path: tuple[str, ...], type_of: Callable[[str], type[T]], example: str) -> type[T]:
+        """Return the settings type that the table at `path` chooses by its `kind`.
+
+        Raises:
+            Misconfigured: there is no `kind`, or `type_of` does not know it; names the line.
+        """
+        kind = self.get(*path, "kind")
+        if not isinstance(kind, str):
+            raise self.error(path, "`kind` is missing", fix=f'write e.g. kind = "{example}"')
+        try:
+            return type_of(kind)
+        except Misconfigured as exc:
+            raise self.error((*path, "kind"), exc.message, fix=exc.fix) from exc
 
     def error(self, path: tuple[str, ...], problem: str, *, fix: str) -> Misconfigured:
         """Return the refusal of the value at `path`, placed: `file:line: [table] field: problem (found ...)`."""

@@ -313,7 +313,7 @@ def test_a_server_that_keeps_sources_to_itself_is_refused_before_a_second_post(h
         ("base_url", "http://mastodon.example/", "without https"),
         ("token", "abcdefghijk", "without env:"),
         ("language", "english please", "a language code"),
-        ("timeout", "0s", "1s to 300s"),
+        ("timeout", "0s", "1 s to 5 m"),
         ("media_wait", "x", "not a span"),
     ],
 )

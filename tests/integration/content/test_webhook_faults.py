@@ -133,7 +133,7 @@ def test_pictures_are_part_of_the_delivery(tmp_path: Path, receiver: Server) -> 
         ({"url": "http://example.com/hook"}, "url", "http"),
         ({"secret": "hunter2"}, "secret", "7 characters without env: or file:"),
         ({"lookup_url": "https://example.com/posts"}, "lookup_url", "{key} once"),
-        ({"timeout": "1h"}, "timeout", "100ms to 300s"),
+        ({"timeout": "1h"}, "timeout", "0.1 s to 5 m"),
         ({"timeout": "soon"}, "timeout", "soon"),
     ],
 )

@@ -296,7 +296,7 @@ def test_comments_of_a_draft_and_html_never_go_out(site: Server) -> None:
         ("user", "a:b", "a user name"),
         ("password", "abcd efgh ijkl", "without env:"),
         ("timeout", "soon", "not a span"),
-        ("timeout", "1h", "allowed: 1s to 300s"),
+        ("timeout", "1h", "allowed: 1 s to 5 m"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(field: str, value: str, words: str) -> None:

@@ -62,14 +62,7 @@ def read(file: TomlFile, root: Path, channel_type: ChannelType) -> dict[str, Cha
             raise file.error(
                 here, "a name is a small letter, then small letters, digits, - or _ (40 at most)", fix="rename it"
             )
-        kind = file.get(*here, "kind")
-        if kind is None:
-            raise file.error(here, "`kind` is missing", fix='write e.g. kind = "site"')
-        try:
-            type_ = channel_type(str(kind))
-        except Misconfigured as exc:
-            raise file.error((*here, "kind"), exc.message, fix=exc.fix) from exc
-        found[name] = file.section(here, type_)
+        found[name] = file.section(here, file.kind_type(here, channel_type, "site"))
         for field, problem, fix in found[name].problems(root):
             raise file.error((*here, field), problem, fix=fix)
     for name, channel in found.items():

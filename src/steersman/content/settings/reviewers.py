@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 
-from steersman.kernel.errors import Misconfigured
 from steersman.kernel.toml_file import TomlFile
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -61,14 +60,7 @@ def read(file: TomlFile, root: Path, reviewer_type: ReviewerType) -> dict[str, R
                 f"a name is a small letter, then small letters, digits, - or _, and none of {', '.join(_TAKEN)}",
                 fix="rename it",
             )
-        kind = file.get(*here, "kind")
-        if kind is None:
-            raise file.error(here, "`kind` is missing", fix='write e.g. kind = "languagetool"')
-        try:
-            type_ = reviewer_type(str(kind))
-        except Misconfigured as exc:
-            raise file.error((*here, "kind"), exc.message, fix=exc.fix) from exc
-        found[name] = file.section(here, type_)
+        found[name] = file.section(here, file.kind_type(here, reviewer_type, "languagetool"))
         for field, problem, fix in found[name].problems(root):
             raise file.error((*here, field), problem, fix=fix)
     return found

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from steersman.content.settings.channels import ChannelSettings
 from steersman.kernel import references
-from steersman.kernel.durations import seconds
+from steersman.kernel.durations import bad_span, seconds
 from steersman.services.credentials.addresses import bad_address
 
 _SHORTEST_S: Final = 0.1
@@ -69,7 +69,7 @@ class BlueskySettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown
         yield from self._bad_post_url()
         if self.max_image_bytes < 1:
             yield "max_image_bytes", f"found {self.max_image_bytes}, allowed: 1 or more", "write e.g. 1000000"
-        yield from self._bad_timeout()
+        yield from bad_span("timeout", self.timeout, _SHORTEST_S, _LONGEST_S, "20s")
 
     def _bad_languages(self) -> Iterator[tuple[str, str, str]]:
         bad = [one for one in self.languages if not _LANGUAGE.fullmatch(one)]
@@ -85,12 +85,3 @@ class BlueskySettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown
             problem = f"found {self.post_url!r}, allowed: an address with {{rkey}}, and {{handle}} or {{did}}"
         if problem:
             yield "post_url", problem, 'write e.g. "https://bsky.app/profile/{handle}/post/{rkey}"'
-
-    def _bad_timeout(self) -> Iterator[tuple[str, str, str]]:
-        try:
-            found = seconds(self.timeout)
-        except ValueError as exc:
-            yield "timeout", str(exc), 'write e.g. timeout = "20s"'
-            return
-        if not _SHORTEST_S <= found <= _LONGEST_S:
-            yield "timeout", f"found {self.timeout}, allowed: 0.1s to 5m", 'write e.g. timeout = "20s"'

@@ -9,7 +9,7 @@ from typing import Final
 from steersman.ai.addresses import is_loopback, wrong_with
 from steersman.content.settings.reviewers import ReviewerSettings
 from steersman.kernel import references
-from steersman.kernel.durations import seconds
+from steersman.kernel.durations import bad_span
 
 SCORES: Final = ("general", "engagement", "correctness", "delivery", "clarity", "tone")
 
@@ -58,9 +58,4 @@ class GrammarlySettings(ReviewerSettings, frozen=True, kw_only=True, forbid_unkn
             if wrong := wrong_with(getattr(self, field)):
                 yield field, wrong, f"take {field} out: Grammarly's own address is known"
         for field in ("timeout", "poll_every"):
-            try:
-                is_span = 0 < seconds(getattr(self, field)) <= 1800
-            except ValueError:
-                is_span = False
-            if not is_span:
-                yield field, f"found {getattr(self, field)!r}, allowed: a span of at most 30m", f'write {field} = "2s"'
+            yield from bad_span(field, str(getattr(self, field)), 0.001, 1800, "2s")

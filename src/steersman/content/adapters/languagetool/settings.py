@@ -10,7 +10,7 @@ from typing import Final, Literal
 from steersman.ai.addresses import is_loopback, wrong_with
 from steersman.content.settings.reviewers import ReviewerSettings
 from steersman.kernel import references
-from steersman.kernel.durations import seconds
+from steersman.kernel.durations import bad_span
 
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{2,8}){0,3}|auto")
 
@@ -58,9 +58,4 @@ class LanguageToolSettings(ReviewerSettings, frozen=True, kw_only=True, forbid_u
             yield "key", "a premium account has a username and a key; one of them is missing", "write both"
         if not 500 <= self.max_chars <= 1_000_000:
             yield "max_chars", f"found {self.max_chars}, allowed: 500 to 1000000", "write max_chars = 20000"
-        try:
-            is_span = 0 < seconds(self.timeout) <= 300
-        except ValueError:
-            is_span = False
-        if not is_span:
-            yield "timeout", f"found {self.timeout!r}, allowed: a span of at most 5m", 'write timeout = "30s"'
+        yield from bad_span("timeout", self.timeout, 0.001, 300)

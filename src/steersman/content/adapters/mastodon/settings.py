@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from steersman.content.settings.channels import ChannelSettings
 from steersman.kernel import references
-from steersman.kernel.durations import seconds
+from steersman.kernel.durations import bad_span, seconds
 from steersman.services.credentials.addresses import bad_address
 
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Za-z]{2,8})?")
@@ -58,11 +58,4 @@ class MastodonSettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknow
         if self.language and not _LANGUAGE.fullmatch(self.language):
             yield "language", f"found {self.language!r}, allowed: a language code", 'write e.g. language = "en"'
         for field, (shortest, longest) in _SPANS.items():
-            text = str(getattr(self, field))
-            try:
-                is_fine = shortest <= seconds(text) <= longest
-            except ValueError as exc:
-                yield field, str(exc), f'write e.g. {field} = "30s"'
-                continue
-            if not is_fine:
-                yield field, f"found {text}, allowed: {shortest:g}s to {longest:g}s", f'write e.g. {field} = "30s"'
+            yield from bad_span(field, str(getattr(self, field)), shortest, longest)

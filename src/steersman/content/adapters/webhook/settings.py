@@ -8,7 +8,7 @@ from typing import Final
 
 from steersman.content.settings.channels import ChannelSettings
 from steersman.kernel import references
-from steersman.kernel.durations import seconds
+from steersman.kernel.durations import bad_span, seconds
 from steersman.services.credentials.addresses import bad_address
 
 KEY: Final = "{key}"
@@ -46,10 +46,4 @@ class WebhookSettings(ChannelSettings, frozen=True, kw_only=True, forbid_unknown
         wrong = references.problem(self.secret)
         if wrong:
             yield "secret", wrong, references.FIX
-        try:
-            span = self.timeout_s
-        except ValueError as exc:
-            yield "timeout", str(exc), 'write e.g. timeout = "30s"'
-            return
-        if not _SHORTEST_S <= span <= _LONGEST_S:
-            yield "timeout", f"found {self.timeout}, allowed: 100ms to 300s", 'write e.g. timeout = "30s"'
+        yield from bad_span("timeout", self.timeout, _SHORTEST_S, _LONGEST_S)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from steersman.content.settings.channels import ChannelSettings
 from steersman.kernel import references
-from steersman.kernel.durations import seconds
+from steersman.kernel.durations import bad_span, seconds
 from steersman.services.credentials.addresses import bad_address
 
 _SHORTEST_S: Final = 1.0
@@ -58,10 +58,4 @@ class WordPressSettings(ChannelSettings, frozen=True, kw_only=True, forbid_unkno
         wrong = references.problem(self.password)
         if wrong:
             yield "password", wrong, references.FIX
-        try:
-            span = self.timeout_s
-        except ValueError as exc:
-            yield "timeout", str(exc), 'write e.g. timeout = "30s"'
-            return
-        if not _SHORTEST_S <= span <= _LONGEST_S:
-            yield "timeout", f"found {self.timeout}, allowed: 1s to 300s", 'write e.g. timeout = "30s"'
+        yield from bad_span("timeout", self.timeout, _SHORTEST_S, _LONGEST_S)
