@@ -125,7 +125,9 @@ def test_a_post_in_the_trash_is_not_out_and_comes_back_under_its_id(site: Server
     channel(site.url).delete(a_post())
     assert channel(site.url).lookup(a_post()) is None
     assert stored(site)["posts"][0]["slug"] == "one__trashed"
-    assert channel(site.url).publish(a_post()) == first
+    again = channel(site.url).publish(a_post())
+    # Its revision is another when the clock went on by a second meanwhile: WordPress names it by the time.
+    assert msgspec.structs.replace(again, revision=first.revision) == first
 
 
 def test_erasing_leaves_nothing(site: Server) -> None:
