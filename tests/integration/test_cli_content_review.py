@@ -46,6 +46,18 @@ def test_an_empty_desk_teaches_the_next_step(desk: Path, said: Said) -> None:
     assert "content list" in said.err
 
 
+def test_show_says_what_could_stand_instead_although_the_ledger_does_not_know_it(desk: Path, said: Said) -> None:
+    write_draft(desk, body=BODY)
+    assert said("content", "check", ONE) == 1
+    assert said("content", "show", ONE) == 0
+    assert "`many` stands twice" in said.out
+    assert "→ 'many'" in said.out
+    with opened() as opened_desk:
+        raised = [bytes(e.data) for e in opened_desk.ledger.read(types=("content.finding.raised",))]
+    assert raised
+    assert not any(b"many" in data for data in raised)
+
+
 def test_two_rounds_from_draft_to_published(desk: Path, said: Said) -> None:
     write_draft(desk, body=BODY)
     assert said("content", "board") == 0

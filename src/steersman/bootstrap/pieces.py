@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,9 @@ from steersman.bootstrap.desk import Desk
 from steersman.content import queries as content
 from steersman.content.drafts import find_draft, find_drafts, names_for, read_draft
 from steersman.content.model.draft import Draft, DraftUnreadable
+from steersman.content.model.finding import Finding
 from steersman.content.model.learning import Outcome
+from steersman.content.qa.checker import DraftChecker
 from steersman.content.queries import FindingRow, learning
 from steersman.content.queries import pieces as rows
 from steersman.content.queries.pieces import RemarkRow, RoundRow
@@ -205,6 +208,21 @@ def _head(root: Path, name: str, settings: QaSettings, stamp: tuple[int, int, in
         return _Head(refused=f"line {refusal.line}: {refusal.reason}" if refusal.line else refusal.reason)
     ready = draft.status == "ready"
     return _Head(sha256=draft.sha256, title=draft.title, type=draft.type, words=draft.words, is_ready=ready)
+
+
+def said_now(desk: Desk, name: str, first_pass: Callable[[], DraftChecker]) -> dict[str, Finding]:
+    """Return what the first pass says of the draft as it is on disk, by fingerprint; records nothing.
+
+    The ledger holds findings without the draft's words, and so without what could stand instead of them.
+
+    Args:
+        first_pass: gives the engines; asked only if the draft can be read.
+    """
+    try:
+        draft = read_draft(desk.workspace.root, name, desk.workspace.content.qa)
+    except DraftUnreadable:
+        return {}
+    return {finding.fingerprint: finding for finding in first_pass().findings(draft)}
 
 
 def _card(desk: Desk, name: str, piece: Piece | None) -> Card:

@@ -12,11 +12,12 @@ from steersman.cli.terminal import plain
 from steersman.kernel.plurals import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.text import Text
 
     from steersman.bootstrap.pieces import Remark, View
+    from steersman.content.model.finding import Finding
     from steersman.content.review.changes import Hunk
 
 _LABELS = {"moved on": "changed: settles as fixed with the next round", "fixed": "fixed: please look"}
@@ -25,16 +26,21 @@ _LABELS = {"moved on": "changed: settles as fixed with the next round", "fixed":
 def show(draft: Draft, directory: Dir = HERE, as_json: AsJson = False) -> None:
     """Show a piece: what the first pass found, what people said, what changed since the last decision."""
     from steersman.bootstrap import pieces  # `--help` needs no domain
+    from steersman.bootstrap.content import actor, checker
 
+    now: dict[str, Finding] = {}
     with opened(directory, [draft]) as desk:
-        view = pieces.look(desk, pieces.name_of(desk, draft))
+        name = pieces.name_of(desk, draft)
+        view = pieces.look(desk, name)
+        if view is not None and view.findings and not as_json:
+            now = pieces.said_now(desk, name, lambda: checker(desk, actor=actor()))
     if view is not None:
-        emit(as_json, view, lambda: _show(view))
+        emit(as_json, view, lambda: _show(view, now))
 
 
-def _show(view: View) -> None:
+def _show(view: View, now: Mapping[str, Finding]) -> None:
     out = console()
-    for line in (*_head(view), *_findings(view), *_remarks(view), *_changes(view)):
+    for line in (*_head(view), *_findings(view, now), *_remarks(view), *_changes(view)):
         out.print(line)
     follow = _next(view)
     if follow:
@@ -74,7 +80,7 @@ def _head(view: View) -> Iterator[Text]:
         yield Text(f"  {plain(card.why)}")
 
 
-def _findings(view: View) -> Iterator[Text]:
+def _findings(view: View, now: Mapping[str, Finding]) -> Iterator[Text]:
     from rich.text import Text  # as above
 
     yield Text("\nFirst pass", style="bold")
@@ -91,7 +97,12 @@ def _findings(view: View) -> Iterator[Text]:
         )
         said = view.judged.get(finding.fingerprint)
         verdict = f", you said it is {'right' if said == 'accepted' else 'none'}" if said else ""
-        yield Text.assemble(f"    {plain(finding.message)}", (f"  ({finding.fingerprint}{verdict})", "dim"))
+        fresh = now.get(finding.fingerprint)
+        message = finding.message if fresh is None else fresh.message
+        yield Text.assemble(f"    {plain(message)}", (f"  ({finding.fingerprint}{verdict})", "dim"))
+        if fresh is not None and fresh.suggestions:
+            instead = ", ".join(repr(one) if one else "remove it" for one in fresh.suggestions)
+            yield Text(f"    → {plain(instead)}", style="green")
 
 
 def _remarks(view: View) -> Iterator[Text]:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Final
 
 from steersman.bootstrap.content import checker
 from steersman.bootstrap.desk import Desk
+from steersman.bootstrap.pieces import said_now
 from steersman.console.acts import PERSON
-from steersman.content.drafts import read_draft
-from steersman.content.model.draft import DraftUnreadable
 from steersman.content.model.finding import Finding
 from steersman.content.qa.baseline import path_of
 from steersman.content.qa.checker import DraftChecker
-
-_NOTHING: Final[dict[str, Finding]] = {}
 
 
 class FirstPass:
@@ -28,13 +24,8 @@ class FirstPass:
 
     def words(self, name: str) -> dict[str, Finding]:
         """Return the findings of the draft as it is on disk, by fingerprint; records nothing."""
-        workspace = self._desk.workspace
-        try:
-            draft = read_draft(workspace.root, name, workspace.content.qa)
-        except DraftUnreadable:
-            return _NOTHING
         with self._lock:
-            return {finding.fingerprint: finding for finding in self._checker().findings(draft)}
+            return said_now(self._desk, name, self._checker)
 
     def _checker(self) -> DraftChecker:
         version = self._version()
