@@ -455,7 +455,7 @@ WRONG: dict[str, tuple[str, str]] = {
     'languages = ["english please"]': ("languages", "up to 3"),
     'post_url = "https://x.org/{key}"': ("post_url", "rkey"),
     'post_url = "https://x.org/{rkey"': ("post_url", "rkey"),
-    'timeout = "0s"': ("timeout", "0.1s"),
+    'timeout = "0s"': ("timeout", "0.1 s"),
     'timeout = "soon"': ("timeout", "span"),
     "max_image_bytes = 0": ("max_image_bytes", "1 or more"),
 }
