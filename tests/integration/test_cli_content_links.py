@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.builders_content import a_checker, write_draft
+from tests.dripping_server import dripping
 
 from steersman.content.qa.asking import Asker
 from steersman.content.qa.links import check_links
@@ -136,24 +136,5 @@ def test_a_name_server_that_changes_its_mind_leads_nowhere(site: tuple[str, list
 
 
 def test_headers_that_drip_hold_nobody_up() -> None:
-    over = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def drip() -> None:
-            connection, _ = listening.accept()
-            with connection, contextlib.suppress(OSError):
-                connection.sendall(b"HTTP/1.1 200 OK\r\n")
-                for number in range(200):
-                    connection.sendall(f"X-Drip-{number}: 1\r\n".encode())
-                    if over.wait(0.05):
-                        return
-                connection.sendall(b"Content-Length: 0\r\n\r\n")
-
-        thread = threading.Thread(target=drip)
-        thread.start()
-        try:
-            base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            assert kinds(Asker(allow_private=True, timeout_s=0.2), base, "x") == ["unclear"]
-        finally:
-            over.set()
-            thread.join()
+    with dripping() as base:
+        assert kinds(Asker(allow_private=True, timeout_s=0.2), base, "x") == ["unclear"]

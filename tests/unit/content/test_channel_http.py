@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
-import socket
-import threading
 from collections.abc import Iterator
 
 import pytest
+from tests.dripping_server import dripping
 
 from steersman.bootstrap.proof.platforms.server import Answer as Given
 from steersman.bootstrap.proof.platforms.server import Fault, Request, Server, json_answer
@@ -132,28 +130,8 @@ def test_a_packed_answer_is_not_unpacked() -> None:
 
 
 def test_headers_that_drip_are_given_no_more_time_than_a_body() -> None:
-    over = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def drip() -> None:
-            connection, _ = listening.accept()
-            with connection, contextlib.suppress(OSError):
-                connection.sendall(b"HTTP/1.1 200 OK\r\n")
-                # One header line each time well before the timeout of one wait; without an end there would be none.
-                for number in range(200):
-                    connection.sendall(f"X-Drip-{number}: 1\r\n".encode())
-                    if over.wait(0.05):
-                        return
-                connection.sendall(b"Content-Length: 2\r\n\r\n{}")
-
-        thread = threading.Thread(target=drip)
-        thread.start()
-        try:
-            with pytest.raises(OutcomeUnknown, match="no whole answer"):
-                client(f"http://127.0.0.1:{listening.getsockname()[1]}").change("POST", "x", json={})
-        finally:
-            over.set()
-            thread.join()
+    with dripping() as base, pytest.raises(OutcomeUnknown, match="no whole answer"):
+        client(base).change("POST", "x", json={})
 
 
 class _Repeating:
