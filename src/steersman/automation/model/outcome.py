@@ -11,7 +11,7 @@ from steersman.kernel.clock import utc
 
 Status = Literal["succeeded", "failed", "timed_out", "cancelled", "orphaned", "skipped"]
 State = Literal["waiting", "started", "retrying", "finished", "skipped"]
-Cause = Literal["schedule", "manual", "needs", "event"]
+Cause = Literal["schedule", "manual", "needs", "event", "backfill", "rerun"]
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +23,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
         scheduled_at: ns since 1970 UTC of the start that was due; None when nothing was.
         params: values for parameters of the automation; the declared ones stand for what is not named.
         anyway: a person wants it outside its window and on blackout days too.
+        event: position in the ledger of the event that started it; None when none did.
     """
 
     run_id: str
@@ -33,6 +34,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     needs: dict[str, str] = {}
     params: dict[str, str] = {}
     anyway: bool = False
+    event: int | None = None
 
 
 class RunOutcome(msgspec.Struct, frozen=True, kw_only=True):
