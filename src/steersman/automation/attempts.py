@@ -33,7 +33,17 @@ OnProgress = Callable[[Progress], None]
 _SAME_SIGNAL_S = 0.5
 _POLL_S = 0.1
 _PASSING = frozenset(
-    {errno.EAGAIN, errno.ENOMEM, errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS}
+    {
+        errno.EAGAIN,
+        errno.ENOMEM,
+        errno.EIO,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.EROFS,
+        errno.ETIMEDOUT,
+    }
 )
 """Why the machine may refuse a start now and not in a while; all else is the manifest's fault, or the script's."""
 

@@ -7,8 +7,9 @@ parent and, by PR_SET_CHILD_SUBREAPER, becomes the parent of every descendant th
 closed descriptors or an emptied environment lead nowhere else. So "everything below the keeper" is the run, exactly.
 
 What the two say to each other: the engine sends a packet with three descriptors (a socket for this run, the script's
-output, a memory file with `Start`); the keeper answers on that socket with its pid and the script's, or with an errno,
-then takes `TERMINATE` and `KILL`, and ends with the fields of `launcher.Ended`. All as marshal.
+output, a memory file with `Start`); the keeper answers on that socket with its own pid, is told `GO`, answers with the
+script's pid or an errno, then takes `TERMINATE` and `KILL`, and ends with the fields of `launcher.Ended`; answers are
+marshalled.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from contextlib import suppress
 
 from steersman.automation.runner.tree import Ending, children, descendants, high_water_bytes
 
+GO = b"G"
 TERMINATE = b"T"
 KILL = b"K"
 PACKET_BYTES = 65_536
@@ -195,19 +197,31 @@ def keep(control_fd: int, out: int, start_fd: int) -> None:
     os.close(start_fd)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     _prctl(_PR_SET_NAME, b"steersman-run")
+    if not _is_wanted(control):
+        return
     try:
         os.chdir(start["cwd"])
         pid = _spawn(start["argv"], start["env"], out)
     except OSError as exc:
-        control.send(marshal.dumps({"errno": exc.errno or errno.EIO, "path": os.fsdecode(exc.filename or b"")}))
+        with suppress(BrokenPipeError, ConnectionResetError):
+            control.send(marshal.dumps({"errno": exc.errno or errno.EIO, "path": os.fsdecode(exc.filename or b"")}))
         return
     os.close(out)
     # A broken pipe here means that the engine died this very moment: the loop finds out and ends the run.
     with suppress(BrokenPipeError):
-        control.send(marshal.dumps({"pid": pid, "keeper": os.getpid()}))
+        control.send(marshal.dumps({"pid": pid}))
     report = Keeper(control, pid, start).run()
     with suppress(BrokenPipeError):
         control.send(marshal.dumps(report))
+
+
+def _is_wanted(control: socket.socket) -> bool:
+    """Say that we are ready and return whether to go on; an engine that waited too long has asked somebody else."""
+    try:
+        control.send(marshal.dumps({"keeper": os.getpid()}))
+        return control.recv(16) == GO
+    except (BrokenPipeError, ConnectionResetError):
+        return False
 
 
 def _spawn(argv: list[bytes], env: dict[bytes, bytes], out: int) -> int:

@@ -29,6 +29,7 @@ _DISK_GRACE_S = 0.5
 _DRAIN_S = 0.5
 _KILL_AGAIN_S = 1.0
 _LAST_REPORT_S = 15.0
+_WAKES_BEFORE_THE_END = 3
 _LOOK_S = 0.25
 _LOOK_SHARE = 20
 _COUNTER_SLACK_BYTES = 8 << 20
@@ -138,6 +139,9 @@ def _start(spec: ProcessSpec) -> tuple[Child, int]:
         child = LAUNCHER.start(_told(spec), writing)
     except OSError as exc:
         os.close(reading)
+        if exc.errno == errno.ETIMEDOUT:
+            # Its keeper fell silent after it was told to start the script, which may have happened.
+            kill_run(spec.run_id)
         raise OSError(exc.errno or errno.EIO, why_not_started(exc, spec.arguments, spec.env)) from exc
     except BaseException:
         os.close(reading)
@@ -178,6 +182,7 @@ class _Watch:
         self._deadline = clock.elapsed_ns() + int(spec.timeout_s * 1e9)
         self._kill_at: int | None = None
         self._count_artifacts_at = 0
+        self._woken = 0
         self._report: Ended | None = None
         self.ending: Ending = "exited"
         self.reason = ""
@@ -218,8 +223,16 @@ class _Watch:
             self._end("timed_out")
         elif self._kill_at is not None and now >= self._kill_at:
             self._child.kill()
+            self._wake_keeper()
             # Uninterruptible sleep can outlast even this; look again in a while instead of spinning.
             self._kill_at = now + int(_KILL_AGAIN_S * 1e9)
+
+    def _wake_keeper(self) -> None:
+        """Let a keeper that was stopped obey; one that is stopped over and over is killed, and its run with it."""
+        if self._child.wake():
+            self._woken += 1
+            if self._woken > _WAKES_BEFORE_THE_END:
+                self._child.abandon()
 
     def _end(self, why: Ending, grace_s: float | None = None) -> None:
         if self._kill_at is None:
@@ -229,6 +242,7 @@ class _Watch:
             self._child.terminate()
 
     def _look(self, now: int) -> None:
+        self._child.wake()
         if self._spec.cancel_file.exists():
             self._end("cancelled")
         count = bool(self._spec.artifact_limit_bytes) and now >= self._count_artifacts_at
@@ -274,6 +288,7 @@ class _Watch:
 
     def _unreported(self) -> Ended:
         """Do what the keeper would have done, as well as can be done from here; its own parent does the rest."""
+        self._child.abandon()
         signal_group(self._child.pid, signal.SIGKILL)
         kill_run(self._spec.run_id)
         self.problem = "the process that kept it was killed, so its figures are not known"
