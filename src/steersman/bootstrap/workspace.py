@@ -22,6 +22,7 @@ from steersman.kernel.errors import Misconfigured
 from steersman.kernel.toml_file import TomlFile
 from steersman.policy.document import read_policy
 from steersman.policy.parameter import Catalogue
+from steersman.services.commons import settings as commons
 from steersman.services.credentials import settings as credentials
 from steersman.services.pulls import settings as pulls
 from steersman.trading import settings as trading
@@ -44,6 +45,7 @@ _SECTIONS: Final = (
     *content.SECTIONS,
     credentials.SECTION,
     *pulls.SECTIONS,
+    commons.SECTION,
 )
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -84,6 +86,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     kpis: feedback.KpiSettings
     providers: dict[str, credentials.ProviderSettings]
     pulls: pulls.PullSettings
+    shared: commons.SharedSettings | None
     policy: dict[str, str]
 
     @property
@@ -158,6 +161,16 @@ def venue_type(kind: str) -> type[trading.VenueSettings]:
         Misconfigured: no such adapter is installed.
     """
     found: type[trading.VenueSettings] = setting_type("venue", kind)
+    return found
+
+
+def commons_type(kind: str) -> type[commons.SharedSettings]:
+    """Return what `[shared]` of this kind may say.
+
+    Raises:
+        Misconfigured: no such adapter is installed.
+    """
+    found: type[commons.SharedSettings] = setting_type("commons", kind)
     return found
 
 
@@ -298,6 +311,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         kpis=kpis,
         providers=providers,
         pulls=pulls.read(file, root, providers=providers),
+        shared=commons.read(file, root, commons_type),
         policy=read_policy(file, CATALOGUE, known=known),
     )
 

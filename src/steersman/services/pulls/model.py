@@ -18,8 +18,6 @@ Epoch = Literal["", "s", "ms", "us", "ns"]
 AD_HOC: Final = "ad hoc"
 """How pulls of plain addresses are called together, in events and in the status."""
 
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)")
-_SIZE_UNITS: Final = {"B": 1, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 _RATE: Final = re.compile(r"(\d+)\s*/\s*(s|sec|min|h|hour|day)")
 _PERIODS: Final = {"s": 1, "sec": 1, "min": 60, "h": 3600, "hour": 3600, "day": 86_400}
 MOST_CALLS: Final = 10_000
@@ -136,18 +134,6 @@ class CacheSettings(msgspec.Struct, frozen=True, kw_only=True):
     disk_budget_bytes: int = 2_000_000_000
     rates: dict[str, Rate] = {}
     ad_hoc: tuple[str, ...] = ()
-
-
-def size_bytes(text: str) -> int:
-    """Return the bytes of e.g. `512MB` (B, KB, MB, GB; thousands).
-
-    Raises:
-        ValueError: not a number with one of these units.
-    """
-    found = _SIZE.fullmatch(text.strip())
-    if not found:
-        raise ValueError(f"{text!r} is not a size: write e.g. 500KB, 64MB or 2GB")
-    return int(float(found.group(1)) * _SIZE_UNITS[found.group(2)])
 
 
 def rate(text: str) -> Rate:

@@ -14,10 +14,11 @@ import msgspec
 from steersman.kernel import references
 from steersman.kernel.durations import seconds
 from steersman.kernel.errors import Misconfigured
+from steersman.kernel.sizes import size_bytes
 from steersman.kernel.toml_file import TomlFile
 from steersman.services.pulls import placeholders
 from steersman.services.pulls.columns import read_schema
-from steersman.services.pulls.model import CacheSettings, Param, ParamType, Pull, Rate, rate, size_bytes
+from steersman.services.pulls.model import CacheSettings, Param, ParamType, Pull, Rate, rate
 from steersman.services.pulls.tables import CacheTable, ParamTable, PullTable
 
 SECTIONS: Final = ("pull", "cache")
