@@ -99,6 +99,8 @@ class Queues:
             "db_engine_kwargs": {"connect_args": {"application_name": self._worker, "connect_timeout": CONNECT_S}},
             # Nothing here waits for messages: no listening connection, no thread that wakes a hundred times a second.
             "use_listen_notify": False,
+            # Closing waits for the thread that looks for them instead.
+            "notification_listener_polling_interval_sec": 0.1,
             "enable_otlp": False,
             "log_level": "CRITICAL",
         }

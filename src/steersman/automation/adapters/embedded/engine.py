@@ -103,6 +103,8 @@ class EmbeddedEngine(BaseEngine):
             "name": APPLICATION,
             "system_database_url": f"sqlite:///{self._state / DATABASE}",
             "application_version": VERSION,
+            # Nothing here waits for messages; closing does wait for the thread that looks for them this often.
+            "notification_listener_polling_interval_sec": 0.1,
             "enable_otlp": False,
             "log_level": "ERROR",
         }
