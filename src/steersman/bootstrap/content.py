@@ -45,6 +45,7 @@ def checker(desk: Desk, *, actor: str, extra: Sequence[Checker] = ()) -> DraftCh
         ledger=desk.ledger,
         clock=desk.clock,
         actor=actor,
+        reading=desk.reading,
         extra=(*first_pass.styles(desk, packs), *extra, *score_gates(desk)),
         baseline=read_baseline(path_of(root, qa.folder)),
         learned=learning.learned(desk),

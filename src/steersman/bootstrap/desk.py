@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from steersman.bootstrap.access import SharedLedger
 from steersman.bootstrap.plugins import factory
@@ -13,6 +14,9 @@ from steersman.ledger import Ledger
 from steersman.ledger.projections import Database, Projector, open_reader
 from steersman.policy import HaltState, Snapshot
 from steersman.policy.store import PolicyStore
+
+if TYPE_CHECKING:
+    from steersman.content.qa.checker import Reading
 
 
 class Desk:
@@ -24,6 +28,8 @@ class Desk:
         self.clock = clock
         self.through_core = False
         """Whether appends only ever go through a core, so that without one nothing can be recorded."""
+        self.is_long_lived = False
+        """Whether this process runs for months: what is large and rarely needed then has a process of its own."""
 
     @cached_property
     def store(self) -> PolicyStore:
@@ -61,6 +67,15 @@ class Desk:
         from steersman.trading.queries import market_now  # only what asks for the time needs the read model
 
         return (market_now(self.db) if self.replays else None) or self.clock.now_ns()
+
+    @cached_property
+    def reading(self) -> Reading:
+        """Where the first pass has its grammar and spelling from."""
+        # Whoever checks no draft loads no engine.
+        from steersman.content.qa.checker import reading_here
+        from steersman.content.qa.engines.apart import KeptApart
+
+        return KeptApart() if self.is_long_lived else reading_here
 
     def refresh(self) -> None:
         """Bring the read models up to the head."""

@@ -98,6 +98,7 @@ def main(argv: list[str] | None = None) -> int:
     end_with_supervisor()
     try:
         desk = open_desk(options.dir, through_core=True)
+        desk.is_long_lived = True
         try:
             run(desk, port=options.port, stop=stop)
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,10 +29,9 @@ from steersman.content.model.suppression import apply, suppressions
 from steersman.content.ports import Checker
 from steersman.content.qa.blocks import PerBlock
 from steersman.content.qa.consensus import Policy, agreed
-from steersman.content.qa.engines.harper import HarperChecker
 from steersman.content.qa.engines.house import HouseRules
-from steersman.content.qa.engines.lingotweaker import LingotweakerChecker
 from steersman.content.qa.engines.pictures import PictureFiles
+from steersman.content.qa.engines.which import Which
 from steersman.content.qa.learning import edited_away, verdict
 from steersman.content.qa.vocabulary import Vocabulary
 from steersman.content.settings import QaSettings
@@ -43,6 +42,13 @@ from steersman.ledger import Event, Ledger, NewEvent, new_event
 
 _QUOTED: Final = re.compile(r"`[^`]*`|“[^”]*”|\"[^\"]*\"")
 _TRIES: Final = 5
+Reading = Callable[[Which], Checker]
+"""Gives the engine that reads text as `Which` says."""
+
+
+def reading_here(which: Which) -> Checker:
+    """Return an engine in this process; it remembers what it said of each block of a draft's last version."""
+    return PerBlock(which.made())
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +87,7 @@ class DraftChecker:
         clock: Clock,
         actor: str = "person:cli",
         engines: Sequence[Checker] | None = None,
+        reading: Reading = reading_here,
         learned: Learned | None = None,
         published: Mapping[str, str] | None = None,
         extra: Sequence[Checker] = (),
@@ -89,6 +96,7 @@ class DraftChecker:
         """Set up the engines: house rules and Harper, unless others are given; dictionaries load with the first draft.
 
         Args:
+            reading: where grammar and spelling come from.
             learned: what verdicts said so far; nothing, if not given.
             published: text by the name of its draft, of what is out: its words are the author's.
             extra: engines that ask somebody, or look at more than the text; they come after the others.
@@ -103,7 +111,9 @@ class DraftChecker:
         self._clock = clock
         self._actor = actor
         self._vocabulary = read_vocabulary(root, settings)
-        self.engines: Sequence[Checker] = engines if engines is not None else _engines(root, settings, self._vocabulary)
+        self.engines: Sequence[Checker] = (
+            engines if engines is not None else _engines(root, settings, self._vocabulary, reading)
+        )
         self._ran = frozenset(engine.name for engine in self.engines)
         self._extra = extra
         self._baseline = baseline if baseline is not None else Baseline()
@@ -253,12 +263,13 @@ class DraftChecker:
         )
 
 
-def _engines(root: Path, settings: QaSettings, vocabulary: Sequence[str]) -> Sequence[Checker]:
+def _engines(root: Path, settings: QaSettings, vocabulary: Sequence[str], reading: Reading) -> Sequence[Checker]:
     ours = (HouseRules(settings.banned), PictureFiles(root, settings.folder))
-    harper = PerBlock(HarperChecker(vocabulary=vocabulary, off=settings.off, dialect=settings.dialect))
-    if not settings.deep:
-        return (*ours, harper)
-    return (*ours, harper, PerBlock(LingotweakerChecker(dialect=settings.dialect)))
+    harper = Which(
+        name="harper", dialect=settings.dialect, vocabulary=tuple(vocabulary), off=tuple(sorted(settings.off))
+    )
+    readers = [harper, Which(name="lingotweaker", dialect=settings.dialect)] if settings.deep else [harper]
+    return (*ours, *(reading(which) for which in readers))
 
 
 def _policy_sha256(
