@@ -7,6 +7,8 @@ import msgspec
 RUN_STARTED = "automation.run.started"
 RUN_FINISHED = "automation.run.finished"
 RUN_SKIPPED = "automation.run.skipped"
+RUN_OVERDUE = "automation.run.overdue"
+RUN_RECOVERED = "automation.run.recovered"
 MANIFEST_LOADED = "automation.manifest.loaded"
 ENGINE_UNAVAILABLE = "automation.engine.unavailable"
 ENGINE_READY = "automation.engine.ready"
@@ -69,6 +71,40 @@ class RunSkipped(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     run_id: str = ""
     starts: int = 1
+
+
+class RunOverdue(msgspec.Struct, frozen=True, kw_only=True):
+    """Starts of an automation that should have succeeded by now and have not; each start is told once.
+
+    Stream `overdue/<name>`: the automation is overdue now if this is its last event.
+
+    Attributes:
+        scheduled_at, deadline_at: of the latest of them; `first_at` is when the first was due.
+        starts: how many this one event speaks of: more than one after a time in which nobody looked.
+        late_s: how far the first one's deadline lies back.
+        reason: what is known of the run `run_id`.
+    """
+
+    automation: str
+    scheduled_at: int
+    first_at: int
+    starts: int
+    deadline_s: float
+    deadline_at: int
+    late_s: float
+    reason: str
+    run_id: str
+    at: int
+
+
+class RunRecovered(msgspec.Struct, frozen=True, kw_only=True):
+    """What was overdue since `scheduled_at` is not any more: it succeeded, `late_s` after its deadline, or `reason`."""
+
+    automation: str
+    scheduled_at: int
+    late_s: float
+    reason: str
+    at: int
 
 
 class ManifestLoaded(msgspec.Struct, frozen=True, kw_only=True):

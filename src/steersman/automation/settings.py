@@ -79,6 +79,7 @@ class AutomationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     blackout: tuple[str, ...] = ()
     resources: dict[str, int] = {}
     timeout: str = "1h"
+    deadline: str | None = None
     retries: int = 0
     backoff: Backoff = "exponential"
     backoff_start: str = "5s"
@@ -207,6 +208,7 @@ def _check(
         credentials=settings.credentials,
         pulls=settings.pulls,
         timeout_s=_span(file, (*here, "timeout"), settings.timeout),
+        deadline_s=_deadline_s(file, here, settings),
         retries=settings.retries,
         backoff=settings.backoff,
         backoff_s=_span(file, (*here, "backoff_start"), settings.backoff_start),
@@ -240,6 +242,19 @@ def _check_start(file: TomlFile, here: tuple[str, ...], settings: AutomationSett
                 f"{kind!r} cannot start an automation; allowed: event types outside automation, e.g. policy.halt.set",
                 fix="use `needs` to run after another automation",
             )
+
+
+def _deadline_s(file: TomlFile, here: tuple[str, ...], settings: AutomationSettings) -> float | None:
+    if settings.deadline is None:
+        return None
+    # By what it says in the file: whoever lands in both (a schedule by `every`, a list of them) has one.
+    if not any(file.get(*here, field) for field in ("schedule", "every", "needs")):
+        raise file.error(
+            (*here, "deadline"),
+            "has neither a schedule nor needs: a start that no clock asks for cannot be late",
+            fix="add a schedule, or take the deadline out",
+        )
+    return _span(file, (*here, "deadline"), settings.deadline)
 
 
 def _check_command(file: TomlFile, here: tuple[str, ...], run: str, root: Path | None) -> None:

@@ -28,6 +28,7 @@ class Automation(msgspec.Struct, frozen=True, kw_only=True):
         needs: automations that must succeed first, in the same cycle.
         on: event types that start it.
         timeout_s: seconds until its whole process group is ended.
+        deadline_s: seconds after a start was due by which it must have succeeded, or somebody is told; None: whenever.
         retries: further attempts after the first.
         backoff_s: wait before the first retry; `backoff` says how it grows.
         window: hours of the week in which it may start; `outside` says whether a start at another time is dropped or
@@ -50,6 +51,7 @@ class Automation(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[str, ...] = ()
     on: tuple[str, ...] = ()
     timeout_s: float = 3600.0
+    deadline_s: float | None = None
     retries: int = 0
     backoff: Backoff = "exponential"
     backoff_s: float = 5.0
