@@ -5,8 +5,9 @@ from __future__ import annotations
 from steersman.cli import auto_adopt, auto_engine
 from steersman.cli.auto_audit import audit
 from steersman.cli.auto_exec import exec_
+from steersman.cli.auto_graph import graph
 from steersman.cli.auto_logs import logs
-from steersman.cli.auto_next import graph, next_
+from steersman.cli.auto_next import next_
 from steersman.cli.auto_run import run
 from steersman.cli.auto_words import local, word
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
@@ -50,7 +51,7 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
 app.command(short_help="Run one now, after what it needs, and wait.")(run)
 app.command(short_help="What a run printed; --follow while it prints.")(logs)
 app.command("next", short_help="The next starts, and why something will not start.")(next_)
-app.command()(graph)
+app.command(short_help="What needs what, and how it stands; --svg as a picture.")(graph)
 app.command(short_help="Find what scripts do twice; write it as a patch.")(audit)
 app.add_typer(auto_adopt.app, name="adopt", short_help="Take over a crontab, a folder or systemd timers.")
 app.add_typer(auto_engine.app, name="engine", short_help="How the engine is; deploy, export, worker.")

@@ -1,13 +1,12 @@
-"""`steersman auto next` and `graph`: what comes when, what does not and why, and what needs what."""
+"""`steersman auto next`: what comes when, what does not, and why."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from steersman.cli.auto_words import local, span, word
+from steersman.cli.auto_words import local, span
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import console, emit, show_table
 from steersman.kernel.clock import iso
@@ -80,33 +79,3 @@ def _row(coming: Coming, now: int, tz: str) -> list[str | Text]:
         return [at, span((coming.at - now) / 1e9), coming.automation, coming.note]
     many = f"{coming.count} starts until {local(coming.last, tz, zone=False)}: " if coming.count > 1 else ""
     return [Text(cell, style="dim") for cell in (at, "no", coming.automation, many + coming.why)]
-
-
-def graph(
-    svg: Annotated[Path | None, typer.Option("--svg", help="Write an SVG file instead.")] = None,
-    directory: Dir = HERE,
-    as_json: AsJson = False,
-) -> None:
-    """Draw what needs what."""
-    from steersman.automation import graph as drawing  # as above
-    from steersman.automation.queries import summaries
-    from steersman.bootstrap.engines import manifest_of
-
-    with opened(directory) as desk:
-        manifest = manifest_of(desk.workspace)
-        rows = summaries(desk.db, manifest, now_ns=desk.clock.now_ns())
-    status = {row.automation: row.last_status for row in rows}
-    if svg is not None:
-        words = {name: (word or "never ran").replace("_", " ") for name, word in status.items()}
-        svg.write_text(drawing.svg(manifest, words), encoding="utf-8")
-
-    def render() -> None:
-        if svg is not None:
-            console().print(f"written: {svg}", markup=False)
-            return
-        lines = [[drawn, start, word(status[name])] for drawn, name, start in drawing.rows(manifest)]
-        columns = [("automation", "left"), ("starts", "left"), ("last", "left")]
-        show_table("", columns, lines, empty="no automations yet: add [automation.NAME] to steersman.toml")
-
-    nodes = [{"name": a.name, "needs": a.needs, "starts": drawing.when(a), "last": status[a.name]} for a in manifest]
-    emit(as_json, nodes, render)

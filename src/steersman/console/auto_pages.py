@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 
 from steersman.bootstrap.services import open_services
-from steersman.console import automations, shared
+from steersman.console import automations, run_history, shared
 from steersman.console.act_pages import Rooms
 
 
@@ -22,6 +22,7 @@ def add_auto_pages(app: FastAPI, rooms: Rooms) -> None:
             "automations.html",
             "automations",
             page=automations.look(rooms.desk),
+            lanes=run_history.timeline(rooms.desk, request.query_params.get("span", "")),
             now_ns=rooms.desk.clock.now_ns(),
         )
 

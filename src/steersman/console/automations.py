@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
 from steersman.automation import Manifest, graph
 from steersman.automation import queries as runs
+from steersman.automation.graph_picture import svg
 from steersman.automation.model.schedule import why_not
 from steersman.automation.model.upcoming import Coming, upcoming
 from steersman.automation.queries import Attempt, Run, Skip, Summary
@@ -70,7 +72,11 @@ def look(desk: Desk) -> Automations:
     summaries = runs.summaries(desk.db, manifest, now_ns=now)
     return Automations(
         lines=tuple(Line(summary=s, starts=_starts(manifest, s)) for s in summaries),
-        drawn=graph.svg(manifest, {s.automation: (s.last_status or "never ran").replace("_", " ") for s in summaries}),
+        drawn=svg(
+            manifest,
+            {s.automation: (s.last_status or "never ran").replace("_", " ") for s in summaries},
+            link=lambda name: f"/automations/{quote(name, safe='')}",
+        ),
         coming=tuple(upcoming(manifest, now, _STARTS)),
         still=tuple(standing(manifest, desk.ledger, desk.workspace.state)),
         latest=tuple(runs.recent_runs(desk.db, limit=_RUNS)),
