@@ -40,7 +40,9 @@ def missing() -> str:
 class Postgres:
     """One server; `url` is where it answers, the same after a restart."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_durable: bool = False) -> None:
+        """Without `is_durable` it does not sync, which most tests do not need and all are quicker without."""
+        self._sync = "on" if is_durable else "off"
         found = programs()
         assert found is not None, missing()
         self._programs = found
@@ -53,7 +55,7 @@ class Postgres:
 
     def start(self) -> None:
         """Return once it takes connections."""
-        settings = ("fsync=off", "full_page_writes=off", "listen_addresses=127.0.0.1", "max_connections=200")
+        settings = (f"fsync={self._sync}", "full_page_writes=off", "listen_addresses=127.0.0.1", "max_connections=200")
         words = ["-D", str(self._data), "-p", str(self.port), "-k", str(self._sockets)]
         words += [word for setting in settings for word in ("-c", setting)]
         self._process = subprocess.Popen(
@@ -96,14 +98,14 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def a_postgres() -> Iterator[Postgres]:
+def a_postgres(*, is_durable: bool = False) -> Iterator[Postgres]:
     """Yield a running server with an empty database `steersman`; nothing of it is left after."""
     # Not tmp_path: its parents are closed to the account the server runs under.
     folder = Path(tempfile.mkdtemp(prefix="steersman-postgres-"))
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, OWNER, OWNER)
-        server = Postgres(folder)
+        server = Postgres(folder, is_durable=is_durable)
         try:
             server.start()
             server.create_database("steersman")

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Protocol
 
-from steersman.kernel.clock import FakeClock
+import psycopg
+import redis
+from tests import postgres, redis_server
+from tests.postgres import Postgres
+from tests.redis_server import RedisServer
+
+from steersman.kernel.clock import FakeClock, SystemClock
 from steersman.services.commons import Commons, Lock
 from steersman.services.commons.adapters.memory import MemoryCommons, MemoryServer
+from steersman.services.commons.adapters.postgres.commons import PostgresCommons
+from steersman.services.commons.adapters.postgres.locks import PostgresLock
+from steersman.services.commons.adapters.redis.commons import RedisCommons
+from steersman.services.commons.adapters.redis.keeping import RedisLock
 
 
 class Rig(Protocol):
@@ -75,7 +86,88 @@ class InMemory:
         yield _MemoryRig()
 
 
-HARNESSES: dict[str, Harness] = {"memory": InMemory()}
+_LEASE_S = 1.0
+
+
+class _RedisRig:
+    def __init__(self, server: RedisServer) -> None:
+        self._server = server
+
+    @contextlib.contextmanager
+    def machine(self, namespace: str = "desk") -> Iterator[Commons]:
+        made = RedisCommons(
+            self._server.url, namespace=namespace, lease_s=_LEASE_S, accepted="always", clock=SystemClock()
+        )
+        with contextlib.closing(made) as commons:
+            yield commons
+
+    def lose(self, lock: Lock) -> None:
+        assert isinstance(lock, RedisLock)
+        with contextlib.closing(redis.Redis.from_url(self._server.url)) as other:
+            assert other.delete(lock.key) == 1
+
+    def pass_time(self, seconds: float) -> None:
+        threading.Event().wait(seconds)
+
+    def stop(self) -> None:
+        self._server.kill()
+
+    def start(self) -> None:
+        self._server.start()
+
+
+class OnRedis:
+    """The adapter `redis` on a server that syncs every write."""
+
+    def needs(self) -> str:
+        return redis_server.missing()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Rig]:
+        with redis_server.a_redis() as server:
+            yield _RedisRig(server)
+
+
+class _PostgresRig:
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+
+    @contextlib.contextmanager
+    def machine(self, namespace: str = "desk") -> Iterator[Commons]:
+        made = PostgresCommons(
+            self._server.url, namespace=namespace, schema="shared", lease_s=_LEASE_S, clock=SystemClock()
+        )
+        with contextlib.closing(made) as commons:
+            yield commons
+
+    def lose(self, lock: Lock) -> None:
+        assert isinstance(lock, PostgresLock)
+        with psycopg.connect(self._server.url, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", (lock.session.info.backend_pid,))
+
+    def pass_time(self, seconds: float) -> None:
+        threading.Event().wait(seconds)
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def start(self) -> None:
+        self._server.start()
+
+
+class OnPostgres:
+    """The adapter `postgres` on a server that syncs every write."""
+
+    def needs(self) -> str:
+        return postgres.missing()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Rig]:
+        with postgres.a_postgres(is_durable=True) as server:
+            yield _PostgresRig(server)
+
+
+HARNESSES: dict[str, Harness] = {"memory": InMemory(), "redis": OnRedis(), "postgres": OnPostgres()}
 
 
 def taken(commons: Commons, name: str, *, wait_s: float = 0.0) -> Lock:
