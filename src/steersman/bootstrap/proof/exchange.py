@@ -50,14 +50,15 @@ class Exchange:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listening, selectors.EVENT_READ)
         self._buffers: dict[socket.socket, bytes] = {}
-        self._over = threading.Event()
+        self._ending, self._end = socket.socketpair()
+        self._selector.register(self._ending, selectors.EVENT_READ)
         self._thread = threading.Thread(target=self._serve, name="proof-exchange", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        self._over.set()
+        self._end.close()
         self._thread.join()
-        for connection in [*self._buffers, self._listening]:
+        for connection in [*self._buffers, self._listening, self._ending]:
             connection.close()
         self._selector.close()
 
@@ -72,8 +73,7 @@ class Exchange:
     # -- serving -------------------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        while not self._over.is_set():
-            ready = [key.fileobj for key, _ in self._selector.select(0.05)]
+        while self._ending not in (ready := [key.fileobj for key, _ in self._selector.select()]):
             # What a dead process still had on the wire comes before anything its successor says.
             for connection in [c for c in self._buffers if c in ready]:
                 self._read(connection)

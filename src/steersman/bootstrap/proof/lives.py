@@ -37,7 +37,7 @@ from steersman.trading.settings import ALWAYS, StrategySettings, TradingSettings
 _STRATEGY: Final = "proof"
 _SOURCE: Final = "proof"
 _SETTLING: Final = 3
-_LOOK_S: Final = 0.01
+_LOOK_S: Final = 0.001
 """Nobody has to wait for this venue: hundreds of lives are short ones."""
 _DAY_NS: Final = 86_400 * 10**9
 _BARS: Final = 25
