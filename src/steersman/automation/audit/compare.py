@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from steersman.automation.audit import declare
 from steersman.automation.audit.facts import Call, Change, Script, Secret, Shared
+from steersman.automation.audit.groups import Member, alike, plainest
 from steersman.automation.audit.history import History, Runs
 from steersman.automation.audit.model import Code, Cost, Place
 from steersman.automation.audit.secret_shapes import fingerprint
@@ -32,7 +34,7 @@ class Draft:
     cost: Cost | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Audit:
     """The scripts of a folder side by side. `taken` are names that steersman.toml already uses."""
 
@@ -63,8 +65,20 @@ class Audit:
 
     def _users(self, file: str) -> set[str]:
         """Return the scripts in whose runs `file` takes part: itself, or those that import it."""
-        importers = {s.file for s in self.scripts if file in s.uses}
-        return importers or {file}
+        known, waiting = {file}, [file]
+        while waiting:  # a module may be imported by one that scripts import
+            importers = self._importers[waiting.pop()] - known
+            known |= importers
+            waiting += sorted(importers)
+        return {f for f in known if not self._importers[f] - {f}} or {file}
+
+    @cached_property
+    def _importers(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for script in self.scripts:
+            for file in script.uses:
+                found[file].add(script.file)
+        return found
 
     def _runs(self, file: str) -> Runs | None:
         known = [r for f in self._users(file) if (r := self.history.runs.get(f)) is not None and r.per_day is not None]
@@ -98,37 +112,37 @@ class Audit:
 
     def _repeated(self, code: Code, of: Callable[[Script], tuple[Shared, ...]]) -> Iterator[Draft]:
         """Return a draft per script for what at least two scripts do, at its first place in each."""
-        groups: dict[str, dict[str, list[tuple[Script, Shared]]]] = defaultdict(lambda: defaultdict(list))
-        for script in self.scripts:
-            for shared in of(script):
-                groups[shared.key][script.file].append((script, shared))
-        for key, by_file in groups.items():
+        for members in alike((script, shared) for script in self.scripts for shared in of(script)):
+            by_file: dict[str, list[Member]] = defaultdict(list)
+            for script, shared in members:
+                by_file[script.file].append((script, shared))
             users = set().union(*(self._users(file) for file in by_file))
-            if len(users) < 2:
-                continue
-            places = sorted(s.place for found in by_file.values() for _, s in found)
-            like = _plainest([shared for found in by_file.values() for _, shared in found])
-            name, refused = self._name(like.stem), _refused(like) if like.url and code != "LOGIN_REPEATED" else ""
-            sends = any(shared.with_login for found in by_file.values() for _, shared in found)
-            declaration = self._declared(code, name, like, sends=sends) if not refused else ""
-            open_ = "\n# provider" in declaration  # whose login goes with it is not known
-            for found in by_file.values():
-                script, first = min(found, key=lambda pair: pair[1].place)
-                yield Draft(
-                    code=code,
-                    script=script,
-                    place=first.place,
-                    what=_what(code, like, len(users)),
-                    group=key,
-                    change=Change(why_not=refused)
-                    if refused
-                    else _together([shared.change(name, like.holes) for _, shared in found]),
-                    evidence=tuple(p for p in places if p.file != script.file),
-                    next_step=_STEPS[code].format(name=name)
-                    + (_SENDS.format(name=name) if open_ and any(s.with_login for _, s in found) else ""),
-                    declared=declaration,
-                    cost=self._cost(script.file, len(found), looped=any(s.looped for _, s in found), url=first.url),
-                )
+            if len(users) > 1:
+                yield from self._group(code, by_file, plainest(members), len(users))
+
+    def _group(self, code: Code, by_file: dict[str, list[Member]], like: Shared, users: int) -> Iterator[Draft]:
+        """Return a draft for each script of a group; `like` stands for all in it."""
+        places = sorted(s.place for found in by_file.values() for _, s in found)
+        name, refused = self._name(like.stem), _refused(like) if like.url and code != "LOGIN_REPEATED" else ""
+        sends = any(shared.with_login for found in by_file.values() for _, shared in found)
+        declaration = self._declared(code, name, like, sends=sends) if not refused else ""
+        open_ = "\n# provider" in declaration  # whose login goes with it is not known
+        for found in by_file.values():
+            script, first = min(found, key=lambda pair: pair[1].place)
+            changes = [s.change(name, like.holes) if s.key == like.key else Change(why_not=_ONE_OF) for _, s in found]
+            yield Draft(
+                code=code,
+                script=script,
+                place=first.place,
+                what=_what(code, like, users),
+                group=like.key,
+                change=Change(why_not=refused) if refused else _together(changes),
+                evidence=tuple(p for p in places if p.file != script.file),
+                next_step=_STEPS[code].format(name=name)
+                + (_SENDS.format(name=name) if open_ and any(s.with_login for _, s in found) else ""),
+                declared=declaration,
+                cost=self._cost(script.file, len(found), looped=any(s.looped for _, s in found), url=first.url),
+            )
 
     def _secrets(self) -> Iterator[Draft]:
         """Return a draft per secret; the same value in several places is one secret with one name."""
@@ -204,6 +218,7 @@ class Audit:
 
 
 _SENDS = "; the script sends headers or a key with it: say so in [pull.{name}] (provider, headers)"
+_ONE_OF = "here it is one of several that are asked for in a loop, elsewhere it stands alone"
 _STEPS = {
     "LOGIN_REPEATED": "log in once: provider {name}, leased by every script",
     "PULL_REPEATED": "ask once: pull {name}, read by every script",
@@ -220,11 +235,6 @@ def _refused(shared: Shared) -> str:
     """Say why no pull can be declared for an address; empty if one can."""
     problem = check_address(shared.url)
     return f"a pull cannot ask it: its address {problem}" if problem else ""
-
-
-def _plainest(shared: Sequence[Shared]) -> Shared:
-    """Return the one whose script says most about it: equal logins may be written with and without their id."""
-    return max(shared, key=lambda s: (bool(s.client_id), bool(s.secret_variable), bool(s.overridden)))
 
 
 def _retry_step(script: Script, reads: Sequence[Call]) -> str:

@@ -31,11 +31,18 @@ def provider(name: str, login: Shared) -> str:
     if login.kind == "oauth2":
         return (
             f'[provider.{name}]\nkind = "oauth2_client"   # or what this login is: docs/reference/credentials.md\n'
-            f"{_overridden(login)}token_url = {_quoted(login.url)}\nclient_id = {_quoted(login.client_id or _UNKNOWN)}"
+            f"{_overridden(login)}token_url = {_address(login.url)}\nclient_id = {_quoted(login.client_id or _UNKNOWN)}"
             + ("" if login.client_id else "   # the id that the provider gave you")
             + f'\nclient_secret = "env:{login.secret_variable or f"{_variable(name)}_CLIENT_SECRET"}"\n'
         )
     return secret_provider(name)
+
+
+def _address(url: str) -> str:
+    """Return the address quoted; one that only a setting says is left open, with the name of the setting."""
+    if "://" in url and "{" not in url:
+        return _quoted(url)
+    return f'"https://{_UNKNOWN}/token"   # what the scripts take from {url.strip("{}")}'
 
 
 def secret_provider(name: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 _LOGIN: Final = re.compile(
     r"^(o?auth2?|((access|api|auth|get|id)[-_]?)?tokens?([-_]auth)?|log-?[io]n|sign-?in|sessions?|"
@@ -36,7 +38,26 @@ _STATE: Final = {
     "livez": "service up",
     "ping": "service up",
     "status": "service up",
+    "market-open": "market open",
+    "market_open": "market open",
+    "is_market_open": "market open",
+    "isopen": "market open",
+    "buying-power": "balance",
+    "up": "service up",
+    "live": "service up",
+    "readiness": "service up",
+    "liveness": "service up",
+    "quota": "quota",
+    "rate_limit": "quota",
+    "rate-limit": "quota",
 }
+_IN_WORDS: Final = ("status", "health", "healthcheck", "heartbeat", "balance", "balances")
+_SUFFIX: Final = re.compile(r"\.(json|xml|xsl|php|txt|html?|csv|aspx?)$")
+_PORT: Final = re.compile(r":(80|443)$")
+_MOST_TURNS: Final = 40
+# Names of settings that hold a whole address.
+_ADDRESS: Final = re.compile(r"(?i)(^|[_.:-])(url|uri|endpoint|feed|webhook|address|href|link|api)s?$")
+_LOGIN_ADDRESS: Final = re.compile(r"(?i)(token|auth|oauth|log-?in|session)[_-]?(url|uri|endpoint|address)$")
 # Differ from call to call without the data being other data, or are secret.
 _NOT_DATA: Final = re.compile(
     r"(?i)^(_|t|ts|timestamp|nonce|recvwindow|sig|signature|key|api_?key|apikey|token|access_token|auth|appid)$"
@@ -47,12 +68,16 @@ _KEY: Final = re.compile(r"(?i)key|token|auth|sig|appid")
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A part that is only known when the script runs: `name` for people, `source` as the script computes it."""
+    """A part that is only known when the script runs: `name` for people, `source` as the script computes it.
+
+    `env` is what stays the same all day, such as a variable of the environment; `values` is all that a loop puts there.
+    """
 
     name: str
     source: str = ""
     env: bool = False
     parameter: bool = False
+    values: tuple[str, ...] = ()
 
 
 Text = tuple[str | Hole, ...]
@@ -102,9 +127,29 @@ class Endpoint:
         """Return what equal requests have in common: host, path, and the query in alphabetical order."""
         base = masked(self.url).split("://", 1)[-1]
         host, slash, path = base.partition("/")
-        query = "&".join(f"{k}={masked(v)}" for k, v in sorted(self.query, key=lambda p: p[0]))
+        pairs = sorted((unquote_plus(k), unquote_plus(masked(v))) for k, v in self.query)
+        query = "&".join(f"{k}={v}" for k, v in pairs)
         unread = "" if self.complete else "&{more}"
-        return f"{host.lower()}{slash}{path.rstrip('/')}" + (f"?{query}{unread}" if query or unread else "")
+        address = f"{_PORT.sub('', host.lower())}{slash}{unquote(path).rstrip('/')}"
+        return address + (f"?{query}{unread}" if query or unread else "")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the key of each address that a loop over a known list asks for; none where that is not known."""
+        turning = [h for h in self.holes if h.values]
+        varying = [h for h in self.holes if not h.values and not h.env]
+        if not turning or varying or prod(len(h.values) for h in turning) > _MOST_TURNS:
+            return ()
+        found = []
+        for values in product(*(h.values for h in turning)):
+            put: dict[str | Hole, str] = dict(zip(turning, values, strict=True))
+
+            def filled(text: Text, put: dict[str | Hole, str] = put) -> Text:
+                return joined(tuple(put.get(p, p) for p in text))
+
+            one = replace(self, url=filled(self.url), query=tuple((k, filled(v)) for k, v in self.query))
+            found.append(one.key)
+        return tuple(dict.fromkeys(found))
 
     @property
     def shown(self) -> str:
@@ -146,19 +191,30 @@ class Endpoint:
     def comparable(self) -> bool:
         """Whether enough is known to say that two are the same: a host or the variable it comes from."""
         first = self.url[0] if self.url else ""
+        if isinstance(first, Hole) and first.values:
+            return all(re.match(r"\w+://[^/]", value) for value in first.values)
         if isinstance(first, Hole):
-            return first.env and bool(self.path)
+            return first.env and (bool(self.path) or bool(_ADDRESS.search(first.name)))
         return "://" in first and bool(first.split("://", 1)[1].split("/")[0])
 
     @property
     def is_login(self) -> bool:
+        if len(self.url) == 1 and isinstance(self.url[0], Hole):  # the whole address is a setting
+            return bool(_LOGIN_ADDRESS.search(self.url[0].name))
         last = [s.lower() for s in self.path[-2:]]
         return any(_LOGIN.match(s) for s in last) and not _ENDS_A_LOGIN.match(last[-1])
 
     @property
     def state(self) -> str:
         """Return which state this asks for (`market open`, `balance`, ...), empty if none."""
-        return _STATE.get(self.path[-1].lower().removesuffix(".json"), "") if self.path else ""
+        if not self.path:
+            return ""
+        last = _SUFFIX.sub("", self.path[-1].lower())
+        words = re.split(r"[-_.]", last)
+        if last in _STATE or len(words) > 3:
+            return _STATE.get(last, "")
+        # `status-json`, `server-status`: what it is about stands first or last.
+        return next((_STATE[w] for w in (words[0], words[-1]) if w in _IN_WORDS), "")
 
     @property
     def host(self) -> str:
@@ -176,7 +232,8 @@ def endpoint(url: Text, params: Mapping[str, Text] | None) -> Endpoint | None:
     Args:
         params: None when parameters are added that cannot be read.
     """
-    if not any(isinstance(p, str) and p.strip("/") for p in url):
+    whole = len(url) == 1 and isinstance(url[0], Hole) and (url[0].env or url[0].values)
+    if not whole and not any(isinstance(p, str) and p.strip("/") for p in url):
         return None
     cut = next((n for n, p in enumerate(url) if isinstance(p, str) and "?" in p), None)
     query: dict[str, Text] = {}
@@ -213,6 +270,8 @@ def _query(text: Text) -> dict[str, Text]:
 
 def domain(host: str) -> str:
     """Return the word a host is known by: `api.meridianbroker.com` -> `meridianbroker`."""
+    if host.startswith("{env:"):
+        return re.split(r"[.:]", host.strip("{}"))[-1].lower()
     labels = [label for label in host.partition(":")[0].split(".") if label]
     if not labels or labels[-1].isdigit():
         return "local"

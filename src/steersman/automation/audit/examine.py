@@ -12,12 +12,14 @@ import msgspec
 
 from steersman.automation.audit import python, shell
 from steersman.automation.audit.compare import Audit, Draft
-from steersman.automation.audit.facts import Change, Script, Shared
+from steersman.automation.audit.facts import Change, Script
 from steersman.automation.audit.files import scripts
 from steersman.automation.audit.history import History
 from steersman.automation.audit.model import CODES, SEVERITY, Code, Finding, NotRead, Report, Savings, Summary
 from steersman.automation.audit.patch import NOT_VALID, apply, chosen, diff, veiled
+from steersman.automation.audit.python_imports import link
 from steersman.automation.audit.python_module import Folder, Module
+from steersman.automation.audit.settings_files import SettingsFiles
 from steersman.automation.audit.shell_secrets import env_secrets
 from steersman.automation.audit.shell_tree import Tree
 from steersman.automation.audit.source import Source
@@ -85,8 +87,9 @@ def _costs(draft: Draft, least: float) -> bool:
 def _read(folder: Path) -> tuple[list[Script], list[NotRead]]:
     read: list[Script] = []
     unread: list[NotRead] = []
-    folders: dict[str, Folder] = defaultdict(Folder)
-    trees: dict[str, list[Tree]] = defaultdict(list)
+    settings_files = SettingsFiles(folder)
+    files = Folder(settings=settings_files)
+    trees: list[Tree] = []
     modules: list[Module] = []
     settings: list[Source] = []
     for found in scripts(folder):
@@ -94,39 +97,34 @@ def _read(folder: Path) -> tuple[list[Script], list[NotRead]]:
             unread.append(found)
             continue
         source, language = found
-        here, _, name = source.file.rpartition("/")
         if language == "python":
-            module = python.parse(source, name.removesuffix(".py"), folders[here])
+            module = python.parse(source, files)
             modules += [module] if isinstance(module, Module) else []
             unread += [module] if isinstance(module, NotRead) else []
         elif language == "shell":
-            tree = shell.parse(source)
-            trees[here] += [tree] if isinstance(tree, Tree) else []
+            tree = shell.parse(source, settings_files)
+            trees += [tree] if isinstance(tree, Tree) else []
             unread += [tree] if isinstance(tree, NotRead) else []
         else:
             settings.append(source)
-    for beside in trees.values():
-        for tree in beside:
-            tree.link(beside)
-    read += [shell.read(tree) for beside in trees.values() for tree in beside]
-    read += _python(modules, folders)
+    for tree in trees:
+        tree.link(trees)
+    read += [shell.read(tree) for tree in trees]
+    read += _python(modules, files)
     read += [_settings(s) for s in settings if _is_read(s, read)]
     return sorted(read, key=lambda s: s.file), unread
 
 
-def _python(modules: Sequence[Module], folders: dict[str, Folder]) -> list[Script]:
-    """Return the Python scripts, each with what its calls into the files beside it ask for."""
-    by_http: dict[str, list[tuple[str, Shared]]] = defaultdict(list)
-    for folder in folders.values():
-        folder.follow()
-        for file, facts in python.shared(folder).items():
-            by_http[file] += facts
+def _python(modules: Sequence[Module], folder: Folder) -> list[Script]:
+    """Return the Python scripts, each with what its calls into the other files ask for."""
+    link(folder)
+    folder.follow()
+    by_http = python.shared(folder)
     read = []
     for module in modules:
-        here = module.source.file.rpartition("/")[0]
-        files = {name: m.source.file for name, m in folders[here].modules.items() if m is not module}
+        files = {name: m.source.file for name, m in folder.modules.items() if m is not module}
         script = python.read(module, files)
-        facts = by_http[module.source.file]
+        facts = by_http.get(module.source.file, [])
         read.append(
             replace(
                 script,

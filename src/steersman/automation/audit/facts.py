@@ -62,6 +62,7 @@ class Shared:
 
     Attributes:
         key: equal for equal things; `shown` is what a person reads.
+        keys: of a loop over a list that is written out, the key of each thing that it asks for.
         url: address with `{hole}` for what varies, empty when it is no HTTP request.
         stem: what a name for it is made from.
         looped: stands in a loop, so one run does it more than once.
@@ -76,6 +77,7 @@ class Shared:
     shown: str
     stem: str
     change: Renamed
+    keys: tuple[str, ...] = ()
     url: str = ""
     looped: bool = False
     holes: tuple[str, ...] = ()

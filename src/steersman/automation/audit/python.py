@@ -7,32 +7,32 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace as replace_fields
 
-from steersman.automation.audit.endpoints import Endpoint
+from steersman.automation.audit.endpoints import Endpoint, Hole
 from steersman.automation.audit.facts import Call, Change, Script, Shared
 from steersman.automation.audit.model import NotRead, Place
+from steersman.automation.audit.python_calls import Function
 from steersman.automation.audit.python_checks import checks
-from steersman.automation.audit.python_edits import argument_change, login_change, pull_change, replace
+from steersman.automation.audit.python_edits import argument_change, login_change, pull_change
+from steersman.automation.audit.python_frames import Frame
 from steersman.automation.audit.python_limits import waits as other_waits
-from steersman.automation.audit.python_logins import request_login, sdk_logins
-from steersman.automation.audit.python_module import Folder, Function, Module
+from steersman.automation.audit.python_logins import key_settings, request_login, sdk_logins
+from steersman.automation.audit.python_module import Folder, Module
+from steersman.automation.audit.python_request_limits import limit
 from steersman.automation.audit.python_requests import (
-    LIMIT_S,
     Request,
     frames,
-    limit,
     requests_of,
-    unlimited_sessions,
 )
 from steersman.automation.audit.python_retries import retried
 from steersman.automation.audit.python_secrets import secrets
-from steersman.automation.audit.python_text import Frame, overridden
+from steersman.automation.audit.python_text import overridden
 from steersman.automation.audit.python_waits import waits
 from steersman.automation.audit.source import Source
 
 _READS = ("get", "head", "options")
 
 
-def parse(source: Source, name: str, folder: Folder) -> Module | NotRead:
+def parse(source: Source, folder: Folder) -> Module | NotRead:
     """Return `source` as a module of `folder`, or why it is none: Python 2, or broken."""
     try:
         with warnings.catch_warnings():
@@ -42,8 +42,10 @@ def parse(source: Source, name: str, folder: Folder) -> Module | NotRead:
         return NotRead(file=source.file, line=exc.lineno, reason=f"not Python 3: {exc.msg}")
     except (ValueError, RecursionError, MemoryError) as exc:
         return NotRead(file=source.file, line=None, reason=f"not Python 3: {exc}")
-    module = Module(source, tree, name, folder)
-    folder.modules[name] = module
+    # Only what ends in .py can be imported; a script without that must not stand in the way of one that does.
+    name, _, suffix = source.file.rpartition(".")
+    module = Module(source, tree, name.replace(".", "_") if suffix == "py" else f"{source.file}#", folder)
+    folder.add(module)
     return module
 
 
@@ -59,18 +61,13 @@ def read(module: Module, files: dict[str, str]) -> Script:
         calls.append(_call(request))
         if _writes(request):
             sends.append(module.place(request.call))
-    for call, given in unlimited_sessions(module):
-        edit = replace(module, given, str(LIMIT_S)) if given in [k.value for k in call.keywords] else None
-        limited = Change(edits=(edit,)) if edit else Change(why_not="the limit is taken away in another line")
-        what = f"{module.resolve(call.func).name} with its timeout off"
-        calls.append(Call(place=module.place(call), what=what, limited=False, limit=limited))
-    used = {a.split(".")[0] for a in module.aliases.values()}
+    used = {a.split(".")[0] for a in (*module.aliases.values(), *module.packages.values())}
     return Script(
         file=module.source.file,
         language="python",
         source=module.source,
         calls=tuple(sorted(calls, key=lambda c: c.place)),
-        logins=tuple(sdk_logins(module)),
+        logins=(*sdk_logins(module), *key_settings(module)),
         checks=tuple(checks(module)),
         waits=tuple(waits(module)),
         secrets=tuple(secrets(module)),
@@ -91,7 +88,9 @@ def _call(request: Request) -> Call:
         limited=limited,
         limit=change,
         reads=bool(methods & set(_READS)) and not login,
-        retried=(request.run is not None and request.run.retried) or retried(module, request.call, request.session),
+        retried=request.retrying
+        or (request.run is not None and request.run.retried)
+        or retried(module, request.call, request.session),
     )
 
 
@@ -137,6 +136,8 @@ def _login(request: Request, asked: Endpoint, home: Module, call: ast.Call, fram
 
 def _pull(request: Request, asked: Endpoint, home: Module, call: ast.Call, frame: Frame | None) -> Shared:
     suffix, why_not = _suffix(request, home, call, frame)
+    if asked.shown == "" or isinstance(asked.url[0], Hole):
+        why_not = "its whole address is put in by a loop or a setting"
 
     def change(name: str, holes: tuple[str, ...]) -> Change:
         if why_not:
@@ -148,6 +149,7 @@ def _pull(request: Request, asked: Endpoint, home: Module, call: ast.Call, frame
     return Shared(
         place=home.place(call),
         key=f"{asked.state} {asked.key}".strip() if asked.state else asked.key,
+        keys=_keys(request, asked, frame),
         shown=asked.shown,
         stem=asked.stem,
         url=asked.template,
@@ -158,6 +160,21 @@ def _pull(request: Request, asked: Endpoint, home: Module, call: ast.Call, frame
         with_login=asked.with_key or request.carries_login,
         overridden=overridden(request.module, asked.template),
     )
+
+
+def _keys(request: Request, asked: Endpoint, frame: Frame | None) -> tuple[str, ...]:
+    """Return the keys of all that loops over known lists ask for, also in the callers of a function of the request."""
+    if frame is not None or asked.keys:
+        return asked.keys
+    found: list[str] = []
+    function = request.module.function_of(request.call)
+    sites = request.module.folder.sites(function) if function is not None else []
+    for home, site in sites if function is not None else []:
+        of_caller = request.asked(Frame(function, site, home)) if function is not None else None
+        if of_caller is None or not of_caller.keys:
+            return ()
+        found += of_caller.keys
+    return tuple(dict.fromkeys(found))
 
 
 def _suffix(request: Request, home: Module, call: ast.Call, frame: Frame | None) -> tuple[str, str]:

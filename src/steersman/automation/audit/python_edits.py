@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from steersman.automation.audit.endpoints import Endpoint, Hole
 from steersman.automation.audit.facts import Change, Edit
-from steersman.automation.audit.python_module import Module, parameters
+from steersman.automation.audit.python_calls import parameters
+from steersman.automation.audit.python_module import Module
 
 _TOKENS = frozenset(
     ("access_token", "token", "id_token", "jwt", "session_token", "accessToken", "access", "authToken", "auth_token")

@@ -12,6 +12,7 @@ from steersman.automation.audit.facts import Call, Change
 from steersman.automation.audit.python_curl import curl
 from steersman.automation.audit.python_edits import add_keyword
 from steersman.automation.audit.python_module import Module
+from steersman.automation.audit.python_tables import argument_of
 from steersman.automation.audit.python_text import evaluate
 
 # What waits for ever unless told otherwise -> the argument that tells it, as each library documents it.
@@ -25,6 +26,9 @@ _ENDLESS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"^paramiko(\.client)?\.SSHClient\(\)\.connect$"), "timeout=30"),
     (re.compile(r"^psycopg2?\.(connect|Connection\.connect|AsyncConnection\.connect)$"), "connect_timeout=10"),
 )
+
+# What socket.setdefaulttimeout() limits, too.
+_STANDARD: Final = re.compile(r"^(smtplib|ftplib|imaplib|poplib|http\.client|socket)\.")
 
 
 def waits(module: Module) -> Iterator[Call]:
@@ -43,10 +47,12 @@ def waits(module: Module) -> Iterator[Call]:
 
 
 def _limited(module: Module, call: ast.Call, name: str) -> bool:
-    given = module.given(call, name)
+    given = argument_of(module, call, name)
     if given is not None:
         return not (isinstance(given, ast.Constant) and given.value is None)
     if any(k.arg is None for k in call.keywords):
+        return True
+    if _STANDARD.match(module.resolve(call.func).name) and module.has_default_timeout:
         return True
     listed = call.args[0].elts[:1] if call.args and isinstance(call.args[0], ast.List) else []
     if [literal(evaluate(module, program)) for program in listed] == ["timeout"]:

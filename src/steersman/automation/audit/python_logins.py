@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 
 from steersman.automation.audit.endpoints import UNKNOWN, Endpoint, Hole, Text, domain, literal, masked
 from steersman.automation.audit.facts import Change, Renamed, Shared
+from steersman.automation.audit.python_calls import keyword
 from steersman.automation.audit.python_edits import client_name, login_change, replace
-from steersman.automation.audit.python_module import Module, keyword
+from steersman.automation.audit.python_module import Module
 from steersman.automation.audit.python_requests import Request
+from steersman.automation.audit.python_tables import argument_of, table
 from steersman.automation.audit.python_text import evaluate, overridden
 from steersman.automation.audit.secret_shapes import promises_secret
 
@@ -47,6 +49,8 @@ _POSITIONS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
 )
 _NO_LOGIN: Final = frozenset(("cryptography", "Crypto", "jwt", "nacl", "itsdangerous", "jose", "joserfc"))
 _GENERIC: Final = frozenset(("api_key", "apikey", "api_secret", "access_token", "client_secret", "secret_key"))
+_VERBS: Final = ("login", "log_in", "authenticate", "sign_in", "connect", "service_account", "authorize")
+_HTTP: Final = re.compile(r"^(requests|httpx2?|aiohttp|urllib3)$")
 _PART_OF_A_LOGIN: Final = re.compile(r"(Credentials?|Auth|Manager|Provider|Config|Settings|Params|Request)$")
 _DEEPEST: Final = 8
 
@@ -134,19 +138,11 @@ def _credentials(module: Module, call: ast.Call, name: str) -> dict[str, ast.exp
     known = bool(_SDKS.match(name))
     given = {k.arg: k.value for k in call.keywords if k.arg and _CREDENTIAL.match(k.arg)}
     for spread in (k.value for k in call.keywords if k.arg is None):
-        given |= {n: v for n, v in (module.table(spread) or {}).items() if _CREDENTIAL.match(n)}
+        given |= {n: v for n, v in (table(module, spread) or {}).items() if _CREDENTIAL.match(n)}
+        if known and not given and isinstance(spread, ast.Name | ast.Attribute | ast.Subscript):
+            given["auth"] = spread  # all of it is kept somewhere else, under one name
     if not known:
-        package, last = name.partition(".")[0], name.rpartition(".")[2]
-        imported = {a.partition(".")[0] for a in module.aliases.values()} - set(module.folder.modules)
-        generic = bool(_GENERIC & set(given)) and last[:1].isupper() and not _PART_OF_A_LOGIN.search(last)
-        if package not in imported or package in _NO_LOGIN or package in sys.stdlib_module_names:
-            return None
-        handed = {**given, **{f"{n}": a for n, a in enumerate(call.args)}}
-        plainly = any(promises_secret(_called(module, a)) for a in handed.values())
-        if "()" in name:  # `client.login(user, password)`
-            return handed if last in ("login", "log_in", "authenticate", "sign_in") and plainly else None
-        constructs = last[:1].isupper() and not _PART_OF_A_LOGIN.search(last)
-        return (given if generic else handed) if generic or (constructs and plainly) else None
+        return _by_name(module, call, name, given)
     for pattern, names in _POSITIONS:
         if pattern.search(name):
             given |= dict(zip(names, call.args, strict=False))
@@ -158,9 +154,45 @@ def _credentials(module: Module, call: ast.Call, name: str) -> dict[str, ast.exp
     if name.startswith("boto3") and not any("key" in k for k in given):
         return None  # the ambient chain of AWS is shared already
     dsn = literal(evaluate(module, given["dsn"])) if "dsn" in given else None
-    if dsn is not None and "://" in dsn and "@" not in dsn and name.startswith(("sqlalchemy", "pymongo")):
+    if dsn is not None and "://" in dsn and "@" not in dsn and not any(_SECRET.match(n) for n in given):
         return None  # a file, or a server that asks nobody who they are
     return given or None
+
+
+def _by_name(module: Module, call: ast.Call, name: str, given: dict[str, ast.expr]) -> dict[str, ast.expr] | None:
+    """Return what is handed over to a library that is not known, where names say that it is a login."""
+    package, last = name.partition(".")[0], name.rpartition(".")[2]
+    imported = {a.partition(".")[0] for a in module.aliases.values()} - set(module.folder.modules)
+    if package not in imported or package in _NO_LOGIN or package in sys.stdlib_module_names or _HTTP.match(package):
+        return None
+    handed = {**given, **{f"{n}": a for n, a in enumerate(call.args)}}
+    handed |= {k.arg: k.value for k in call.keywords if k.arg and promises_secret(_called(module, k.value))}
+    plainly = any(promises_secret(_called(module, a)) for a in handed.values())
+    if last in _VERBS:  # `client.login(user, password)`, `snowflake.connector.connect(password=...)`
+        return handed if plainly or bool(_GENERIC & set(given)) else None
+    if "()" in name or not last[:1].isupper() or _PART_OF_A_LOGIN.search(last):
+        return None
+    generic = bool(_GENERIC & set(given))
+    return (given if generic else handed) if generic or plainly else None
+
+
+def key_settings(module: Module) -> Iterator[Shared]:
+    """Return the logins that a library is told once for all: `stripe.api_key = os.environ["STRIPE_KEY"]`."""
+    for node in module.nodes:
+        match node:
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name() as owner, attr=attr) as target], value=value):
+                library = module.resolve(owner).name
+                imported = library in module.aliases.values() and library not in module.folder.modules
+                if imported and attr.lower() in _GENERIC and library.partition(".")[0] not in sys.stdlib_module_names:
+                    yield Shared(
+                        place=module.place(target),
+                        key=f"{library.partition('.')[0]} {_print(module, value)}",
+                        shown=f"the login through {library}.{attr}",
+                        stem=_stem(library),
+                        looped=module.looped(node),
+                        change=_change(module, {"api_secret": value}),
+                        kind="api_key",
+                    )
 
 
 def _called(module: Module, node: ast.expr) -> str:
@@ -184,14 +216,18 @@ def _identity(module: Module, call: ast.Call, name: str, given: dict[str, ast.ex
         home = module.resolve(call.func).module
         host = literal(evaluate(home, _first(home, made))) if made is not None and home is not None else None
         return f"{library} {host} {_print(module, given.get('user'))}", host or ""
-    owner = name.partition("()")[0] if library != "alpaca" else library
-    prints = " ".join(f"{k}={_print(module, v)}" for k, v in sorted(given.items()))
-    return f"{owner} {prints}", ""
+    # Whatever of a library is made with them, and in whatever order: equal credentials are one login.
+    prints = {
+        _print(module, v) for k, v in given.items() if _CREDENTIAL.match(k) or promises_secret(_called(module, v))
+    }
+    exchange = name.replace("()", "").rpartition(".")[2] if library == "ccxt" else ""
+    prints = prints or {_print(module, v) for v in given.values()}
+    return " ".join([library, *([exchange] if exchange else []), *sorted(prints)]), ""
 
 
 def _first(home: Module, made: ast.Call) -> ast.expr | None:
     """Return the host a connection is made to: the argument named so, the first, or the first of a tuple `*SERVER`."""
-    first = home.given(made, "host") or (made.args[0] if made.args else None)
+    first = argument_of(home, made, "host") or (made.args[0] if made.args else None)
     if isinstance(first, ast.Starred):
         value = home.value_of(first.value) if isinstance(first.value, ast.Name) else first.value
         return value.elts[0] if isinstance(value, ast.Tuple | ast.List) and value.elts else None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from steersman.automation.audit.model import Place
+from steersman.automation.audit.python_calls import Function, argument, keyword, parameters
+from steersman.automation.audit.settings_files import SettingsFiles
 from steersman.automation.audit.source import Source
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 _SCOPES = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _DEEPEST = 12
@@ -30,15 +31,22 @@ UNKNOWN = Ref("?")
 
 @dataclass(slots=True)
 class Folder:
-    """The Python files of one folder, by module name: scripts import each other there."""
+    """The Python files that are audited together: scripts import each other."""
 
     modules: dict[str, Module] = field(default_factory=dict)
+    settings: SettingsFiles = field(default_factory=SettingsFiles)
+    _homes: dict[ast.AST, Module] = field(default_factory=dict)
     _sites: dict[ast.AST, list[tuple[Module, ast.Call]]] | None = None
     _given: dict[tuple[ast.AST, str], Ref] = field(default_factory=dict)
 
     def home(self, node: ast.AST) -> Module | None:
         """Return the module that `node` stands in."""
-        return next((m for m in self.modules.values() if node in m.parents), None)
+        return self._homes.get(node)
+
+    def add(self, module: Module) -> None:
+        """Take a file in; its name leads from the audited folder to it: `jobs/common`."""
+        self.modules[module.name] = module
+        self._homes.update(dict.fromkeys(module.nodes, module))
 
     @property
     def complete(self) -> bool:
@@ -84,8 +92,13 @@ class Module:
         self.folder = folder
         self.parents: dict[ast.AST, ast.AST] = {}
         self.aliases: dict[str, str] = {}
+        self.packages: dict[str, str] = {}
+        self.starred: list[str] = []
         self.bindings: dict[tuple[ast.AST, str], list[ast.expr | None]] = defaultdict(list)
         self.attributes: dict[tuple[ast.AST, str], list[ast.expr]] = defaultdict(list)
+        self.entries: dict[str, list[tuple[ast.Subscript, ast.expr | None]]] = defaultdict(list)
+        self.parameters_set: list[tuple[ast.Attribute, ast.expr]] = []
+        self.updates: dict[str, list[ast.Call]] = defaultdict(list)
         self.definitions: dict[str, Function | ast.ClassDef] = {}
         self.calls: list[ast.Call] = []
         self.nodes: list[ast.AST] = list(ast.walk(tree))
@@ -116,28 +129,48 @@ class Module:
                 self._bind(node.optional_vars, node.context_expr)
             case ast.Call():
                 self.calls.append(node)
+                if isinstance(node.func, ast.Attribute) and node.func.attr == "update":
+                    self._index_update(node, node.func.value)
             case _:
                 pass
+
+    def _index_update(self, node: ast.Call, owner: ast.expr) -> None:
+        if isinstance(owner, ast.Name):
+            self.updates[owner.id].append(node)
+        elif isinstance(owner, ast.Attribute) and owner.attr == "params" and len(node.args) == 1:
+            self.parameters_set.append((owner, node.args[0]))
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:
             first = alias.name.partition(".")[0]
             if isinstance(node, ast.ImportFrom):
-                self.aliases[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}".lstrip(".")
+                above = "." * node.level + (node.module or "")
+                if alias.name == "*":
+                    self.starred.append(above)
+                else:
+                    joint = "" if above.endswith(".") else "."
+                    self.aliases[alias.asname or alias.name] = f"{above}{joint}{alias.name}"
             else:
                 self.aliases[alias.asname or first] = alias.name if alias.asname else first
+                if not alias.asname and "." in alias.name:
+                    self.packages[alias.name] = alias.name
 
     def _bind(self, target: ast.AST, value: ast.expr | None) -> None:
         match target:
             case ast.Name():
                 self.bindings[self.scope(target), target.id].append(value)
+            case ast.Attribute(attr="params") if value is not None:
+                self.parameters_set.append((target, value))
             case ast.Attribute(value=ast.Name(id="self")) if value is not None:
                 owner = self.class_of(target)
                 if owner is not None:
                     self.attributes[owner, target.attr].append(value)
+            case ast.Subscript(value=ast.Name(id=name)):
+                self.entries[name].append((target, value))
             case ast.Tuple() | ast.List():
-                for element in target.elts:
-                    self._bind(element, None)
+                each = value.elts if isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts) else []
+                for number, element in enumerate(target.elts):  # `HOST, PORT = "...", 5432`
+                    self._bind(element, each[number] if each else None)
             case ast.Starred():
                 self._bind(target.value, None)
             case _:
@@ -200,6 +233,35 @@ class Module:
                 return None
         return None
 
+    @property
+    def has_default_timeout(self) -> bool:
+        """Say whether the file gives every socket of the standard library a limit: `socket.setdefaulttimeout(12)`."""
+        set_ = [c for c in self.calls if isinstance(c.func, ast.Attribute) and c.func.attr == "setdefaulttimeout"]
+        return any(self.resolve(c.func).name == "socket.setdefaulttimeout" and c.args for c in set_)
+
+    def bound_in(self, name: ast.AST) -> ast.AST | None:
+        """Return the function or module that a name, or the owner of `name[...]`, is bound in."""
+        owner = name.value if isinstance(name, ast.Subscript) else name
+        if not isinstance(owner, ast.Name):
+            return None
+        scopes = (a for a in self.ancestors(owner) if isinstance(a, _SCOPES) and not isinstance(a, ast.ClassDef))
+        return next((a for a in scopes if (a, owner.id) in self.bindings or owner.id in parameters(a)), None)
+
+    def loop_of(self, name: ast.Name) -> ast.For | ast.AsyncFor | ast.comprehension | None:
+        """Return the loop or comprehension that sets a name and that it stands in, if nothing else sets it."""
+        for ancestor in self.ancestors(name):
+            loops: Sequence[ast.For | ast.AsyncFor | ast.comprehension] = ()
+            if isinstance(ancestor, ast.For | ast.AsyncFor):
+                loops = [ancestor]
+            elif isinstance(ancestor, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+                loops = ancestor.generators
+            for loop in loops:
+                if any(isinstance(n, ast.Name) and n.id == name.id for n in ast.walk(loop.target)):
+                    return loop
+            if isinstance(ancestor, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                return None
+        return None
+
     def parameter(self, name: ast.Name) -> Function | None:
         """Return the function that `name` is a parameter of."""
         for scope in (a for a in self.ancestors(name) if isinstance(a, ast.FunctionDef | ast.AsyncFunctionDef)):
@@ -222,14 +284,22 @@ class Module:
 
     def _member(self, owner: ast.ClassDef, name: str, depth: int) -> ast.expr | None:
         """Return what a class, or the nearest class of this file that it extends, sets `name` to."""
+        made = self.definitions.get(f"{owner.name}.{name}")
+        if made is not None and any(self._is_property(d) for d in made.decorator_list):
+            returned = [r.value for r in ast.walk(made) if isinstance(r, ast.Return) and r.value is not None]
+            return returned[0] if len(returned) == 1 else None
         found: list[ast.expr | None] = [*(self.attributes.get((owner, name)) or self.bindings.get((owner, name)) or [])]
         # `self.session = None`, until it is opened: what it is then counts.
-        found = [v for v in found if not (isinstance(v, ast.Constant) and v.value is None)] or found
+        found = [v for v in found if not _is_nothing(v)] or found
         if found or depth > _DEEPEST:
             return found[0] if found and len(found) == 1 else None
         bases = [self.definitions.get(b.id) for b in owner.bases if isinstance(b, ast.Name)]
         known = (self._member(b, name, depth + 1) for b in bases if isinstance(b, ast.ClassDef))
         return next((value for value in known if value is not None), None)
+
+    def _is_property(self, decorator: ast.expr) -> bool:
+        name = decorator.id if isinstance(decorator, ast.Name) else getattr(decorator, "attr", "")
+        return name in ("property", "cached_property")
 
     def resolve(self, node: ast.expr, depth: int = 0) -> Ref:
         """Return what `node` is, by its full name; `?` when that cannot be followed."""
@@ -251,8 +321,7 @@ class Module:
                 value = self.attribute_value(node)
                 if value is not None:
                     return self.resolve(value, depth + 1)
-                inner = self.resolve(node.value, depth + 1)
-                return Ref(f"{inner.name}.{node.attr}", inner.call, inner.module)
+                return self._resolve_attribute(node, depth)
             case ast.Call():
                 return self._resolve_call(node, depth)
             case ast.Await():
@@ -261,6 +330,18 @@ class Module:
                 return self.resolve(node.values[-1], depth + 1)
             case _:
                 return UNKNOWN
+
+    def _resolve_attribute(self, node: ast.Attribute, depth: int) -> Ref:
+        inner = self.resolve(node.value, depth + 1)
+        name = f"{inner.name}.{node.attr}"
+        if name in self.packages:  # `import common.http`
+            return Ref(self.packages[name])
+        home, owner = self.find(inner.name)
+        if home is not None and isinstance(owner, ast.ClassDef) and f"{owner.name}.{node.attr}" in home.definitions:
+            kept = home.member(owner, node.attr)
+            if kept is not None and "()" in inner.name:  # a property: what it returns
+                return home.resolve(kept, depth + 1)
+        return Ref(name, inner.call, inner.module)
 
     def _resolve_name(self, node: ast.Name, depth: int) -> Ref:
         value = self.value_of(node)
@@ -294,60 +375,6 @@ class Module:
         """Return the `__init__` of a class of this folder."""
         return next((n for n in definition.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
 
-    def entry(self, node: ast.Subscript) -> ast.expr | None:
-        """Return what `NAME["key"]` is, where NAME is one dict that is written out, and that key is never set anew."""
-        key, home, table = node.slice, self, self.table(node.value)
-        if not isinstance(key, ast.Constant) or table is None:
-            return None
-        for other in home.nodes:
-            if isinstance(other, ast.Subscript) and isinstance(other.ctx, ast.Store | ast.Del):
-                same = isinstance(other.slice, ast.Constant) and other.slice.value == key.value
-                if same and ast.dump(other.value) == ast.dump(node.value):
-                    return None
-        return table.get(str(key.value))
-
-    def table(self, node: ast.expr) -> dict[str, ast.expr] | None:
-        """Return the entries of a dict that `node` is, or is bound to, where they are written out."""
-        for _ in range(_DEEPEST):
-            match node:
-                case ast.Name() if (value := self.value_of(node)) is not None:
-                    node = value
-                case ast.Attribute() if (value := self.attribute_value(node)) is not None:
-                    node = value
-                case ast.Subscript() if (value := self.entry(node)) is not None:
-                    node = value
-                case ast.Name() | ast.Attribute() if (value := self.elsewhere(node)) is not None:
-                    node = value
-                case _:
-                    break
-        if isinstance(node, ast.Dict):
-            entries = zip(node.keys, node.values, strict=True)
-            return {str(k.value): v for k, v in entries if isinstance(k, ast.Constant)}
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
-            return {k.arg: k.value for k in node.keywords if k.arg}
-        return None
-
-    def elsewhere(self, node: ast.Name | ast.Attribute) -> ast.expr | None:
-        """Return what another file of the folder, or a class, sets a name to: `config.SETTINGS`, `Settings.API`."""
-        if isinstance(node, ast.Name):
-            home_name, _, name = self.aliases.get(node.id, "").rpartition(".")
-        else:
-            home_name, name = self.resolve(node.value).name, node.attr
-        home = self.folder.modules.get(home_name)
-        if home is not None:
-            found = home.bindings.get((home.tree, name)) or []
-            return found[0] if len(found) == 1 else None
-        home, owner = self.find(home_name)
-        return home.member(owner, name) if home is not None and isinstance(owner, ast.ClassDef) else None
-
-    def given(self, call: ast.Call, *names: str) -> ast.expr | None:
-        """Return the value of the first keyword among `names`, also one in a written out dict: `f(**OPTIONS)`."""
-        found = keyword(call, *names)
-        for spread in (k.value for k in call.keywords if k.arg is None):
-            table = self.table(spread) or {}
-            found = found or next((table[n] for n in names if n in table), None)
-        return found
-
     def target(self, call: ast.Call) -> ast.AST | None:
         """Return the function that `call` runs, if it stands in this folder."""
         func = call.func
@@ -357,37 +384,9 @@ class Module:
         return self.find(self.resolve(func).name)[1]
 
 
-def parameters(function: ast.AST) -> list[str]:
-    """Return the names a function takes, `*args` and `**kwargs` included."""
-    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-        return []
-    a = function.args
-    named = [*a.posonlyargs, *a.args, *a.kwonlyargs, *([a.vararg] if a.vararg else []), *([a.kwarg] if a.kwarg else [])]
-    return [arg.arg for arg in named]
-
-
-def argument(function: Function, call: ast.Call, name: str) -> ast.expr | None:
-    """Return what `call` gives for the parameter `name`; its default when nothing is given."""
-    for keyword in call.keywords:
-        if keyword.arg == name:
-            return keyword.value
-    names = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
-    if names[:1] in (["self"], ["cls"]):
-        names = names[1:]
-    if name in names and names.index(name) < len(call.args):
-        given = call.args[names.index(name)]
-        return None if any(isinstance(a, ast.Starred) for a in call.args) else given
-    defaults = dict(zip(reversed([a.arg for a in function.args.args]), reversed(function.args.defaults), strict=False))
-    defaults |= {a.arg: d for a, d in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True) if d}
-    return defaults.get(name)
-
-
-def argument_given(function: Function, call: ast.Call, name: str) -> bool:
-    """Say whether `call` itself gives the parameter `name`, and not its default."""
-    value = argument(function, call, name)
-    return any(value is a for a in (*call.args, *(k.value for k in call.keywords)))
-
-
-def keyword(call: ast.Call, *names: str) -> ast.expr | None:
-    """Return the value of the first keyword of `call` among `names`."""
-    return next((k.value for k in call.keywords if k.arg in names), None)
+def _is_nothing(node: ast.expr | None) -> bool:
+    """Say whether a member is only declared here: `None`, or a dataclass field that starts as None."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "field":
+        node = keyword(node, "default")
+        return node is None or _is_nothing(node)
+    return isinstance(node, ast.Constant) and node.value is None

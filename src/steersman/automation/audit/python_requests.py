@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from steersman.automation.audit.endpoints import Endpoint, Text, endpoint, joined, literal
-from steersman.automation.audit.facts import Change
+from steersman.automation.audit.endpoints import Endpoint, Text, endpoint, joined, literal, masked
+from steersman.automation.audit.python_calls import Function, argument, is_none, keyword
 from steersman.automation.audit.python_curl import Curl, curl
-from steersman.automation.audit.python_edits import add_keyword, replace
-from steersman.automation.audit.python_module import Function, Module, Ref, argument, argument_given, keyword
+from steersman.automation.audit.python_frames import Frame
+from steersman.automation.audit.python_module import Module, Ref
 from steersman.automation.audit.python_retries import of_session
-from steersman.automation.audit.python_text import Frame, evaluate, mapping
+from steersman.automation.audit.python_tables import argument_of
+from steersman.automation.audit.python_text import evaluate, mapping
 
 _VERBS: Final = "get|head|options|post|put|patch|delete|request|stream"
 _HTTP: Final = re.compile(
@@ -26,7 +27,6 @@ _FRAMES: Final = re.compile(r"^(pandas|polars)\.(read_(csv|json|html|excel|parqu
 _READS: Final = ("get", "head", "options")
 _DEEPEST: Final = 3
 _MOST_CALLERS: Final = 100
-LIMIT_S: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,19 +60,37 @@ class Request:
                 url = (*root, "/", *path)
         return endpoint(joined(url), self._params(frame))
 
+    @property
+    def retrying(self) -> bool:
+        """Say whether the library tries again by itself: urllib3 does, three times."""
+        return self.library == "urllib3"
+
     def _params(self, frame: Frame | None) -> dict[str, Text] | None:
-        given = self.module.given(self.call, "params")
+        given = argument_of(self.module, self.call, "params")
         spreads = [k.value.id for k in self.call.keywords if k.arg is None and isinstance(k.value, ast.Name)]
         rest = frame.function.args.kwarg if frame is not None else None
         if given is None and frame is not None and rest is not None and rest.arg in spreads:
             # `request(method, url, **kwargs)`: what the caller of the wrapper says.
-            return mapping(frame.module, frame.module.given(frame.call, "params"), frame.outer)
-        return mapping(self.module, given, frame)
+            return mapping(frame.module, argument_of(frame.module, frame.call, "params"), frame.outer)
+        own, kept = mapping(self.module, given, frame), self._session_params()
+        return None if own is None or kept is None else {**kept, **own}
+
+    def _session_params(self) -> dict[str, Text] | None:
+        """Return the parameters that a session adds to each request: `Client(params=...)`, `session.params = ...`."""
+        if self.session is None or self.session.call is None or self.session.module is None:
+            return {}
+        home, made = self.session.module, self.session.call
+        found = mapping(home, of_session(self.session, "params"))
+        for target, value in home.parameters_set:
+            if home.resolve(target.value).call is made:
+                said = mapping(home, value)
+                found = None if found is None or said is None else {**found, **said}
+        return found
 
     @property
     def carries_login(self) -> bool:
         """Say whether it sends headers or a login: by itself, or by a session, whose headers may be set anywhere."""
-        own = self.module.given(self.call, "headers", "auth", "cookies") is not None
+        own = argument_of(self.module, self.call, "headers", "auth", "cookies") is not None
         wrapped = any(keyword(c, "headers") is not None for c in _calls_in(self.url, self.module))
         return own or wrapped or self.session is not None
 
@@ -122,7 +140,7 @@ def _calls_in(node: ast.expr | None, module: Module) -> list[ast.Call]:
 def _is_given(module: Module, body: ast.expr, frame: Frame | None) -> bool:
     """Say whether `body` is one: a parameter is what the call gives for it, or its default."""
     value = module.value_of(body) if isinstance(body, ast.Name) else body
-    if isinstance(value, ast.IfExp) and _is_none(value.orelse):  # `json.dumps(data).encode() if data else None`
+    if isinstance(value, ast.IfExp) and is_none(value.orelse):  # `json.dumps(data).encode() if data else None`
         test = value.test.left if isinstance(value.test, ast.Compare) else value.test
         if isinstance(test, ast.Name) and module.parameter(test) is not None:
             body = test
@@ -130,8 +148,8 @@ def _is_given(module: Module, body: ast.expr, frame: Frame | None) -> bool:
     if function is not None and isinstance(body, ast.Name):
         call = frame.call if frame is not None and frame.function is function else ast.Call(body, [], [])
         given = argument(function, call, body.id)
-        return given is not None and not _is_none(given)
-    return not _is_none(body)
+        return given is not None and not is_none(given)
+    return not is_none(body)
 
 
 def requests_of(module: Module) -> Iterator[Request]:
@@ -199,135 +217,14 @@ def home_methods(definition: ast.ClassDef) -> set[str]:
     return {n.name for n in definition.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-def limit(request: Request) -> tuple[bool, Change]:
-    """Say whether anything ends the wait for an answer, and return the edit that makes it so."""
-    call, given = request.call, request.module.given(request.call, "timeout")
-    if given is None and request.partial is not None:
-        given = keyword(request.partial, "timeout")
-    if request.run is not None:
-        ends = request.run.limited or (given is not None and not _is_none(given))
-        return ends, Change() if ends else add_keyword(request.module, call, f"timeout={LIMIT_S}")
-    if request.library in ("pandas", "polars"):
-        why = f"{request.library} takes no timeout here"
-        return request.library == "polars", Change(why_not=why, next_step="read the file of a pull(): it has one")
-    if given is not None:
-        if not _is_none(given):
-            left = _left_out(request, given)
-            return not left, Change(why_not=f"its limit is `{left}`, which not everybody gives") if left else Change()
-        if given not in request.module.parents:
-            return False, Change(why_not="the limit is taken away in another file")
-        return False, Change(edits=(replace(request.module, given, str(LIMIT_S)),))
-    if _spread_without_timeout(request):
-        return False, add_keyword(request.module, call, f"timeout={LIMIT_S}")
-    if any(k.arg is None for k in call.keywords) and not _kwargs_without_timeout(request):
-        return True, Change()
-    if request.library == "urllib" and len(call.args) > 2:
-        return True, Change()
-    if request.library in ("httpx", "aiohttp") or request.limited_by_class or _session_limits(request):
-        # Their own limits (httpx 5 s, aiohttp 5 min) are finite; one that was taken away is found where it was.
-        return True, Change()
-    return False, add_keyword(request.module, call, f"timeout={LIMIT_S}")
-
-
-def _left_out(request: Request, given: ast.expr) -> str:
-    """Return the parameter that is the limit, where it is None unless a caller says otherwise and some do not."""
-    function = request.module.parameter(given) if isinstance(given, ast.Name) else None
-    if function is None or not isinstance(given, ast.Name):
-        return ""
-    default = argument(function, ast.Call(given, [], []), given.id)
-    if default is None or not _is_none(default):
-        return ""
-    sites = request.module.folder.sites(function)
-    return given.id if any(not argument_given(function, call, given.id) for _, call in sites) else ""
-
-
-def _spread_without_timeout(request: Request) -> bool:
-    """Say whether all that is handed over with `**` is dicts that are written out, without a limit."""
-    spreads = [k.value for k in request.call.keywords if k.arg is None]
-    tables = [request.module.table(s) for s in spreads]
-    changed = any(
-        isinstance(n, ast.Attribute) and n.attr in ("update", "setdefault") and ast.dump(n.value) == ast.dump(s)
-        for s in spreads
-        for n in request.module.nodes
-    )
-    limits = request.library in ("httpx", "aiohttp") or request.limited_by_class or _session_limits(request)
-    return bool(spreads) and not changed and not limits and all(t is not None and "timeout" not in t for t in tables)
-
-
-def _kwargs_without_timeout(request: Request) -> bool:
-    """Say whether `**name` is a parameter that no caller in the folder gives a timeout through."""
-    function = request.module.function_of(request.call)
-    if function is None or function.args.kwarg is None:
-        return False
-    for node in ast.walk(function):
-        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.value, ast.Name):
-            sets = isinstance(node.ctx, ast.Store) or getattr(node, "attr", "") in ("setdefault", "update")
-            if sets and node.value.id == function.args.kwarg.arg:
-                return False
-    sites = request.module.folder.sites(function)
-    return bool(sites) and all(
-        keyword(c, "timeout") is None and all(k.arg is not None for k in c.keywords) for _, c in sites
-    )
-
-
-def _session_limits(request: Request) -> bool:
-    """Say whether the session itself was given a limit: urllib3's constructor, or a partial set on it."""
-    session = request.session
-    if session is None or session.call is None or session.module is None:
-        return False
-    if request.library == "urllib3":
-        return keyword(session.call, "timeout") is not None
-    if _mounts_a_limit(session.module, session.call):
-        return True
-    for node in session.module.nodes:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and keyword(node.value, "timeout"):
-            for target in node.targets:
-                if isinstance(target, ast.Attribute) and session.module.resolve(target.value).call is session.call:
-                    return True
-    return False
-
-
-def _mounts_a_limit(module: Module, made: ast.Call) -> bool:
-    """Say whether an adapter of this folder that sets a timeout is mounted on the session that `made` makes."""
-    for call in module.calls:
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "mount" and len(call.args) == 2:
-            _, adapter = module.find(module.resolve(call.args[1]).name)
-            if isinstance(adapter, ast.ClassDef) and module.resolve(call.func.value).call is made:
-                named = (n.value for n in ast.walk(adapter) if isinstance(n, ast.Constant))
-                return "timeout" in named or any(
-                    isinstance(n, ast.keyword) and n.arg == "timeout" for n in ast.walk(adapter)
-                )
-    return False
-
-
-def _is_none(node: ast.expr) -> bool:
-    if isinstance(node, ast.Constant):
-        return node.value is None
-    return isinstance(node, ast.Call) and any(
-        k.arg in ("total", "timeout") and isinstance(k.value, ast.Constant) and k.value.value is None
-        for k in node.keywords
-    )
-
-
-def unlimited_sessions(module: Module) -> Iterator[tuple[ast.Call, ast.expr]]:
-    """Return constructors of sessions whose finite limit was taken away by `timeout=None`."""
-    for call in module.calls:
-        if re.match(r"^(httpx2?\.(Async)?Client|aiohttp\.ClientSession)$", module.resolve(call.func).name):
-            given = keyword(call, "timeout")
-            given = module.value_of(given) or given if isinstance(given, ast.Name) else given
-            if given is not None and _is_none(given):
-                yield call, given
-
-
 def frames(request: Request) -> list[tuple[Module, ast.Call, Frame | None]]:
     """Return where the address is decided: the request itself, or the calls of its function that fill it in."""
-    base = request.asked(None)
-    decided = _sites(request, None, request.module, request.call, base.key if base else None, 0)
+    decided = _sites(request, None, request.module, request.call, _decided(request, None), 0)
     return decided or [(request.module, request.call, None)]
 
 
 def _sites(
-    request: Request, frame: Frame | None, module: Module, call: ast.Call, key: str | None, depth: int
+    request: Request, frame: Frame | None, module: Module, call: ast.Call, known: Sequence[str] | None, depth: int
 ) -> list[tuple[Module, ast.Call, Frame | None]]:
     function = module.function_of(call)
     if function is None or depth >= _DEEPEST:
@@ -335,11 +232,26 @@ def _sites(
     found: list[tuple[Module, ast.Call, Frame | None]] = []
     for home, site in module.folder.sites(function)[:_MOST_CALLERS]:
         outer = _chain(request, frame, function, site, home)
-        asked = request.asked(outer)
-        if asked is None or asked.key == key:
-            continue
-        found += _sites(request, outer, home, site, asked.key, depth + 1) or [(home, site, outer)]
+        decided = _decided(request, outer)
+        if decided is not None and decided != known:
+            found += _sites(request, outer, home, site, decided, depth + 1) or [(home, site, outer)]
     return found
+
+
+def _decided(request: Request, frame: Frame | None) -> Sequence[str] | None:
+    """Return what of a request is known with the callers of `frame`: its address; of a login, who logs in, too."""
+    asked = request.asked(frame)
+    if asked is None:
+        return None
+    said = [asked.key]
+    if asked.is_login and request.method(frame) not in _READS:
+        for name in ("data", "json", "auth"):
+            given = argument_of(request.module, request.call, name)
+            entries = mapping(request.module, given, frame) or {}
+            pair = given.elts if isinstance(given, ast.Tuple) else []
+            texts = [*entries.values(), *(evaluate(request.module, part, frame) for part in pair)]
+            said += [masked(text) for text in texts]
+    return said
 
 
 def _chain(request: Request, frame: Frame | None, function: Function, site: ast.Call, home: Module) -> Frame:

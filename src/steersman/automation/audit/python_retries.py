@@ -6,9 +6,12 @@ import ast
 import re
 from typing import Final
 
-from steersman.automation.audit.python_module import Module, Ref, keyword
+from steersman.automation.audit.python_calls import keyword
+from steersman.automation.audit.python_module import Module, Ref
+from steersman.automation.audit.python_tables import argument_of
 
 _RETRIES: Final = re.compile(r"(?i)retr(y|ies)|backoff|stamina|tenacity|on_exception")
+_STATUS: Final = ("status_code", "ok", "status", "is_success", "is_error")
 _DEEPEST: Final = 3
 _MOST_CALLERS: Final = 100
 
@@ -17,7 +20,7 @@ def of_session(session: Ref, *names: str) -> ast.expr | None:
     """Return what a session was made with under one of `names`."""
     if session.call is None or session.module is None:
         return None
-    return session.module.given(session.call, *names)
+    return argument_of(session.module, session.call, *names)
 
 
 def retried(module: Module, call: ast.Call, session: Ref | None, depth: int = 0) -> bool:
@@ -85,12 +88,12 @@ def _asks_until_it_is_right(module: Module, loop: ast.AST) -> bool:
 
 
 def _asks_again(node: ast.AST) -> bool:
-    """Say whether a loop is left once the status of an answer is right, and asks again otherwise."""
+    """Say whether a loop is left once the status of an answer is right, or turns again while it is wrong."""
     for part in ast.walk(node):
         if isinstance(part, ast.If):
-            judged = any(isinstance(n, ast.Attribute) and n.attr in ("status_code", "ok") for n in ast.walk(part.test))
-            leaves = any(isinstance(n, ast.Return | ast.Break) for s in part.body for n in ast.walk(s))
-            if judged and leaves:
+            judged = any(isinstance(n, ast.Attribute) and n.attr in _STATUS for n in ast.walk(part.test))
+            decides = any(isinstance(n, ast.Return | ast.Break | ast.Continue) for s in part.body for n in ast.walk(s))
+            if judged and decides:
                 return True
     return False
 

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import ast
-import string
-from dataclasses import dataclass
-from urllib.parse import urljoin
+import re
 
 from steersman.automation.audit.endpoints import UNKNOWN, Hole, Text, joined, literal
-from steersman.automation.audit.python_module import (
-    Function,
-    Module,
-    Ref,
-    argument,
-    argument_given,
-    keyword,
-    parameters,
-)
+from steersman.automation.audit.python_calls import Function, argument, argument_given, keyword
+from steersman.automation.audit.python_config import settings_place
+from steersman.automation.audit.python_frames import Frame
+from steersman.automation.audit.python_mapping import entries_of
+from steersman.automation.audit.python_module import Module, Ref
+from steersman.automation.audit.python_tables import entry, table
+from steersman.automation.audit.python_turns import elements, turns
+from steersman.automation.audit.text_forms import STRIPS, formatted, percent, stripped, strung, url_joined
 
 _DEEPEST = 12
 _MOST_SITES = 20
-_STRIPS = {"lstrip": str.lstrip, "rstrip": str.rstrip, "strip": str.strip}
+_SAME = (
+    "str",
+    "pathlib.Path",
+    "os.fspath",
+    "os.path.expanduser",
+    "os.path.abspath",
+    "os.path.realpath",
+    "httpx.URL",
+    "string.Template",
+)
+_READS_ENVIRONMENT = re.compile(r"^(decouple\.(auto)?config|environs?\.Env\(\)(\.(str|url))?)$")
 _KEPT = ("lower", "upper", "encode", "decode", "as_posix", "expanduser", "resolve", "absolute")
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A call of `function`, so that its parameters are known: `call` stands in `module`, itself within `outer`."""
-
-    function: Function
-    call: ast.Call
-    module: Module
-    outer: Frame | None = None
 
 
 def evaluate(module: Module, node: ast.expr | None, frame: Frame | None = None, depth: int = 0) -> Text:
@@ -66,45 +63,27 @@ def _evaluate(module: Module, node: ast.expr, frame: Frame | None, depth: int) -
         case ast.Call():
             return _call(module, node, frame, depth)
         case _:
+            return _chosen(module, node, frame, depth)
+
+
+def _chosen(module: Module, node: ast.expr, frame: Frame | None, depth: int) -> Text:
+    """Evaluate what stands for another expression, or for several."""
+    match node:
+        case ast.NamedExpr():
+            return evaluate(module, node.value, frame, depth + 1)
+        case ast.BoolOp(op=ast.Or()):  # `os.environ.get("API") or "https://..."`
+            last = evaluate(module, node.values[-1], frame, depth + 1)
+            fixed = literal(last) or ""
+            return last if "://" in fixed else (Hole(_name_of(node, module), module.text(node)),)
+        case ast.List() | ast.Tuple() if node.elts:
+            return strung((",",), [evaluate(module, e, frame, depth + 1) for e in node.elts])
+        case _:
             return (Hole(_name_of(node, module), module.text(node)),)
 
 
 def mapping(module: Module, node: ast.expr | None, frame: Frame | None = None) -> dict[str, Text] | None:
     """Return the entries of a dict expression; empty for none at all, None when they cannot be read."""
-    if node is None or (isinstance(node, ast.Constant) and node.value is None):
-        return {}
-    if isinstance(node, ast.Dict):
-        found: dict[str, Text] = {}
-        for key, entry in zip(node.keys, node.values, strict=True):
-            name = literal(evaluate(module, key, frame)) if key is not None else None
-            if name is None:
-                return None
-            found[name] = evaluate(module, entry, frame)
-        return found
-    if isinstance(node, ast.Call) and module.resolve(node.func).name == "dict" and not node.args:
-        return {k.arg: evaluate(module, k.value, frame) for k in node.keywords if k.arg}
-    if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and (table := module.table(node)) is not None:
-        return {k: evaluate(module, v, frame) for k, v in table.items()}
-    if isinstance(node, ast.Name):
-        value = module.value_of(node)
-        if value is not None:
-            return mapping(module, value, frame)
-        function = module.parameter(node)
-        if function is not None and frame is not None and frame.function is function:
-            return _given(frame, node.id)
-    return None
-
-
-def _given(frame: Frame, name: str) -> dict[str, Text] | None:
-    """Return what a call gives for a parameter that is a mapping; for `**name` that is every further keyword."""
-    if frame.function.args.kwarg is None or frame.function.args.kwarg.arg != name:
-        given = argument(frame.function, frame.call, name)
-        return mapping(frame.module, given, frame.outer)
-    if any(k.arg is None for k in frame.call.keywords):
-        return None
-    named = set(parameters(frame.function)) - {name}
-    rest = [k for k in frame.call.keywords if k.arg and k.arg not in named]
-    return {str(k.arg): evaluate(frame.module, k.value, frame.outer) for k in rest}
+    return entries_of(evaluate, module, node, frame)
 
 
 def _name(module: Module, node: ast.Name, frame: Frame | None, depth: int) -> Text:
@@ -120,13 +99,28 @@ def _name(module: Module, node: ast.Name, frame: Frame | None, depth: int) -> Te
             if not argument_given(function, frame.call, node.id):
                 return evaluate(module, given, None, depth + 1)  # its default, which stands here
             return evaluate(frame.module, given, frame.outer, depth + 1)
-        return (Hole(node.id, node.id, parameter=True),)
+        return _left_to_its_default(module, function, node, depth) or (Hole(node.id, node.id, parameter=True),)
+    if (turning := turns(evaluate, module, node, depth)) is not None:
+        return turning
     dotted = module.aliases.get(node.id, "")
     home_name, _, attribute = dotted.rpartition(".")
     home_module = module.folder.modules.get(home_name)
     if home_module is not None:
         return _constant_of(home_module, attribute, depth)
+    if node.id == "__file__":
+        return (Hole(f"here {module.source.file.rpartition('/')[0]}", env=True), "/", module.source.file)
     return (Hole(node.id, node.id),)
+
+
+def _left_to_its_default(module: Module, function: Function, node: ast.Name, depth: int) -> Text:
+    """Return the address of a parameter of a function nobody calls here: `def main(api: str = "https://...")`."""
+    if module.folder.sites(function):
+        return ()  # who calls it decides
+    default = argument(function, ast.Call(node, [], []), node.id)
+    if isinstance(default, ast.Call) and default.args:  # `typer.Option("https://...")`
+        default = default.args[0]
+    text = evaluate(module, default, None, depth + 1) if default is not None else ()
+    return text if text and isinstance(text[0], str) and "://" in text[0] else ()
 
 
 def _constant_of(home: Module, name: str, depth: int) -> Text:
@@ -138,6 +132,16 @@ def _attribute(module: Module, node: ast.Attribute, frame: Frame | None, depth: 
     value = module.attribute_value(node)
     if value is not None:
         return _kept(module, value, frame, depth)
+    if node.attr == "parent":
+        whole = evaluate(module, node.value, frame, depth + 1)
+        return whole[:1] if whole and isinstance(whole[0], Hole) and whole[0].env else (Hole("parent"),)
+    if node.attr in ("value", "name") and isinstance(node.value, ast.Attribute | ast.Name):  # a member of an Enum
+        inner = evaluate(module, node.value, frame, depth + 1)
+        if node.attr == "value" and literal(inner) is not None:
+            return inner
+    option = _option(module, node, depth)
+    if option:
+        return option
     kept = module.resolve(node.value)
     home, owner = module.find(kept.name)
     if home is not None and isinstance(owner, ast.ClassDef):
@@ -151,6 +155,20 @@ def _attribute(module: Module, node: ast.Attribute, frame: Frame | None, depth: 
         if home is not None:
             return _constant_of(home, node.attr, depth)
     return (Hole(node.attr, module.text(node)),)
+
+
+def _option(module: Module, node: ast.Attribute, depth: int) -> Text:
+    """Return the address that an option of the command line has by default: `add_argument("--api", default=...)`."""
+    if not module.resolve(node.value).name.endswith((".parse_args()", ".parse_known_args()")):
+        return ()
+    for call in module.calls:
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "add_argument":
+            names = [literal(evaluate(module, a, None, depth + 1)) or "" for a in call.args]
+            dest = literal(evaluate(module, keyword(call, "dest"), None, depth + 1)) if keyword(call, "dest") else None
+            if node.attr in (dest, *(n.lstrip("-").replace("-", "_") for n in names)):
+                text = evaluate(module, keyword(call, "default"), None, depth + 1)
+                return text if "://" in (literal(text) or "") else ()
+    return ()
 
 
 def _kept(module: Module, value: ast.expr, frame: Frame | None, depth: int, kept: Ref | None = None) -> Text:
@@ -171,31 +189,69 @@ def _kept(module: Module, value: ast.expr, frame: Frame | None, depth: int, kept
     return given.pop() if len(given) == 1 else (Hole("kept", "", parameter=True),)
 
 
+def _variable(module: Module, node: ast.expr, name: Text, fallback: str = "") -> Text:
+    """Return a variable of the environment: the address the `.env` file gives it, its default, or a hole."""
+    variable = literal(name) or "?"
+    address = module.folder.settings.address(module.source.file, variable) or ("://" in fallback and fallback)
+    return (address,) if address else (Hole(variable, module.text(node), env=True),)
+
+
+def _said(module: Module, node: ast.expr, frame: Frame | None, depth: int) -> Text | None:
+    """Return what a settings file says where `node` reads it."""
+    read = settings_place(module, node, lambda n: evaluate(module, n, frame, depth + 1))
+    return module.folder.settings.value(module.source.file, read.file, read.keys) if read is not None else None
+
+
 def _subscript(module: Module, node: ast.Subscript, frame: Frame | None, depth: int) -> Text:
     if module.resolve(node.value).name == "os.environ":
-        return (Hole(literal(evaluate(module, node.slice, frame, depth + 1)) or "?", module.text(node), env=True),)
-    entry = module.entry(node)
-    told = entry is None and not isinstance(node.slice, ast.Constant)
+        return _variable(module, node, evaluate(module, node.slice, frame, depth + 1))
+    if (said := _said(module, node, frame, depth)) is not None:
+        return said
+    kept = entry(module, node)
+    told = kept is None and not isinstance(node.slice, ast.Constant)
     key = literal(evaluate(module, node.slice, frame, depth + 1)) if told else None
-    if key is not None and (table := module.table(node.value)) is not None:
-        entry = table.get(key)
-    if entry is not None:
-        return evaluate(module, entry, frame, depth + 1)
+    if key is not None and (entries := table(module, node.value)) is not None:
+        kept = entries.get(key)
+    if kept is not None:
+        return evaluate(module, kept, frame, depth + 1)
     return (Hole(_name_of(node, module), module.text(node)),)
 
 
 def _call(module: Module, node: ast.Call, frame: Frame | None, depth: int) -> Text:
     name = module.resolve(node.func).name
     first = node.args[0] if node.args else None
-    if name in ("os.environ.get", "os.getenv") and first is not None:
-        fallback = literal(evaluate(module, node.args[1], frame, depth + 1)) if len(node.args) > 1 else None
-        if fallback and "://" in fallback:
-            return (fallback,)  # the address it has unless somebody says otherwise; `overridden` names who may
-        return (Hole(literal(evaluate(module, first, frame, depth + 1)) or "?", module.text(node), env=True),)
+    if first is not None and (name in ("os.environ.get", "os.getenv") or _READS_ENVIRONMENT.match(name)):
+        default = keyword(node, "default") or (node.args[1] if len(node.args) > 1 else None)
+        fallback = literal(evaluate(module, default, frame, depth + 1)) if default is not None else ""
+        return _variable(module, node, evaluate(module, first, frame, depth + 1), fallback or "")
+    known = _known_call(module, node, name, first, frame, depth) if first is not None or node.keywords else None
+    if known is not None:
+        return known
+    made = _returned(module, node, frame, depth)
+    if made is not None:
+        return made
+    if isinstance(node.func, ast.Attribute):
+        return _method(module, node, node.func, frame, depth)
+    return (Hole(_name_of(node, module), module.text(node)),)
+
+
+def _known_call(
+    module: Module, node: ast.Call, name: str, first: ast.expr | None, frame: Frame | None, depth: int
+) -> Text | None:
+    """Evaluate the functions that addresses and paths are put together with; None for another one."""
+    if name == "dataclasses.field":
+        factory = keyword(node, "default_factory")
+        start = factory.body if isinstance(factory, ast.Lambda) else keyword(node, "default")
+        return evaluate(module, start, None, depth + 1)
+    if name == "os.path.dirname" and first is not None:
+        whole = evaluate(module, first, frame, depth + 1)
+        return whole[:1] if whole and isinstance(whole[0], Hole) and whole[0].env else (Hole("folder"),)
+    if (said := _said(module, node, frame, depth)) is not None:
+        return said
     if name in ("urllib.parse.urljoin", "requests.compat.urljoin") and len(node.args) == 2:
         base, path = (evaluate(module, a, frame, depth + 1) for a in node.args)
-        return _url_joined(base, path)
-    if name in ("str", "pathlib.Path", "os.fspath", "os.path.expanduser") and first is not None:
+        return url_joined(base, path)
+    if name in _SAME and first is not None:
         return evaluate(module, first, frame, depth + 1)
     if name in ("urllib.request.Request", "yarl.URL") and first is not None:
         return evaluate(module, keyword_or(node, "url", first), frame, depth + 1)
@@ -206,12 +262,17 @@ def _call(module: Module, node: ast.Call, frame: Frame | None, depth: int) -> Te
         return joined(*parts[1:])
     if name == "urllib.parse.urlencode" and first is not None:
         return _encoded(module, node, frame)
-    made = _returned(module, node, frame, depth)
-    if made is not None:
-        return made
-    if isinstance(node.func, ast.Attribute):
-        return _method(module, node, node.func, frame, depth)
-    return (Hole(_name_of(node, module), module.text(node)),)
+    return None
+
+
+def _substituted(module: Module, node: ast.Call, func: ast.Attribute, frame: Frame | None, depth: int) -> Text:
+    """Return what `Template(...).substitute(...)` makes."""
+    pattern = literal(evaluate(module, func.value, frame, depth + 1))
+    if pattern is None:
+        return UNKNOWN
+    fields = re.sub(r"\$\{?([A-Za-z_]\w*)\}?", r"{\1}", pattern)
+    given = mapping(module, node.args[0], frame) or {} if node.args else {}
+    return formatted(fields, (), lambda n: given.get(n) or evaluate(module, keyword(node, n), frame, depth + 1))
 
 
 def _encoded(module: Module, node: ast.Call, frame: Frame | None) -> Text:
@@ -258,72 +319,44 @@ def _method(module: Module, node: ast.Call, func: ast.Attribute, frame: Frame | 
     """Evaluate the methods of strings that addresses are built with."""
     if func.attr == "format":
         return _format(module, node, func, frame, depth)
-    if func.attr == "join" and len(node.args) == 1 and isinstance(node.args[0], ast.List | ast.Tuple):
+    if func.attr == "join" and len(node.args) == 1 and (listed := elements(module, node.args[0])) is not None:
         between = evaluate(module, func.value, frame, depth + 1)
-        parts = [t for e in node.args[0].elts for t in (between, evaluate(module, e, frame, depth + 1))]
-        return joined(*parts[1:])
+        return strung(between, [evaluate(module, e, frame, depth + 1) for e in listed])
+    if func.attr == "replace" and len(node.args) == 2:
+        whole, old, new = (evaluate(module, n, frame, depth + 1) for n in (func.value, *node.args))
+        fixed, gone = literal(whole), literal(old)
+        return strung(new, [(piece,) for piece in fixed.split(gone)]) if fixed is not None and gone else UNKNOWN
+    if func.attr in ("substitute", "safe_substitute"):
+        return _substituted(module, node, func, frame, depth)
+    if func.attr in ("joinpath", "with_name"):
+        whole = evaluate(module, func.value, frame, depth + 1)
+        whole = whole[:1] if func.attr == "with_name" else whole
+        return strung(("/",), [whole, *(evaluate(module, a, frame, depth + 1) for a in node.args)])
     if func.attr in _KEPT:
         return evaluate(module, func.value, frame, depth + 1)
-    if func.attr in _STRIPS:
+    if func.attr in STRIPS:
         text = evaluate(module, func.value, frame, depth + 1)
         chars = literal(evaluate(module, node.args[0], frame, depth + 1)) if node.args else None
-        return _stripped(text, func.attr, chars)
+        return stripped(text, func.attr, chars)
     return (Hole(_name_of(node, module), module.text(node)),)
-
-
-def _stripped(text: Text, how: str, chars: str | None) -> Text:
-    parts = list(text)
-    if parts and how != "rstrip" and isinstance(parts[0], str):
-        parts[0] = parts[0].lstrip(chars)
-    if parts and how != "lstrip" and isinstance(parts[-1], str):
-        parts[-1] = parts[-1].rstrip(chars)
-    return joined(tuple(parts))
 
 
 def _format(module: Module, node: ast.Call, func: ast.Attribute, frame: Frame | None, depth: int) -> Text:
     pattern = literal(evaluate(module, func.value, frame, depth + 1))
     if pattern is None:
         return UNKNOWN
-    parts: list[Text] = []
-    value: ast.expr | None
-    count = 0
-    try:
-        pieces = list(string.Formatter().parse(pattern))
-    except ValueError:
-        return UNKNOWN
-    for fixed, name, _, _ in pieces:
-        parts.append((fixed,))
-        if name is None:
-            continue
-        value = next((k.value for k in node.keywords if k.arg == name), None)
-        if name == "" or name.isdigit():
-            place = int(name) if name else count
-            value = node.args[place] if place < len(node.args) else None
-            count += 1
-        parts.append(evaluate(module, value, frame, depth + 1))
-    return joined(*parts)
+    positional = [evaluate(module, a, frame, depth + 1) for a in node.args]
+    return formatted(pattern, positional, lambda name: evaluate(module, keyword(node, name), frame, depth + 1))
 
 
 def _percent(module: Module, node: ast.BinOp, frame: Frame | None, depth: int) -> Text:
     pattern = literal(evaluate(module, node.left, frame, depth + 1))
-    values = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
-    pieces = pattern.split("%s") if pattern is not None else []
-    if len(pieces) != len(values) + 1:
+    if pattern is None:
         return UNKNOWN
-    parts: list[Text] = [(pieces[0],)]
-    for value, piece in zip(values, pieces[1:], strict=True):
-        parts += [evaluate(module, value, frame, depth + 1), (piece,)]
-    return joined(*parts)
-
-
-def _url_joined(base: Text, path: Text) -> Text:
-    fixed = literal(base)
-    if fixed is None or not path:
-        return joined(base, ("/",), path)
-    first = path[0]
-    if isinstance(first, str):
-        return joined((urljoin(fixed, first),), path[1:])
-    return joined((fixed if fixed.endswith("/") else fixed.rpartition("/")[0] + "/",), path)
+    entries = table(module, node.right) or {}
+    values = node.right.elts if isinstance(node.right, ast.Tuple) else [] if entries else [node.right]
+    positional = [evaluate(module, v, frame, depth + 1) for v in values]
+    return percent(pattern, positional, lambda name: evaluate(module, entries.get(name), frame, depth + 1))
 
 
 def _name_of(node: ast.AST, module: Module) -> str:

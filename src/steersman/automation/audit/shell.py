@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from steersman.automation.audit.endpoints import Endpoint, Hole, Text, domain, joined, literal, masked, shown
 from steersman.automation.audit.facts import Call, Change, Edit, Script, Shared
 from steersman.automation.audit.model import NotRead
+from steersman.automation.audit.settings_files import SettingsFiles
 from steersman.automation.audit.shell_requests import Http, http, limit, limited, retried, retry, sites, waits
 from steersman.automation.audit.shell_secrets import secrets
 from steersman.automation.audit.shell_tree import Command, Tree, Word
@@ -67,9 +68,9 @@ _HARMLESS: Final = frozenset(
 )
 
 
-def parse(source: Source) -> Tree | NotRead:
+def parse(source: Source, settings: SettingsFiles | None = None) -> Tree | NotRead:
     """Return the script as a tree, or why it cannot be read."""
-    tree = Tree(source)
+    tree = Tree(source, settings)
     problem = tree.problem
     if problem is not None:
         return NotRead(file=source.file, line=problem, reason="not shell as bash reads it")

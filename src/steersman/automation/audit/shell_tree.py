@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from steersman.automation.audit.endpoints import UNKNOWN, Hole, Text, joined, literal, masked
+from steersman.automation.audit.settings_files import SettingsFiles
 from steersman.automation.audit.source import Source
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _WRAPPERS: Final = {
 }
 _RETRY: Final = re.compile(r"(?i)retr(y|ies)|backoff")
 _FALLBACK: Final = re.compile(r"\$\{\w+:?[-=](\w+://[^${}\s]+)\}$")
+_SOURCES: Final = (".", "source")
 _DEEPEST: Final = 10
 
 
@@ -88,8 +90,9 @@ class Command:
 class Tree:
     """One parsed script."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, settings: SettingsFiles | None = None) -> None:
         self.source = source
+        self.settings = settings or SettingsFiles()
         self.root = _parser().parse(source.data).root_node
         self.values: dict[str, list[Node | None]] = defaultdict(list)
         self._locals: dict[tuple[str, str], list[Node | None]] = defaultdict(list)
@@ -249,12 +252,18 @@ class Tree:
 
     def reads(self, other: Tree) -> bool:
         """Say whether this script reads `other` into itself: `. ./common.sh`, `source "$HERE/common.sh"`."""
-        names = [masked(c.words[0].text) for c in self.commands if c.name in (".", "source") and c.words]
-        return other.source.file.rpartition("/")[2] in [name.rpartition("/")[2] for name in names]
+        names = {masked(c.words[0].text).rpartition("/")[2] for c in self.commands if c.name in _SOURCES and c.words}
+        return other.source.file.rpartition("/")[2] in names
 
     def link(self, others: Iterable[Tree]) -> None:
-        """Let this script know what it reads of `others`, the scripts beside it."""
-        self.libraries = [other for other in others if other is not self and self.reads(other)]
+        """Let this script know what it reads of `others`; of several with that name, the one nearest to it."""
+        named: dict[str, Tree] = {}
+        here = self.source.file.rpartition("/")[0]
+        for other in others if any(c.name in _SOURCES for c in self.commands) else ():
+            folder, _, name = other.source.file.rpartition("/")
+            if other is not self and self.reads(other) and (name not in named or folder == here):
+                named[name] = other
+        self.libraries = list(named.values())
         for library in self.libraries:
             library.users.append(self)
         if self.libraries:
