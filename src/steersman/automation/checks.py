@@ -5,15 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from steersman.automation.model import params as parameters
 from steersman.automation.model.blackout import Blackout, parse_blackout
 from steersman.automation.model.schedule import starts
 from steersman.automation.model.window import Window, parse_window
+from steersman.automation.start_checks import REFERENCE_NS
 from steersman.kernel.toml_file import TomlFile
 
-_REFERENCE_NS: Final = 1_767_225_600_000_000_000  # 1 January 2026: what a file may say does not depend on the day
 _LOOKED_AT: Final = 400
 
 
@@ -36,7 +37,7 @@ def window(file: TomlFile, here: tuple[str, ...], text: str | None, schedule: st
 
 def _meets(window: Window, schedule: str, tz: str) -> bool:
     """Say whether a start falls into the window: after each opening of a week, or among the next few hundred."""
-    at = _REFERENCE_NS
+    at = REFERENCE_NS
     for _ in range(7 * len(window.spans)):
         opening = window.next_opening(at, tz)
         if opening is None:
@@ -45,7 +46,7 @@ def _meets(window: Window, schedule: str, tz: str) -> bool:
         if first is not None and window.is_open(first, tz):
             return True
         at = opening
-    return any(window.is_open(start, tz) for start in islice(starts(schedule, tz, _REFERENCE_NS), _LOOKED_AT))
+    return any(window.is_open(start, tz) for start in islice(starts(schedule, tz, REFERENCE_NS), _LOOKED_AT))
 
 
 def blackouts(file: TomlFile, here: tuple[str, ...], texts: tuple[str, ...]) -> tuple[Blackout, ...]:
@@ -74,6 +75,27 @@ def tokens(file: TomlFile, here: tuple[str, ...], wanted: Mapping[str, int], the
             )
 
 
+def folder(file: TomlFile, here: tuple[str, ...], cwd: str, root: Path | None) -> None:
+    """Refuse a working folder that is not there; with `root` None only one that can never be."""
+    path = (*here, "cwd")
+    if "\0" in cwd:
+        raise file.error(path, "has a NUL byte in it", fix="write the path of a folder")
+    if not cwd or root is None or (root / cwd).is_dir():
+        return
+    if (root / cwd).exists():
+        raise file.error(path, f"{cwd} is no folder", fix="name the folder that it stands in")
+    above = (root / cwd).parent
+    near = difflib.get_close_matches(
+        Path(cwd).name, [p.name for p in above.iterdir() if p.is_dir()] if above.is_dir() else [], n=1
+    )
+    where = "" if Path(cwd).is_absolute() else " in the workspace"
+    raise file.error(
+        path,
+        f"there is no folder {cwd}{where}",
+        fix=f"did you mean {(Path(cwd).parent / near[0]).as_posix()}?" if near else f"mkdir -p {cwd}",
+    )
+
+
 def params(file: TomlFile, here: tuple[str, ...], declared: Mapping[str, parameters.Value]) -> None:
     """Refuse a parameter whose name cannot stand in an environment variable or in braces."""
     for name in declared:
@@ -82,6 +104,12 @@ def params(file: TomlFile, here: tuple[str, ...], declared: Mapping[str, paramet
                 (*here, "params"),
                 f"{name!r} cannot be a parameter",
                 fix="use a small letter, then small letters, digits and _",
+            )
+        if name in parameters.RESERVED:
+            raise file.error(
+                (*here, "params"),
+                f"{{{name}}} in `run` is the start that a run stands for, so no parameter can be called so",
+                fix="rename the parameter",
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -61,6 +61,7 @@ class BaseEngine(Asking):
         self._listeners: dict[str, OnProgress] = {}
         self._running: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
+        self._changing = threading.Lock()
         self._closed = False
         self._started = False
 
@@ -76,6 +77,17 @@ class BaseEngine(Asking):
         self._resume()
         if schedules:
             self._follow(manifest)
+
+    def renew(self, manifest: Manifest) -> None:
+        with self._changing:
+            if self._closed:
+                return
+            self.conductor.recorder.manifest_loaded(manifest)
+            followed = self._scheduler is not None
+            self._stop_following()
+            self.conductor.manifest = manifest
+            if followed:
+                self._follow(manifest)
 
     def begin(self, cause: Cause, roots: list[str], at: int, key: str = "schedule") -> None:
         names = plan_cycle(self.conductor.manifest, roots, dependants=True)
@@ -94,10 +106,8 @@ class BaseEngine(Asking):
             self._closed = True
         # First, because whoever starts runs may be waiting for the ledger. What is started until it stops is resumed.
         self.conductor.stop()
-        if self._scheduler is not None:
-            self._scheduler.stop()
-        if self._triggers is not None:
-            self._triggers.stop()
+        with self._changing:
+            self._stop_following()
         for finished in list(self._running.values()):
             finished.wait(CLOSE_S)
         self._shut()
@@ -147,11 +157,18 @@ class BaseEngine(Asking):
             self._clock,
             partial(self.begin, "schedule"),
             handled=Handled(self._state / "runs" / ".schedule.json"),
-            on_missed=self.conductor.recorder.missed,
+            on_missed=self.conductor.missed,
+            held=self.conductor.held,
         )
         self._scheduler.start()
-        self._triggers = Triggers(manifest, self._ledger, self._begin_for)
+        self._triggers = self._triggers_of(manifest, self._state / "runs")
         self._triggers.start()
+
+    def _stop_following(self) -> None:
+        if self._scheduler is not None:
+            self._scheduler.stop()
+        if self._triggers is not None:
+            self._triggers.stop()
 
     def _carry_out(
         self,
@@ -173,6 +190,10 @@ class BaseEngine(Asking):
             params=params,
             anyway=anyway,
         )
+        return self.run_asked(asked, on_progress)
+
+    def run_asked(self, asked: Sequence[RunRequest], on_progress: OnProgress | None = None) -> dict[str, RunOutcome]:
+        """Carry out requests that were made elsewhere, wait, and return how each ended, by automation, in order."""
         if on_progress is not None:
             self._listeners.update({r.run_id: on_progress for r in asked})
         try:

@@ -1,4 +1,7 @@
-"""What automation says into the ledger. Streams: `run/<run_id>`, `automation/<name>`, `automation/engine`."""
+"""What automation says into the ledger.
+
+Streams: `run/<run_id>`, `automation/<name>`, `automation/engine`, `automation/pauses`.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,23 @@ RUN_FINISHED = "automation.run.finished"
 RUN_SKIPPED = "automation.run.skipped"
 RUN_OVERDUE = "automation.run.overdue"
 RUN_RECOVERED = "automation.run.recovered"
+RUN_CANCEL_REQUESTED = "automation.run.cancel_requested"
+PAUSED = "automation.paused"
+RESUMED = "automation.resumed"
 MANIFEST_LOADED = "automation.manifest.loaded"
 ENGINE_UNAVAILABLE = "automation.engine.unavailable"
 ENGINE_READY = "automation.engine.ready"
 
 
 class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
-    """A process was started. `cause` is schedule, manual, needs or retry; `lateness_s` against `scheduled_at`."""
+    """A process was started.
+
+    Attributes:
+        cause: what `RunRequest.cause` says, or `retry` for a further attempt.
+        lateness_s: against `scheduled_at`; None for what is made up for or repeated: nobody waited for it.
+        cycle, stands_for: of the request (`RunRequest`).
+        repeats: the run that this one repeats; empty if it repeats none.
+    """
 
     run_id: str
     automation: str
@@ -29,6 +42,9 @@ class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
     log: str
     at: int
     params: dict[str, str] = {}
+    cycle: str = ""
+    stands_for: int | None = None
+    repeats: str = ""
 
 
 class RunFinished(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +55,7 @@ class RunFinished(msgspec.Struct, frozen=True, kw_only=True):
         result: what the last `::result {json}` line carried.
         log_truncated_bytes: output beyond the cap that was counted but not kept.
         will_retry: another attempt follows.
+        cause, scheduled_at, params, stands_for, repeats: of the request, where no start was recorded that says them.
     """
 
     run_id: str
@@ -57,12 +74,18 @@ class RunFinished(msgspec.Struct, frozen=True, kw_only=True):
     error: str
     will_retry: bool
     at: int
+    cause: str = ""
+    scheduled_at: int | None = None
+    params: dict[str, str] = {}
+    stands_for: int | None = None
+    repeats: str = ""
 
 
 class RunSkipped(msgspec.Struct, frozen=True, kw_only=True):
     """A start that did not happen, and why: overlap, a need that failed, its window, a blackout, nobody there.
 
-    `starts` is how many of them one event speaks of; `run_id` is empty where none was given.
+    `starts` is how many of them one event speaks of; `run_id` is empty where none was given. `cause`, `params`,
+    `cycle`, `stands_for` and `repeats` are those of the request, empty where there was none.
     """
 
     automation: str
@@ -71,6 +94,40 @@ class RunSkipped(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     run_id: str = ""
     starts: int = 1
+    cause: str = ""
+    params: dict[str, str] = {}
+    cycle: str = ""
+    stands_for: int | None = None
+    repeats: str = ""
+
+
+class CancelRequested(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody (the actor) asked a run to end; how it ended is said by the run."""
+
+    run_id: str
+    automation: str
+    reason: str
+    at: int
+
+
+class Paused(msgspec.Struct, frozen=True, kw_only=True):
+    """An automation (`*`: all of them, also those declared later) is held back until it is resumed, or until `until`.
+
+    `until` in ns since 1970 UTC, None: without an end of its own.
+    """
+
+    automation: str
+    until: int | None
+    reason: str
+    at: int
+
+
+class Resumed(msgspec.Struct, frozen=True, kw_only=True):
+    """An automation (`*`: all of them) may start again."""
+
+    automation: str
+    reason: str
+    at: int
 
 
 class RunOverdue(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,11 +165,20 @@ class RunRecovered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ManifestLoaded(msgspec.Struct, frozen=True, kw_only=True):
-    """The manifest in force: names and a digest of the declarations."""
+    """The manifest in force: names and a digest of the declarations.
+
+    Attributes:
+        declared: a short digest of each declaration, by which the next such event tells what changed.
+        added, changed, removed: against the one before; `[resources]` and `[calendar]` may be among `changed`.
+    """
 
     automations: tuple[str, ...]
     digest: str
     at: int
+    declared: dict[str, str] = {}
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 class EngineSaid(msgspec.Struct, frozen=True, kw_only=True):

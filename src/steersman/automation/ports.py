@@ -64,6 +64,18 @@ class Engine(Protocol):
         """
         ...
 
+    def renew(self, manifest: Manifest) -> None:
+        """Take another manifest into force while it runs: what runs ends as it began, what comes starts as declared now.
+
+        A schedule or a trigger that changed starts nothing by itself; what is no longer declared is not started. An
+        engine whose schedules are kept elsewhere brings them there, if `start` did.
+
+        Raises:
+            Misconfigured: something in it cannot be said there; what was in force stays.
+            Unavailable: it could not be brought there, or not be recorded; what was in force stays.
+        """
+        ...
+
     def begin(self, cause: Cause, roots: list[str], at: int, key: str = "schedule") -> None:
         """Start the cycle of `roots`, with what they need and who only follows them, and return without waiting.
 

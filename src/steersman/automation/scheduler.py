@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable
-from itertools import takewhile
-
-import msgspec
+from collections.abc import Callable, Container
+from itertools import islice, takewhile
+from typing import Final
 
 from steersman.automation.handled import Handled
+from steersman.automation.missed import Missed
 from steersman.automation.model.manifest import Automation, Manifest
-from steersman.automation.model.schedule import starts
+from steersman.automation.model.schedule import latest, starts
 from steersman.kernel.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -20,19 +19,12 @@ OnDue = Callable[[list[str], int], None]
 """Takes the names due together and the instant (ns) they were due at."""
 
 
-class Missed(msgspec.Struct, frozen=True, kw_only=True):
-    """`count` starts of an automation, from `first` to `last` (ns), that will not be made up for."""
-
-    automation: str
-    count: int
-    first: int
-    last: int
-
-
-MAX_CAUGHT_UP = 100
+MAX_CAUGHT_UP: Final = 100
 """Starts that `catchup = "all"` makes up for at most; older ones are recorded as missed."""
 _LOOK_AGAIN_S = 5.0
-_PUNCTUAL_NS = 120_000_000_000
+PUNCTUAL_NS: Final = 120_000_000_000
+"""As late as a busy machine may make a start that nobody missed."""
+_COUNTED: Final = 5000
 _FAR_NS = 86_400_000_000_000
 
 
@@ -52,11 +44,14 @@ class Scheduler:
         *,
         handled: Handled | None = None,
         on_missed: Callable[[Missed], None] = lambda _: None,
+        held: Callable[[], Container[str]] = tuple,
     ) -> None:
+        """Prepare; `held` names whom a pause holds back now: to their schedules that is a time when nothing watched."""
         self._automations = {a.name: a for a in manifest if a.schedule is not None and a.enabled}
         self._clock = clock
         self._on_due = on_due
         self._on_missed = on_missed
+        self._held = held
         self._handled = handled or Handled()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -84,7 +79,10 @@ class Scheduler:
 
     def _tick(self, now: int) -> float:
         due: dict[int, list[str]] = {}
+        held = self._held()
         for name, at in list(self._next.items()):
+            if name in held:
+                continue
             automation = self._automations[name]
             through = self._handled.through(automation) or now
             if through > now + _FAR_NS:
@@ -96,7 +94,7 @@ class Scheduler:
             self._on_due(due[start], start)
         if due:
             self._handled.save()
-        soonest = min(self._next.values(), default=None)
+        soonest = min((at for name, at in self._next.items() if name not in held), default=None)
         if soonest is None:
             return _LOOK_AGAIN_S
         return max(0.0, min((soonest - self._clock.now_ns()) / 1e9, _LOOK_AGAIN_S))
@@ -123,18 +121,25 @@ class Scheduler:
 
     def _taken(self, automation: Automation, through: int, now: int) -> list[int]:
         """Return the starts after `through` that happen now, as `catchup` says; the others are told as missed."""
-        keep: deque[int] = deque(maxlen=MAX_CAUGHT_UP)
-        count, first = 0, 0
-        for start in takewhile(lambda at: at <= now, starts(automation.schedule or "", automation.tz, through)):
-            first = first or start
-            count += 1
-            keep.append(start)
-        self._plan(automation, keep[-1] if keep else now)
-        taken = _chosen(automation, list(keep), now)
-        if count > len(taken):
-            missed = [at for at in keep if at not in taken]
-            last = missed[-1] if missed else first
-            self._on_missed(Missed(automation=automation.name, count=count - len(taken), first=first, last=last))
+        schedule, tz = automation.schedule or "", automation.tz
+        due = list(islice(takewhile(lambda at: at <= now, starts(schedule, tz, through)), _COUNTED))
+        first, counted = (due[0] if due else 0), len(due)
+        if counted == _COUNTED:
+            # After a year of minutes: none but the last ones are wanted, and to count all would take half a minute.
+            due = latest(schedule, tz, through, now, MAX_CAUGHT_UP + 1)
+        self._plan(automation, due[-1] if due else now)
+        taken = _chosen(automation, due[-MAX_CAUGHT_UP:], now)
+        if counted > len(taken):
+            last = next(at for at in reversed(due) if at not in taken)
+            self._on_missed(
+                Missed(
+                    automation=automation.name,
+                    count=counted - len(taken),
+                    first=first,
+                    last=last,
+                    at_least=counted == _COUNTED,
+                )
+            )
         return taken
 
     def _plan(self, automation: Automation, through: int) -> None:
@@ -149,8 +154,8 @@ class Scheduler:
 def _chosen(automation: Automation, due: list[int], now: int) -> list[int]:
     if automation.catchup == "all":
         return due
-    latest = due[-1:]
+    last = due[-1:]
     if automation.catchup == "none":
         # A busy machine is late by seconds; that is not a start that was missed.
-        return [at for at in latest if now - at <= _PUNCTUAL_NS]
-    return latest
+        return [at for at in last if now - at <= PUNCTUAL_NS]
+    return last

@@ -7,14 +7,13 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from steersman.automation import calendars, checks
+from steersman.automation import calendars, checks, start_checks
 from steersman.automation.model.blackout import Calendar
 from steersman.automation.model.manifest import (
     Automation,
@@ -24,16 +23,17 @@ from steersman.automation.model.manifest import (
     Manifest,
     Outside,
     Overlap,
+    Ring,
     UnknownNeed,
 )
 from steersman.automation.model.params import Value
-from steersman.automation.model.schedule import check_cron
+from steersman.automation.start_checks import EventTypes
 from steersman.kernel.durations import seconds
 from steersman.kernel.errors import Misconfigured
 from steersman.kernel.toml_file import TomlFile
+from steersman.ledger.patterns import EventPattern
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
-_EVENT_TYPE = re.compile(r"[a-z]+(\.[a-z_]+)*(\.\*)?")
 OWN_COMMAND = "steersman"
 SECTION = "automation"
 ENGINE_SECTION = "engine"
@@ -70,10 +70,14 @@ class AutomationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """One table `[automation.NAME]`; spans as `90s`, `5m`, `1h30m`. Meaning: `Automation` in model/manifest.py."""
 
     run: str
-    schedule: str | None = None
+    cwd: str = ""
+    schedule: str | tuple[str, ...] | None = None
+    every: str | None = None
     tz: str | None = None
+    jitter: str = "0s"
     needs: tuple[str, ...] = ()
-    on: tuple[str, ...] = ()
+    on: tuple[str | EventPattern, ...] = ()
+    debounce: str = "0s"
     window: str | None = None
     outside: Outside = "skip"
     blackout: tuple[str, ...] = ()
@@ -104,6 +108,7 @@ def validate(
     *,
     tz: str = "UTC",
     scripts: bool = True,
+    types: Callable[[], EventTypes] | None = None,
 ) -> Manifest:
     """Return the manifest that `automations` declare.
 
@@ -113,6 +118,7 @@ def validate(
         tz: the desk's time zone, for automations that name none.
         scripts: whether what they run must be there; False leaves one that is gone to the run that wants it, instead of
             stopping all others.
+        types: the types of events there are, for `on`; None: any may be named.
 
     Raises:
         Misconfigured: names file, line, field, what was found and what is allowed.
@@ -121,6 +127,10 @@ def validate(
     declared = calendars.read(file, root, file.section((calendars.SECTION,), dict[str, calendars.CalendarSettings]))
     checked = [
         _check(file, name, settings, root if scripts else None, tz, resources) for name, settings in automations.items()
+    ]
+    checked = [
+        msgspec.structs.replace(one, on=start_checks.events(file, (SECTION, one.name), on, automations, types))
+        for one, on in ((one, automations[one.name].on) for one in checked)
     ]
     used = _calendars(file, checked, declared)
     try:
@@ -137,6 +147,12 @@ def validate(
             (SECTION, exc.path[0], "needs"),
             f"automations that wait for each other can never start: {' -> '.join(exc.path)}",
             fix="take one of these needs out",
+        ) from exc
+    except Ring as exc:
+        raise file.error(
+            (SECTION, exc.path[0], "on"),
+            f"automations that start each other never end: {' <- '.join(exc.path)}",
+            fix=f"take {exc.path[1]} out of `on` of {exc.path[0]}; `retries` tries the same one again",
         ) from exc
 
 
@@ -172,8 +188,10 @@ def _check(
         raise file.error(
             here, "a name is a small letter, then small letters, digits, - or _ (40 at most)", fix="rename it"
         )
-    _check_start(file, here, settings)
+    zone = start_checks.zone(file, here, settings.tz, tz)
+    schedule = start_checks.schedule(file, here, settings)
     _check_command(file, here, settings.run, root)
+    checks.folder(file, here, settings.cwd, root)
     _check_env(file, here, settings.env)
     for field, number, low, high in (
         ("retries", settings.retries, 0, 20),
@@ -187,17 +205,16 @@ def _check(
     checks.names(file, here, "pulls", "pull", settings.pulls)
     checks.tokens(file, here, settings.resources, resources)
     checks.params(file, here, settings.params)
-    zone = settings.tz or tz
     return Automation(
         name=name,
         run=settings.run,
-        schedule=settings.schedule,
+        cwd=settings.cwd,
+        schedule=schedule,
         tz=zone,
+        jitter_s=start_checks.jitter_s(file, here, settings.jitter, schedule, zone),
         needs=settings.needs,
-        on=settings.on,
-        window=checks.window(
-            file, here, settings.window, settings.schedule if settings.outside == "skip" else None, zone
-        ),
+        debounce_s=start_checks.debounce_s(file, here, settings.debounce, bool(settings.on)),
+        window=checks.window(file, here, settings.window, schedule if settings.outside == "skip" else None, zone),
         outside=settings.outside,
         blackout=checks.blackouts(file, here, settings.blackout),
         resources=settings.resources,
@@ -219,29 +236,6 @@ def _check(
         artifact_limit_bytes=settings.artifact_limit_mb << 20,
         keep_runs=settings.keep_runs,
     )
-
-
-def _check_start(file: TomlFile, here: tuple[str, ...], settings: AutomationSettings) -> None:
-    if settings.schedule is not None and (problem := check_cron(settings.schedule)):
-        raise file.error(
-            (*here, "schedule"),
-            f"{problem}; found {settings.schedule!r}",
-            fix='write e.g. "*/15 * * * mon-fri" (minute hour day month weekday)',
-        )
-    if settings.tz is not None:
-        try:
-            ZoneInfo(settings.tz)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-            raise file.error(
-                (*here, "tz"), f"no such time zone: {settings.tz!r}", fix='write e.g. "America/New_York" or "UTC"'
-            ) from exc
-    for kind in settings.on:
-        if not _EVENT_TYPE.fullmatch(kind) or kind.split(".")[0] == SECTION:
-            raise file.error(
-                (*here, "on"),
-                f"{kind!r} cannot start an automation; allowed: event types outside automation, e.g. policy.halt.set",
-                fix="use `needs` to run after another automation",
-            )
 
 
 def _deadline_s(file: TomlFile, here: tuple[str, ...], settings: AutomationSettings) -> float | None:

@@ -15,6 +15,7 @@ import msgspec
 
 from steersman.ai import settings as ai
 from steersman.automation import settings as automation
+from steersman.bootstrap.catalogue import event_types
 from steersman.bootstrap.plugins import setting_type
 from steersman.content import settings as content
 from steersman.feedback import settings as feedback
@@ -289,7 +290,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
     traded = trading.read(file, root, venue_type)
     automations = file.section((automation.SECTION,), dict[str, automation.AutomationSettings])
     # A script that is gone must stop its own run, not a halt, nor all other runs: `manifest_of` looks for scripts.
-    automation.validate(file, automations, root, tz=desk.tz, scripts=False)
+    automation.validate(file, automations, root, tz=desk.tz, scripts=False, types=event_types)
     kpis = file.section((feedback.SECTION,), feedback.KpiSettings)
     feedback.validate(file, kpis)
     providers = credentials.read(file, root)

@@ -65,7 +65,7 @@ def test_a_full_declaration_is_taken_over_with_spans_in_seconds(tmp_path: Path) 
         ('run = "true"\nneeds = ["prise"]', "needs 'prise', which is not declared", "add [automation.prise]"),
         ('run = "true"\nneeds = ["joc"]', "needs 'joc', which is not declared", "did you mean 'job'?"),
         ('run = "true"\nneeds = ["job"]', "can never start: job -> job", "take one of these needs out"),
-        ('run = "true"\non = ["automation.run.finished"]', "cannot start an automation", "needs"),
+        ('run = "true"\non = ["automation.run.finished"]', "comes from its own runs too", "needs"),
         ('run = "true"\nwindow = "9-5"', "'9-5' is no window", "mon-fri 09:00-17:30"),
         (
             'run = "true"\nschedule = "0 3 * * *"\nwindow = "09:00-17:00"',

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import islice
+from itertools import islice, pairwise, takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.builders_automation import an_automation
 
-from steersman.automation.model.schedule import check_cron, starts, why_not
+from steersman.automation.model.schedule import as_cron, check_cron, latest, starts, why_not
 from steersman.kernel.clock import iso, to_ns
 
 NEW_YORK = "America/New_York"
@@ -86,3 +88,90 @@ def test_a_good_schedule_has_nothing_to_explain() -> None:
 )
 def test_what_will_not_start_by_the_clock_says_why(fields: dict[str, Any], says: str) -> None:
     assert why_not(an_automation(**fields)) == says
+
+
+# -- several lines, intervals ----------------------------------------------------------------------------------------
+
+
+def test_lines_together_start_at_each_of_their_times_and_once_where_they_agree() -> None:
+    got = first("0 9 * * *; 0 9,12 * * sat", local("2026-06-05T10:00", "UTC"), 4, "UTC")
+    assert got == ["2026-06-06T09:00:00Z", "2026-06-06T12:00:00Z", "2026-06-07T09:00:00Z", "2026-06-08T09:00:00Z"]
+
+
+def test_an_interval_counts_from_midnight_and_begins_anew_each_day() -> None:
+    got = first("every 7h", local("2026-06-05T20:00", "UTC"), 3, "UTC")
+    assert got == ["2026-06-05T21:00:00Z", "2026-06-06T00:00:00Z", "2026-06-06T07:00:00Z"]
+
+
+def test_an_interval_follows_real_time_on_the_days_the_clock_is_changed() -> None:
+    spring = list(
+        takewhile(lambda at: at < local("2026-03-09T00:00"), starts("every 90m", NEW_YORK, local("2026-03-07T23:59")))
+    )
+    autumn = list(
+        takewhile(lambda at: at < local("2026-11-02T00:00"), starts("every 90m", NEW_YORK, local("2026-10-31T23:59")))
+    )
+    assert (len(spring), len(autumn)) == (16, 17)
+    assert {b - a for a, b in pairwise(spring)} == {b - a for a, b in pairwise(autumn)} == {5_400_000_000_000}
+    assert (spring[0], autumn[0]) == (local("2026-03-08T00:00"), local("2026-11-01T00:00"))
+
+
+def test_a_midnight_that_the_clock_jumps_over_is_the_instant_of_the_jump() -> None:
+    # 2026-03-29, Beirut: 00:00 becomes 01:00.
+    assert first("every 12h", local("2026-03-28T13:00", "Asia/Beirut"), 2, "Asia/Beirut") == [
+        "2026-03-28T22:00:00Z",
+        "2026-03-29T10:00:00Z",
+    ]
+
+
+def test_days_are_counted_so_that_no_restart_shifts_them() -> None:
+    every_second = first("every 2d", local("2026-06-05T13:00", "UTC"), 3, "UTC")
+    assert every_second == first("every 2d", local("2026-06-05T13:00", "UTC") - 1, 3, "UTC")
+    assert [at[8:10] for at in every_second] in (["06", "08", "10"], ["07", "09", "11"])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "lines"),
+    [
+        ("every 90m", ("30 1,4,7,10,13,16,19,22 * * *", "0 0,3,6,9,12,15,18,21 * * *")),
+        ("every 15m", ("0,15,30,45 * * * *",)),
+        ("every 24h", ("0 0 * * *",)),
+        ("every 30s", None),
+        ("every 2d", None),
+        ("every 13m", None),
+        ("0 9 * * *; 0 12 * * sat", ("0 9 * * *", "0 12 * * sat")),
+    ],
+)
+def test_an_interval_is_told_to_those_who_know_cron_only(schedule: str, lines: tuple[str, ...] | None) -> None:
+    found = as_cron(schedule, 12)
+    assert (found and set(found)) == (lines and set(lines))
+    if found and schedule.startswith("every"):
+        after = local("2026-06-05T13:00", "UTC")
+        assert first("; ".join(found), after, 40, "UTC") == first(schedule, after, 40, "UTC")
+
+
+SCHEDULES = (
+    "*/7 * * * *",
+    "30 2 * * *; 0 */3 * * sun",
+    "15,45 1-3 * * *",
+    "every 90m",
+    "every 25m",
+    "every 3d",
+    "0 0 29 2 *",
+)
+ZONES = (NEW_YORK, "UTC", "Australia/Lord_Howe", "Asia/Beirut", "America/Santiago")
+
+
+@given(
+    schedule=st.sampled_from(SCHEDULES),
+    tz=st.sampled_from(ZONES),
+    begin=st.integers(min_value=0, max_value=365 * 24 * 60),
+    minutes=st.integers(min_value=0, max_value=3 * 24 * 60),
+    keep=st.integers(min_value=1, max_value=30),
+)
+def test_the_last_starts_looked_for_backwards_are_those_found_forwards(
+    schedule: str, tz: str, begin: int, minutes: int, keep: int
+) -> None:
+    after = local("2026-01-01T00:00", "UTC") + begin * 60_000_000_000
+    until = after + minutes * 60_000_000_000
+    forwards = list(takewhile(lambda at: at <= until, starts(schedule, tz, after)))
+    assert latest(schedule, tz, after, until, keep) == forwards[-keep:]

@@ -12,12 +12,10 @@ from tests.builders_automation import an_automation, wait_for
 
 from steersman.automation import Automation, Manifest
 from steersman.automation.handled import Handled
-from steersman.automation.scheduler import Missed, Scheduler
-from steersman.automation.triggers import Triggers, matches
+from steersman.automation.missed import Missed
+from steersman.automation.scheduler import Scheduler
 from steersman.kernel.clock import FakeClock, iso, to_ns
 from steersman.kernel.errors import Unavailable
-from steersman.ledger import Event, new_event
-from steersman.ledger.adapters.memory import create as memory_ledger
 
 NOON = to_ns(datetime(2026, 6, 1, 12, 0, 30, tzinfo=UTC))
 
@@ -154,19 +152,6 @@ def test_the_wait_ends_at_the_next_start() -> None:
     assert scheduler.tick() == pytest.approx(1.5)
 
 
-def test_an_event_type_means_itself_and_a_star_means_what_it_begins() -> None:
-    assert matches("policy.halt.set", "policy.halt.set")
-    assert matches("policy.*", "policy.halt.set")
-    assert not matches("policy.halt", "policy.halt.set")
-    assert not matches("policy.*", "policyx.halt.set")
-
-
-def test_an_automation_named_twice_by_an_event_starts_once() -> None:
-    manifest = Manifest([an_automation("a", on=("policy.*", "policy.halt.set")), an_automation("b", on=("x.y",))])
-    triggers = Triggers(manifest, memory_ledger(), lambda names, event: None)
-    assert triggers.names_for("policy.halt.set") == ["a"]
-
-
 def test_a_start_that_fails_is_asked_for_again_and_the_schedule_goes_on(tmp_path: Path) -> None:
     clock, seen, failures = FakeClock(NOON), [], [OSError(28, "No space left on device")]
 
@@ -215,21 +200,3 @@ def test_an_automation_that_is_enabled_again_makes_up_for_nothing(tmp_path: Path
         scheduler.tick()
         clock.advance(3600)
     assert seen == ["14:10"]
-
-
-def test_an_event_that_cannot_be_handled_does_not_stop_the_others() -> None:
-    ledger, seen = memory_ledger(), []
-
-    def on_event(names: list[str], event: Event) -> None:
-        seen.append(event.type)
-        if len(seen) == 1:
-            raise RuntimeError("a bug")
-
-    triggers = Triggers(Manifest([an_automation(on=("policy.*",))]), ledger, on_event)
-    triggers.start()
-    try:
-        for kind in ("policy.halt.set", "policy.halt.cleared"):
-            ledger.append([new_event(kind, stream="policy", data={}, actor="a", now_ns=1)])
-        wait_for(lambda: len(seen) == 2)
-    finally:
-        triggers.stop()

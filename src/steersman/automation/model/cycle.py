@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from uuid import UUID
 
 from steersman.automation.model.manifest import Manifest
 from steersman.automation.model.outcome import Cause, RunRequest, run_id
@@ -42,6 +43,7 @@ def requests(
             needs={need: ids[need] for need in manifest[name].needs if need in ids},
             params=(params or {}) if name in roots else {},
             anyway=anyway,
+            stands_for=at,
         )
         for name in names
     ]
@@ -50,6 +52,29 @@ def requests(
 def scheduled_cycle(at: int) -> str:
     """Return what the cycle is called that a schedule starts at `at` (ns)."""
     return f"schedule/{at}"
+
+
+def event_key(event_id: UUID, count: int = 1) -> str:
+    """Return the key (of `Engine.begin`) of a cycle that an event starts, `count` of them with it as the last.
+
+    So whoever carries out a run knows its event, on whatever way it was asked for: the name of a cycle goes everywhere.
+    """
+    return f"{event_id}+{count - 1}" if count > 1 else str(event_id)
+
+
+def event_of(cycle: str) -> UUID | None:
+    """Return the event that started a cycle, None for a cycle that none did."""
+    key, has_instant, _ = cycle.partition("/")
+    try:
+        return UUID(key.partition("+")[0]) if has_instant else None
+    except ValueError:
+        return None
+
+
+def events_of(cycle: str) -> int:
+    """Return how many events a cycle stands for that `event_of` names the last of."""
+    more = cycle.partition("/")[0].partition("+")[2]
+    return 1 + int(more) if more.isdecimal() else 1
 
 
 def due_at(request: RunRequest) -> int | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
-from steersman.automation.model.blackout import Blackout, Calendar
+from steersman.automation.model.blackout import Blackout, Calendar, Days
 from steersman.automation.model.params import Value
 from steersman.automation.model.window import Window
+from steersman.ledger.patterns import EventPattern
 
 Overlap = Literal["skip", "queue", "cancel"]
 Catchup = Literal["latest", "none", "all"]
@@ -24,9 +26,13 @@ class Automation(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         run: command line, relative to the workspace; `steersman ...` is this installation's own command.
-        schedule: five cron fields, read in `tz`; None: starts by hand, by an event, or after what it needs.
+        cwd: the folder it runs in, absolute or in the workspace; empty: the workspace.
+        schedule: cron lines or an interval, read in `tz` (model/schedule.py); None: starts by hand, by an event, or
+            after what it needs.
+        jitter_s: how much later than its schedule it may begin; how much it is depends on its name only.
         needs: automations that must succeed first, in the same cycle.
-        on: event types that start it.
+        on: events that start it.
+        debounce_s: seconds without a further such event after which one start stands for all of them; 0: one for each.
         timeout_s: seconds until its whole process group is ended.
         deadline_s: seconds after a start was due by which it must have succeeded, or somebody is told; None: whenever.
         retries: further attempts after the first.
@@ -46,10 +52,13 @@ class Automation(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     run: str
+    cwd: str = ""
     schedule: str | None = None
     tz: str = "UTC"
+    jitter_s: float = 0.0
     needs: tuple[str, ...] = ()
-    on: tuple[str, ...] = ()
+    on: tuple[EventPattern, ...] = ()
+    debounce_s: float = 0.0
     timeout_s: float = 3600.0
     deadline_s: float | None = None
     retries: int = 0
@@ -90,6 +99,18 @@ class Cycle(ValueError):
         self.path = path
 
 
+class Ring(ValueError):
+    """Automations start each other without end; `path` names the circle, its first member being started by an event.
+
+    Attributes:
+        path: each is started by, or needs, the one after it; first name repeated last.
+    """
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        super().__init__(" -> ".join(path))
+        self.path = path
+
+
 class Manifest:
     """Declared automations with their order; immutable.
 
@@ -109,6 +130,7 @@ class Manifest:
         Raises:
             UnknownNeed: a need that is not declared.
             Cycle: needs that close a circle.
+            Ring: needs and events of automations that close one together.
         """
         by_name = {a.name: a for a in automations}
         for automation in by_name.values():
@@ -117,6 +139,7 @@ class Manifest:
                     raise UnknownNeed(automation.name, need)
         self._by_name: Mapping[str, Automation] = MappingProxyType(by_name)
         self.order: tuple[str, ...] = _sorted(by_name)
+        _refuse_rings(by_name)
         self.resources: Mapping[str, int] = MappingProxyType(dict(resources or {}))
         self.calendars: Mapping[str, Calendar] = MappingProxyType(dict(calendars or {}))
 
@@ -141,9 +164,21 @@ class Manifest:
 
     def digest(self) -> str:
         """Return sha256 over the declarations: equal manifests, equal digest."""
-        declared = [self._by_name[n] for n in sorted(self._by_name)]
-        raw = msgspec.json.encode([declared, dict(self.resources)], order="deterministic")
-        return hashlib.sha256(raw).hexdigest()
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        return _sha256(self.declared())
+
+    def declared(self) -> dict[str, str]:
+        """Return a short digest of each declaration by name; `[resources]` and `[calendar]` are all of these.
+
+        What differs between two manifests differs here.
+        """
+        days = {name: calendar.days if isinstance(calendar, Days) else {} for name, calendar in self.calendars.items()}
+        shared = {"[resources]": dict(self.resources), "[calendar]": days}
+        each = {name: _sha256(self._by_name[name])[:16] for name in sorted(self._by_name)}
+        return each | {name: _sha256(what)[:16] for name, what in shared.items()}
 
 
 def plan_cycle(manifest: Manifest, roots: Iterable[str], *, needs: bool = True, dependants: bool = False) -> list[str]:
@@ -198,3 +233,37 @@ def _sorted(by_name: Mapping[str, Automation]) -> tuple[str, ...]:
     for name in by_name:
         visit(name, ())
     return tuple(done)
+
+
+def _sha256(what: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(what, order="deterministic")).hexdigest()
+
+
+def started_by(automation: Automation) -> tuple[str, ...]:
+    """Return the automations whose events start this one, as far as `where` names them."""
+    named: dict[str, None] = {}
+    for pattern in automation.on:
+        value = pattern.where.get("automation") if pattern.event.startswith("automation.") else None
+        for name in value if isinstance(value, tuple) else (value,):
+            if isinstance(name, str):
+                named[name] = None
+    return tuple(named)
+
+
+def _refuse_rings(by_name: Mapping[str, Automation]) -> None:
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in done or name not in by_name:
+            return
+        if name in path:
+            ring = path[path.index(name) :]
+            turn = next(n for n, one in enumerate(ring) if ring[(n + 1) % len(ring)] in started_by(by_name[one]))
+            ring = ring[turn:] + ring[:turn]
+            raise Ring((*ring, ring[0]))
+        for before in (*by_name[name].needs, *started_by(by_name[name])):
+            visit(before, (*path, name))
+        done.add(name)
+
+    for name in by_name:
+        visit(name, ())

@@ -23,7 +23,10 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
         scheduled_at: ns since 1970 UTC of the start that was due; None when nothing was.
         params: values for parameters of the automation; the declared ones stand for what is not named.
         anyway: a person wants it outside its window and on blackout days too.
-        event: position in the ledger of the event that started it; None when none did.
+        stands_for: ns since 1970 UTC of the start that the whole cycle stands for: the one that was due, or when it was
+            asked for. None in requests of releases that did not know it.
+        repeats: the run that this one repeats; empty if it repeats none.
+        lane: runs of one automation in different lanes may overlap, whatever `overlap` says; a backfill asks for that.
     """
 
     run_id: str
@@ -34,7 +37,9 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     needs: dict[str, str] = {}
     params: dict[str, str] = {}
     anyway: bool = False
-    event: int | None = None
+    stands_for: int | None = None
+    repeats: str = ""
+    lane: int = 0
 
 
 class RunOutcome(msgspec.Struct, frozen=True, kw_only=True):

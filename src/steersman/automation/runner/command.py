@@ -34,14 +34,28 @@ def arguments(run: str, root: Path) -> list[str]:
     return [str(path), *rest]
 
 
+def folder(cwd: str, root: Path) -> Path:
+    """Return the folder that a run works in.
+
+    Raises:
+        Misconfigured: it is not there (any more).
+    """
+    found = root / cwd
+    if not found.is_dir():
+        raise Misconfigured(f"there is no folder {cwd} to run in", fix=f"create {cwd}, or change cwd")
+    return found
+
+
 def environment(extra: Mapping[str, str], *, root: Path, run_id: str, attempt: int, artifacts: Path) -> dict[str, str]:
     """Return the environment of a run: ours, then the automation's own, then what Steersman promises."""
     # The interpreter's folder comes first so that a script's `steersman` is the one that started it.
     ours = str(Path(sys.executable).parent)
     # One that the automation names itself (a crontab's, adopted) rules; ours at its end, so that `steersman` is found.
     path = (extra["PATH"], ours) if "PATH" in extra else (ours, os.environ.get("PATH", os.defpath))
+    # Of a script that starts another run: that one was started by a person or a script, not by this event.
+    inherited = {key: value for key, value in os.environ.items() if key not in ("STEERSMAN_EVENT", "STEERSMAN_EVENTS")}
     return {
-        **os.environ,
+        **inherited,
         "PYTHONUNBUFFERED": "1",
         **extra,
         "PATH": os.pathsep.join(path),

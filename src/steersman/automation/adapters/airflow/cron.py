@@ -7,13 +7,30 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
+
+from steersman.automation.model.schedule import as_cron
+
+MOST_LINES: Final = 12
 
 _LAST_OF_MONTH = re.compile(r"([0-7])L", re.IGNORECASE)
 
 
+def lines_for_airflow(schedule: str) -> tuple[str, ...]:
+    """Return the cron lines with which Airflow starts when we do, but for the days the clock is changed.
+
+    Raises:
+        ValueError: Airflow cannot be told; says what.
+    """
+    lines = as_cron(schedule, MOST_LINES)
+    if lines is None:
+        raise ValueError(f"in cron it would take seconds, several days, or more than {MOST_LINES} lines")
+    return tuple(map(as_airflow_reads_it, lines))
+
+
 def as_airflow_reads_it(schedule: str) -> str:
-    """Return the expression with which Airflow starts when cron(8) would, but for the days the clock is changed.
+    """Return the line with which Airflow starts when cron(8) would, but for the days the clock is changed.
 
     Raises:
         ValueError: Airflow cannot be told; says what.
@@ -37,4 +54,4 @@ def strays(schedule: str, tz: str) -> bool:
     """
     zone = ZoneInfo(tz)
     offsets = {datetime(2026, month, 15, tzinfo=zone).utcoffset() for month in range(1, 13)}
-    return len(offsets) > 1 and schedule.split()[1] != "*"
+    return len(offsets) > 1 and any(line.split()[1] != "*" for line in as_cron(schedule, MOST_LINES) or ())

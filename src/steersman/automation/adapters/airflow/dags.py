@@ -11,8 +11,9 @@ from typing import Literal
 
 import msgspec
 
-from steersman.automation.adapters.airflow.cron import as_airflow_reads_it, strays
+from steersman.automation.adapters.airflow.cron import lines_for_airflow, strays
 from steersman.automation.model.manifest import Automation, Manifest, plan_cycle
+from steersman.automation.model.schedule import BETWEEN
 
 Trigger = Literal["schedule", "event", "hand"]
 
@@ -23,7 +24,7 @@ class Dag(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         roots: those that the trigger means; the others of `members` are needed by them, or follow them.
         needs: by member, those of its needs that are members.
-        schedule, tz: five cron fields and their time zone; empty unless `trigger` is `schedule`.
+        schedule, tz: cron lines with `; ` between them, and their time zone; empty unless `trigger` is `schedule`.
         catchup: whether starts that nobody was there for are all made up for.
         words: what starts it, for people.
     """
@@ -89,14 +90,14 @@ def _dags(manifest: Manifest, group: list[str], prefix: str) -> tuple[Dag, ...]:
         if automation.schedule:
             scheduled.setdefault((automation.schedule, automation.tz, automation.catchup == "all"), []).append(name)
         if automation.on:
-            words = f"starts on {', '.join(automation.on)}: `steersman up` triggers it"
+            words = f"starts on {', '.join(map(str, automation.on))}: `steersman up` triggers it"
             dags.append(_dag(manifest, f"{prefix}.{name}.event", "event", [name], _members(manifest, [name]), words))
         if not automation.schedule and not automation.on and not automation.needs:
             words = "starts by hand"
             dags.append(_dag(manifest, f"{prefix}.{name}", "hand", [name], _members(manifest, [name]), words))
     for (schedule, tz, catchup), roots in scheduled.items():
         dag = _dag(manifest, f"{prefix}.{roots[0]}", "schedule", roots, _members(manifest, roots), f"{schedule} {tz}")
-        cron = as_airflow_reads_it(schedule)
+        cron = BETWEEN.join(lines_for_airflow(schedule))
         dags.append(msgspec.structs.replace(dag, schedule=cron, tz=tz, catchup=catchup))
     return tuple(sorted(dags, key=lambda dag: dag.dag_id))
 

@@ -7,6 +7,7 @@ conductor's, in the process of the task, so this engine agrees with all others.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Final
 import msgspec
 
 from steersman.automation.adapters.airflow import files
-from steersman.automation.adapters.airflow.cron import as_airflow_reads_it
+from steersman.automation.adapters.airflow.cron import lines_for_airflow
 from steersman.automation.adapters.airflow.cycles import Cycle, Cycles
 from steersman.automation.adapters.airflow.dags import plan
 from steersman.automation.adapters.airflow.facts import airflow_fact, difference_facts, files_fact, import_fact
@@ -58,6 +59,7 @@ class AirflowEngine(Asking):
             root=root, state=root / ".steersman", ledger=ledger, clock=clock, actor=actor, limits=limits
         )
         self._triggers: Triggers | None = None
+        self._changing = threading.Lock()
         self._started = False
         self._closed = False
 
@@ -77,8 +79,23 @@ class AirflowEngine(Asking):
         self.conductor.reconcile()
         self.conductor.recorder.manifest_loaded(manifest)
         if schedules:
-            self._triggers = Triggers(manifest, self._ledger, self._begin_for)
+            self._triggers = self._triggers_of(manifest, self._root / ".steersman" / "runs")
             self._triggers.start()
+
+    def renew(self, manifest: Manifest) -> None:
+        with self._changing:
+            if self._closed:
+                return
+            folder = self._settings.folder(self._root)
+            if self._triggers is not None and folder is not None:
+                self.export(manifest, folder)
+            self.conductor.recorder.manifest_loaded(manifest)
+            if self._triggers is not None:
+                self._triggers.stop()
+            self.conductor.manifest = manifest
+            if self._triggers is not None:
+                self._triggers = self._triggers_of(manifest, self._root / ".steersman" / "runs")
+                self._triggers.start()
 
     def export(self, manifest: Manifest, folder: Path) -> list[Path]:
         """Write one DAG file per group connected by needs, and a note of what Airflow does otherwise.
@@ -123,8 +140,9 @@ class AirflowEngine(Asking):
         if "_cycles" in self.__dict__:
             self._cycles.refuse()
         self.conductor.stop()
-        if self._triggers is not None:
-            self._triggers.stop()
+        with self._changing:
+            if self._triggers is not None:
+                self._triggers.stop()
         if "_cycles" in self.__dict__:
             self._cycles.close(_CLOSE_S)
         self.conductor.release()
@@ -189,7 +207,7 @@ class AirflowEngine(Asking):
     def _check(self, manifest: Manifest) -> None:
         for automation in (a for a in manifest if a.enabled and a.schedule):
             try:
-                as_airflow_reads_it(automation.schedule or "")
+                lines_for_airflow(automation.schedule or "")
             except ValueError as exc:
                 raise Misconfigured(
                     f"{automation.name}: schedule {automation.schedule!r}: {exc}",

@@ -14,6 +14,7 @@ import msgspec
 
 from steersman.automation.adapters.airflow.dags import Dag, Plan
 from steersman.automation.adapters.airflow.quoting import python_literal, shell_words
+from steersman.automation.model.schedule import BETWEEN
 
 MAX_ACTIVE_RUNS = 16
 """Airflow must not hold a start back while one runs: `overlap` says what becomes of it."""
@@ -109,8 +110,7 @@ def _text(
 
 
 def _head(dags: tuple[Dag, ...], target: Target, digest: str, moment: dict[str, str], about: list[str]) -> list[str]:
-    scheduled = any(dag.trigger == "schedule" for dag in dags)
-    sdk = "DAG, CronTriggerTimetable" if scheduled else "DAG"
+    sdk = ", ".join(["DAG", *sorted({_timetable(dag)[0] for dag in dags if dag.trigger == "schedule"})])
     return [
         first_line(target.workspace, digest),
         "# ruff: noqa: E501 - commands and paths are as long as they are",
@@ -158,10 +158,17 @@ def _head(dags: tuple[Dag, ...], target: Target, digest: str, moment: dict[str, 
     ]
 
 
+def _timetable(dag: Dag) -> tuple[str, list[str]]:
+    """Return what Airflow calls a timetable of these cron lines, and the lines."""
+    lines = dag.schedule.split(BETWEEN)
+    return "CronTriggerTimetable" if len(lines) == 1 else "MultipleCronTriggerTimetable", lines
+
+
 def _dag_lines(dag: Dag, target: Target, more: dict[str, str]) -> list[str]:
     schedule = "None"
     if dag.trigger == "schedule":
-        schedule = f"CronTriggerTimetable({python_literal(dag.schedule)}, timezone={python_literal(dag.tz)})"
+        name, lines = _timetable(dag)
+        schedule = f"{name}({', '.join(map(python_literal, lines))}, timezone={python_literal(dag.tz)})"
     start = target.start_date
     lines = [
         "with DAG(",

@@ -13,9 +13,30 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from steersman.automation.model.manifest import Automation
+from steersman.automation.model.schedule import as_cron
 from steersman.kernel.clock import utc
+from steersman.kernel.errors import Misconfigured
 
+MOST_LINES = 12
 _DAYS_AHEAD = 400
+
+
+def lines_for_prefect(automation: Automation, now_ns: int) -> list[tuple[str, str]]:
+    """Return cron expressions, each with a time zone, with which Prefect starts when we do; none without a schedule.
+
+    Raises:
+        Misconfigured: Prefect cannot be told.
+    """
+    if automation.schedule is None:
+        return []
+    lines = as_cron(automation.schedule, MOST_LINES)
+    if lines is None:
+        raise Misconfigured(
+            f"{automation.name}: {automation.schedule!r} would take seconds, several days, or more than {MOST_LINES}"
+            " lines in cron, which is what Prefect is told",
+            fix='write another interval, e.g. every = "30m", or keep it on the embedded engine',
+        )
+    return [as_prefect_reads_it(line, automation.tz, now_ns) for line in lines]
 
 
 def as_prefect_reads_it(schedule: str, tz: str, now_ns: int) -> tuple[str, str]:
@@ -36,9 +57,11 @@ def strays(automation: Automation, now_ns: int) -> str:
     """
     if automation.schedule is None or not automation.enabled:
         return ""
-    schedule, tz = as_prefect_reads_it(automation.schedule, automation.tz, now_ns)
-    days = [day for day in _changes(tz, now_ns) if _meets(schedule, ZoneInfo(tz), day)]
-    return " and ".join(f"{day:%Y-%m-%d}" for day in days[:2])
+    days: set[datetime] = set()
+    for line in as_cron(automation.schedule, MOST_LINES) or ():
+        schedule, tz = as_prefect_reads_it(line, automation.tz, now_ns)
+        days |= {day for day in _changes(tz, now_ns) if _meets(schedule, ZoneInfo(tz), day)}
+    return " and ".join(f"{day:%Y-%m-%d}" for day in sorted(days)[:2])
 
 
 def _whole_hours(tz: str, now_ns: int) -> bool:

@@ -75,6 +75,7 @@ class PrefectEngine(Asking):
         self._started = False
         self._closing = threading.Event()
         self._lock = threading.Lock()
+        self._changing = threading.Lock()
         self._chores = 0
 
     # -- the port ------------------------------------------------------------------------------------------------
@@ -95,13 +96,27 @@ class PrefectEngine(Asking):
         if schedules:
             self._since_ns = self._clock.now_ns()
             self.deploy(manifest)
-            self._triggers = Triggers(manifest, self._ledger, self._begin_for)
+            self._triggers = self._triggers_of(manifest, self._state / "runs")
             self._triggers.start()
             self._keeper = Keeper(self._chore)
             self._keeper.start()
         if self._settings.start_worker and (schedules or not self._has_worker()):
             self._worker = self._make_worker()
             self._worker.start()
+
+    def renew(self, manifest: Manifest) -> None:
+        with self._changing:
+            if self._closing.is_set():
+                return
+            if self._triggers is not None:
+                self.deploy(manifest)
+            self.conductor.recorder.manifest_loaded(manifest)
+            if self._triggers is not None:
+                self._triggers.stop()
+            self.conductor.manifest = manifest
+            if self._triggers is not None:
+                self._triggers = self._triggers_of(manifest, self._state / "runs")
+                self._triggers.start()
 
     def deploy(self, manifest: Manifest, *, dry_run: bool = False) -> Deployed:
         return self._corner.deploy(manifest, self._clock.now_ns(), dry_run=dry_run)
@@ -135,8 +150,9 @@ class PrefectEngine(Asking):
             self._closing.set()
         # First: an event that Prefect could not be asked for is waiting to be tried again.
         self.conductor.stop()
-        if self._triggers is not None:
-            self._triggers.stop()
+        with self._changing:
+            if self._triggers is not None:
+                self._triggers.stop()
         if self._keeper is not None:
             self._keeper.stop()
         self._cycles.close(_CLOSE_S)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from steersman.automation.adapters.prefect.cron import as_prefect_reads_it
+from steersman.automation.adapters.prefect.cron import lines_for_prefect
 from steersman.automation.graph import when
 from steersman.automation.model.manifest import Automation, Catchup, Manifest, plan_cycle
 from steersman.automation.model.outcome import Cause
@@ -194,8 +194,8 @@ def _automation(
     if together and together[0] == name and automation.schedule is not None:
         names = plan_cycle(manifest, together, dependants=True)
         parameters = cycle_parameters(place, manifest, names, together, cause="schedule", catchup=automation.catchup)
-        cron, tz = as_prefect_reads_it(automation.schedule, automation.tz, now_ns)
-        body["schedules"] = [_schedule(cron, tz, parameters)]
+        lines = lines_for_prefect(automation, now_ns)
+        body["schedules"] = [_schedule(cron, tz, parameters, number) for number, (cron, tz) in enumerate(lines, 1)]
     return body
 
 
@@ -232,9 +232,10 @@ def _canary(place: Place, manifest: Manifest) -> Json:
     }
 
 
-def _schedule(cron: str, tz: str, parameters: Json) -> Json:
+def _schedule(cron: str, tz: str, parameters: Json, number: int = 1) -> Json:
     schedule = {"cron": cron, "timezone": tz, "day_or": True}
-    return {"schedule": schedule, "active": True, "parameters": parameters, "slug": "steersman"}
+    slug = "steersman" if number == 1 else f"steersman-{number}"
+    return {"schedule": schedule, "active": True, "parameters": parameters, "slug": slug}
 
 
 def _changed(body: Json, there: Json) -> list[str]:
@@ -249,7 +250,8 @@ def _changed(body: Json, there: Json) -> list[str]:
 def _schedules(body: Json) -> list[Json]:
     """Return the schedules without what the server adds to them."""
     kept = ("active", "parameters", "slug")
-    found = body.get("schedules") or []
+    # The server returns them in any order.
+    found = sorted(body.get("schedules") or [], key=lambda s: str(s.get("slug")))
     return [
         {**{k: s.get(k) for k in kept}, "cron": s["schedule"].get("cron"), "tz": s["schedule"].get("timezone")}
         for s in found
