@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -44,15 +45,20 @@ def read_log(path: Path) -> str:
     """Return the beginning of a log, as text that is safe to show.
 
     Raises:
-        Misconfigured: it is gone.
+        Misconfigured: it is gone, or something else lies in its place.
     """
-    from steersman.automation.runner.follow import SafeText  # `--help` needs no domain
+    from steersman.automation.runner.follow import SafeText, open_log  # `--help` needs no domain
 
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_log(path), "rb") as file:
             safe = SafeText()
             return safe.take(file.read(MAX_SHOWN_BYTES)) + safe.end()
     except FileNotFoundError as exc:
         raise Misconfigured(
             f"the log {path.name} is gone: older runs are cleared away", fix="raise keep_runs for this automation"
+        ) from exc
+    except OSError as exc:
+        raise Misconfigured(
+            f"what lies at {path} cannot be read as a log: {exc.strerror}",
+            fix="find out who put it there; scripts can write where their logs lie",
         ) from exc

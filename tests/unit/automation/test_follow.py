@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from steersman.automation.runner.capture import Capture
-from steersman.automation.runner.follow import SafeText, follow
+from steersman.automation.runner.follow import SafeText, follow, open_log
+from steersman.cli.auto_words import read_log
+from steersman.kernel.errors import Misconfigured
 
 
 def test_what_is_written_between_looks_is_yielded_in_order(tmp_path: Path) -> None:
@@ -44,6 +48,22 @@ def test_a_link_in_place_of_the_log_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("key")
     (tmp_path / "log").symlink_to(tmp_path / "secret")
     assert list(follow(tmp_path / "log", lambda: True)) == []
+
+
+def test_a_pipe_in_place_of_the_log_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
+    assert list(follow(tmp_path / "log", lambda: True)) == []
+    with pytest.raises(OSError, match="it is no plain file"):
+        open_log(tmp_path / "log")
+    with pytest.raises(Misconfigured, match="cannot be read as a log: it is no plain file"):
+        read_log(tmp_path / "log")
+
+
+def test_a_link_in_place_of_the_log_is_not_printed_either(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("key")
+    (tmp_path / "log").symlink_to(tmp_path / "secret")
+    with pytest.raises(Misconfigured, match="cannot be read as a log"):
+        read_log(tmp_path / "log")
 
 
 def test_a_capture_can_be_read_while_it_is_written(tmp_path: Path) -> None:

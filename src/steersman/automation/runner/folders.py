@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 MAX_ARTIFACTS_LISTED = 200
@@ -49,13 +53,11 @@ class Folders:
     def artifacts(self, automation: str, run_id: str) -> tuple[str, ...]:
         """Return the artifacts a run left, relative to the workspace, sorted; the first 200 of them.
 
-        A link is no artifact, also in place of the folder: what it leads to is not the run's.
+        A link is no artifact, also in place of the folder: what it leads to is not the run's. Bytes of a name that are
+        not UTF-8 are written `\\xff`; what lies deeper than the kernel takes a path (4,096 bytes) is left out.
         """
-        folder = self.of(automation, run_id) / "artifacts"
-        if folder.is_symlink():
-            return ()
-        files = sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
-        return tuple(self.relative(p) for p in files[:MAX_ARTIFACTS_LISTED])
+        found = heapq.nsmallest(MAX_ARTIFACTS_LISTED, _files(self.of(automation, run_id) / "artifacts"))
+        return tuple(_text(self.relative(path)) for path in found)
 
     def relative(self, path: Path) -> str:
         """Return `path` as events name it: relative to the workspace, with `/`."""
@@ -70,4 +72,42 @@ class Folders:
         with os.scandir(folder) as entries:
             others = sorted(e.name for e in entries if e.name != spare and e.is_dir(follow_symlinks=False))
         for old in others[: max(0, len(others) - (keep - 1))]:
-            shutil.rmtree(folder / old, ignore_errors=True)
+            _remove(folder / old)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the plain files below `folder`, which is not followed if it is a link."""
+    waiting = [] if folder.is_symlink() else [os.fspath(folder)]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    yield Path(entry.path)
+
+
+def _text(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder, however deep a script made it; what cannot be deleted stays."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        with suppress(OSError):
+            _flatten(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _flatten(folder: Path) -> None:
+    """Bring every folder below `folder` up to just below it, by paths that are never long."""
+    flat = Path(tempfile.mkdtemp(dir=folder))
+    waiting, number = [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)], 0
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False) and entry.path != os.fspath(flat):
+                    number += 1
+                    waiting.append(os.fspath(Path(entry.path).rename(flat / str(number))))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +20,7 @@ def follow(
 ) -> Iterator[str]:
     """Yield what is in the log at `path` and then what is added, as safe text, until the run has ended.
 
-    A file that is not there yet is waited for; a link is not followed, for scripts can write where their logs lie. The
+    A file that is not there yet is waited for; so is what is no plain file, see `open_log`. The
     middle of a long log is not written until its end is known, so what comes after the limit appears when the run ends.
 
     Args:
@@ -45,9 +47,23 @@ def follow(
             os.close(fd)
 
 
+def open_log(path: Path) -> int:
+    """Return a descriptor of the log at `path`.
+
+    Raises:
+        OSError: there is none, or a script has put something else in its place: a link could lead to a secret, and who
+            opens a pipe waits for somebody to write.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise OSError(errno.EINVAL, "it is no plain file", str(path))
+
+
 def _open(path: Path) -> int | None:
     try:
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        return open_log(path)
     except OSError:
         return None
 
