@@ -28,6 +28,7 @@ from steersman.console.kpis import Kpis
 from steersman.console.live import Live
 from steersman.console.overview import Overview, look
 from steersman.console.pages import Fragment, Pages
+from steersman.console.run_pages import add_run_pages
 from steersman.console.sessions import LASTS_S, Guesses, Sessions
 from steersman.console.shell import Shell, Shells
 from steersman.trading import queries as trading
@@ -101,6 +102,7 @@ def create_app(desk: Desk, *, token: str) -> FastAPI:
     acts = Acts(desk, console.refresh)
     add_act_pages(app, console, acts)
     add_auto_pages(app, console)
+    add_run_pages(app, console)
     add_calendar_pages(app, console)  # before the pages of pieces, whose addresses are any path
     add_content_pages(app, console)
     workers = Workers()

@@ -15,10 +15,13 @@ from steersman.automation.graph_picture import svg
 from steersman.automation.model.schedule import why_not
 from steersman.automation.model.upcoming import Coming, upcoming
 from steersman.automation.queries import Attempt, Run, Skip, Summary
-from steersman.automation.runner.follow import SafeText
+from steersman.automation.runner.follow import SafeText, open_log
 from steersman.automation.standing import Standing, standing
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of
+from steersman.console import run_files
+from steersman.console.run_cycle import Around, around
+from steersman.console.run_files import Artifact
 
 _RUNS: Final = 30
 _SKIPS: Final = 10
@@ -47,19 +50,25 @@ class Automations(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a log as text that drives nothing; `before` counts the bytes in front; `gone`: it is deleted."""
+    """The end of a log as text that drives nothing; `before` counts the bytes in front; `gone`: it is deleted.
+
+    `after` is the byte at which what comes next begins.
+    """
 
     text: str
     before: int
     gone: bool
+    after: int = 0
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True):
-    """A run with its attempts, first to last, and the log of the last one."""
+    """A run with its attempts, first to last, the log of the last one, what it left and what stands around it."""
 
     run: Run
     attempts: tuple[Attempt, ...]
     log: Log
+    files: tuple[Artifact, ...]
+    around: Around
 
     @property
     def last(self) -> Attempt:
@@ -97,17 +106,25 @@ def run(desk: Desk, run_id: str) -> RunView | None:
     if found is None:
         return None
     log = end_of(desk.workspace.root / found.last.log) if found.last.log else Log(text="", before=0, gone=False)
-    return RunView(run=found, attempts=tuple(runs.attempts(desk.db, run_id)), log=log)
+    attempts = tuple(runs.attempts(desk.db, run_id))
+    return RunView(
+        run=found,
+        attempts=attempts,
+        log=log,
+        files=tuple(run_files.artifacts(desk.workspace.root, attempts)),
+        around=around(desk.ledger, manifest_of(desk.workspace), run_id, found.automation),
+    )
 
 
 def end_of(path: Path) -> Log:
     """Return the end of a log. A link is not followed: scripts can write where their logs lie."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = open_log(path)
     except OSError:
         return Log(text="", before=0, gone=True)
     with os.fdopen(fd, "rb") as file:
         before = max(0, os.fstat(fd).st_size - LOG_BYTES)
         file.seek(before)
         safe = SafeText()
-        return Log(text=safe.take(file.read(LOG_BYTES)) + safe.end(), before=before, gone=False)
+        found = file.read(LOG_BYTES)
+        return Log(text=safe.take(found) + safe.end(), before=before, gone=False, after=before + len(found))

@@ -60,6 +60,7 @@ class Pages:
             order_url=lambda order_id: f"/orders/{quote(order_id, safe='')}",
             run_url=lambda run_id: f"/runs/{quote(run_id, safe='')}",
             automation_url=lambda name: f"/automations/{quote(name, safe='')}",
+            artifact_url=lambda run_id, name: f"/runs/{quote(run_id, safe='')}/artifacts/{quote(name)}",
             drawn=Markup,
             piece_url=lambda draft: f"/content/{quote(draft)}",
             hold_url=lambda approval_id: f"/inbox/{quote(approval_id)}",

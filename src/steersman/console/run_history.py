@@ -20,13 +20,17 @@ _COMING: Final = 120
 _HOLDS: Final = 200
 
 
-def timeline(desk: Desk, span: str) -> Lanes:
-    """Draw the last `span` (a name of `lanes.SPANS`, else a day); the read models are as the last refresh left them."""
+def timeline(desk: Desk, span: str, *, only: str = "") -> Lanes:
+    """Draw the last `span` (a name of `lanes.SPANS`, else a day); the read models are as the last refresh left them.
+
+    Args:
+        only: an automation, to draw its lane alone.
+    """
     manifest = manifest_of(desk.workspace)
     frame = lanes.frame(span if span in lanes.SPANS else "24h", desk.clock.now_ns(), desk.workspace.desk.tz)
     return lanes.lanes(
         frame,
-        manifest.order,
+        (only,) if only else manifest.order,
         history.stretches(desk.db, since=frame.since, until=frame.until, slot_ns=frame.slot_ns),
         history.dropped(desk.db, since=frame.since, slot_ns=frame.slot_ns),
         coming=_coming(manifest, frame.now, frame.until),

@@ -76,7 +76,7 @@ def test_a_run_shows_its_figures_its_result_and_its_output_as_text(here: Served)
     assert "<script>alert" not in text
     assert "\x1b" not in text
     assert "rows: 3" in text
-    assert "data-poll" not in text, "a run that has ended is not asked for again"
+    assert "data-tail" not in text, "a run that has ended is not asked for again"
 
 
 def test_a_run_that_still_runs_is_looked_at_again(here: Served) -> None:
@@ -86,8 +86,8 @@ def test_a_run_that_still_runs_is_looked_at_again(here: Served) -> None:
     )  # fmt: skip
     here.desk.ledger.append([new_event(RUN_STARTED, stream="run/prices-1", data=run, actor="desk", now_ns=run.at)])
     text = page(here, "/runs/prices-1")
-    assert "data-poll" in text
-    assert "The log is gone" in text
+    assert 'data-tail="/runs/prices-1/tail?attempt=1" data-after="0"' in text
+    assert "The log is gone" not in text, "it may come yet"
 
 
 def test_there_is_a_page_for_a_run_that_is_not_there(here: Served) -> None:

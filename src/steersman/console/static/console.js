@@ -169,21 +169,63 @@
     setTimeout(() => { fetching = false; if (stale) renew(); }, OFTEN_MS);
   }
 
+  // --- logs ----------------------------------------------------------------------------------------------------
+  // What a script prints is no event: while it runs, the end of its log is asked for, from where we are.
+  const MOST_SHOWN = 512 * 1024;
+  const atEnd = (log) => log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+  const tailOf = (box) => box.querySelector("[data-tail]")?.dataset.tail;
+  const growsOn = (box, found) => tailOf(box) !== undefined && tailOf(box) === tailOf(found);
+
+  let growing = false;
+  async function grow() {
+    const log = document.querySelector("[data-tail]");
+    if (!log || growing || document.hidden || log.dataset.held) return;
+    growing = true;
+    try {
+      const answer = await fetch(`${log.dataset.tail}&after=${log.dataset.after}`);
+      if (answer.ok) added(log, await answer.json());
+    } catch { /* the stream says that we are offline */ }
+    growing = false;
+  }
+
+  function added(log, { text, after, over }) {
+    if (log.dataset.held) return;
+    const more = after !== Number(log.dataset.after);
+    if (text) {
+      const follows = atEnd(log); // a growing log is followed, unless one reads further up
+      log.append(text);
+      log.normalize();
+      const shown = log.firstChild;
+      if (shown.length > MOST_SHOWN) shown.deleteData(0, shown.length - MOST_SHOWN);
+      if (follows) log.scrollTop = log.scrollHeight;
+    }
+    log.dataset.after = after;
+    if (over && !more) { delete log.dataset.tail; renew(); }
+  }
+
+  function hold(button) {
+    const log = document.querySelector("[data-tail]");
+    const held = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(held));
+    button.textContent = held ? "Go on" : "Pause";
+    if (!log) return;
+    if (held) log.dataset.held = "1"; else { delete log.dataset.held; log.scrollTop = log.scrollHeight; grow(); }
+  }
+
   const seen = new Map();
   function merge(fresh) {
     for (const box of document.querySelectorAll("[data-fragment]")) {
       const name = box.dataset.fragment;
       const found = fresh.querySelector(`[data-fragment="${name}"]`);
-      if (!found || isTyping(box)) continue;
+      if (!found || isTyping(box) || growsOn(box, found)) continue;
       const html = found.innerHTML;
       if (seen.get(box) === html) continue;
       seen.set(box, html);
       const before = box.querySelector(".log");
-      const atEnd = !before || before.scrollTop + before.clientHeight >= before.scrollHeight - 4;
-      const top = before?.scrollTop ?? 0;
+      const follows = !before || atEnd(before), top = before?.scrollTop ?? 0;
       fill(box, html);
       const log = box.querySelector(".log");
-      if (log) log.scrollTop = atEnd ? log.scrollHeight : top; // a growing log is followed, unless one reads further up
+      if (log) log.scrollTop = follows ? log.scrollHeight : top;
       if (found.dataset.digest) box.dataset.digest = found.dataset.digest;
     }
     document.title = fresh.title;
@@ -264,7 +306,7 @@
       return;
     }
     if (button.tagName === "A") event.preventDefault(); // without this script it leads to the page that does the same
-    ({ theme: switchTheme, help, halt, logout })[button.dataset.do]?.();
+    ({ theme: switchTheme, help, halt, logout, hold })[button.dataset.do]?.(button);
   }
 
   // What is selected in a draft is where the next remark points: `12:5-9` within a line, else `12-14`.
@@ -316,7 +358,7 @@
       remember();
       for (const log of document.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;
       follow();
-      setInterval(() => { if (document.querySelector("[data-poll]")) renew(); }, 2 * OFTEN_MS); // what a script prints is no event
+      setInterval(grow, 2 * OFTEN_MS);
       setInterval(renew, SELDOM_MS); // time left and "ago" move on without an event
       document.addEventListener("visibilitychange", () => (document.hidden ? pause() : follow()));
     }
