@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import signal
 import threading
@@ -13,16 +14,19 @@ from pathlib import Path
 import msgspec
 
 from steersman.automation.admission.tokens import Tokens
-from steersman.automation.closing import Closing, Interrupted
+from steersman.automation.closing import Closing, Interrupted, Wait
+from steersman.automation.control.cancelling import CancelAsked, asked
+from steersman.automation.event_file import told
 from steersman.automation.events import RunFinished, RunStarted
+from steersman.automation.model.cycle import due_at
 from steersman.automation.model.manifest import Automation, Manifest
 from steersman.automation.model.outcome import Progress, RunOutcome, RunRequest, State, Status
-from steersman.automation.model.params import filled, variables
+from steersman.automation.model.params import SCHEDULED_AT, filled, start_words, variables
 from steersman.automation.model.retry import delay_s
 from steersman.automation.model.times import closed_reason
 from steersman.automation.recorder import Recorder, outcome_of
 from steersman.automation.records import end_of, end_without_process, orphaned, start_of
-from steersman.automation.runner.command import arguments, environment
+from steersman.automation.runner.command import arguments, environment, folder
 from steersman.automation.runner.folders import Folders
 from steersman.automation.runner.inflight import Inflight, Marker, end_orphan
 from steersman.automation.runner.process import ProcessResult, ProcessSpec, run_process
@@ -32,6 +36,7 @@ from steersman.kernel.errors import Misconfigured, SteersmanError, Unavailable
 OnProgress = Callable[[Progress], None]
 _SAME_SIGNAL_S = 0.5
 _POLL_S = 0.1
+_SLOT_POLL_S = 0.25
 _PASSING = frozenset(
     {
         errno.EAGAIN,
@@ -71,6 +76,8 @@ class Turn:
     number: int
     params: dict[str, str]
     tell: OnProgress
+    wait: Wait
+    may_start: Callable[[], None]
 
     @property
     def may_retry(self) -> bool:
@@ -134,30 +141,49 @@ class Attempts:
         request: RunRequest,
         params: dict[str, str],
         tell: OnProgress,
+        *,
+        wait: Wait,
+        may_start: Callable[[], None],
     ) -> RunOutcome:
         """Attempt the run until it succeeds or may not be tried again, and return how it ended.
+
+        Args:
+            may_start: called right before the first process starts; what it raises passes, and nothing starts.
 
         Raises:
             Interrupted: the engine closes while it waits for tokens or to try again, and resumes such runs.
         """
-        number = 1
+        turn = Turn(
+            automation=automation,
+            request=request,
+            number=1,
+            params=params,
+            tell=tell,
+            wait=wait,
+            may_start=may_start,
+        )
         while True:
-            turn = Turn(automation=automation, request=request, number=number, params=params, tell=tell)
+            number = turn.number
             try:
                 end = self._recorder.was_finished(request.run_id, number) or self._attempt(manifest, turn)
             except Interrupted:
                 if number == 1:
                     raise
                 end = self._interrupted(turn)
+            except CancelAsked as asked_to:
+                end = self._end(turn, "cancelled", error=str(asked_to))
             if not end.will_retry:
                 return outcome_of(end)
             due = end.at + int(delay_s(automation, number, request.run_id) * 1e9)
             wait_s = max(0.0, (due - self._clock.now_ns()) / 1e9)
             turn.say("retrying", f"{end.error or end.status}; attempt {number + 1} in {wait_s:.1f} s")
-            number += 1
-            if self._closing.wait(wait_s):
-                later = Turn(automation=automation, request=request, number=number, params=params, tell=tell)
-                return outcome_of(self._interrupted(later))
+            turn = dataclasses.replace(turn, number=number + 1)
+            try:
+                wait.pause(wait_s)
+            except Interrupted:
+                return outcome_of(self._interrupted(turn))
+            except CancelAsked as asked_to:
+                return outcome_of(self._end(turn, "cancelled", error=str(asked_to)))
 
     def _interrupted(self, turn: Turn) -> RunFinished:
         """Leave the wait for an attempt: to the next start if the engine resumes, as cancelled if not."""
@@ -180,9 +206,10 @@ class Attempts:
                 return self._end(turn, "cancelled", error=f"not tried again: {closed}")
         try:
             spec = self._spec(turn)
-            with self._held(manifest, turn), self._slots:
-                if self._closing.is_set:
-                    raise Interrupted
+            with self._held(manifest, turn), self._slot(turn):
+                turn.wait.look()
+                if turn.number == 1:
+                    turn.may_start()
                 return self._supervise(turn, spec)
         except Misconfigured as exc:
             return self._end(turn, "failed", error=exc.message, log="")
@@ -208,24 +235,40 @@ class Attempts:
         before = self._recorder.final(request.run_id)
         if before is not None:
             return before
+        said = exc.message if isinstance(exc, SteersmanError) else f"{type(exc).__name__}: {exc}"
+        return self._without_process(request, "failed", f"could not be carried out: {said}")
+
+    def cancelled(self, request: RunRequest, asked_to: CancelAsked) -> RunOutcome:
+        """Record that a run was ended before its (next) process started."""
+        return self._without_process(request, "cancelled", str(asked_to))
+
+    def _without_process(self, request: RunRequest, status: Status, error: str) -> RunOutcome:
         number = 1
         while self._recorder.was_finished(request.run_id, number) is not None:
             number += 1
-        automation = Automation(name=request.automation, run="")
-        turn = Turn(automation=automation, request=request, number=number, params={}, tell=lambda _: None)
-        said = exc.message if isinstance(exc, SteersmanError) else f"{type(exc).__name__}: {exc}"
-        return outcome_of(self._end(turn, "failed", error=f"could not be carried out: {said}", log=""))
+        end = end_without_process(
+            request, status, number=number, error=error, will_retry=False, log="", at=self._clock.now_ns()
+        )
+        self._recorder.ended(end, cycle=request.cycle)
+        return outcome_of(end)
 
     def _spec(self, turn: Turn) -> ProcessSpec:
         """Return what to start; makes the folders it writes into."""
         automation, request = turn.automation, turn.request
         artifacts = self._folders.open(automation.name, request.run_id)
+        due = due_at(request) if request.stands_for is None else request.stands_for
+        times = start_words(self._clock.now_ns() if due is None else due, automation.tz)
         return ProcessSpec(
             run_id=request.run_id,
-            arguments=arguments(filled(automation.run, turn.params), self._root),
-            cwd=self._root,
+            arguments=arguments(filled(automation.run, {**turn.params, **times}), self._root),
+            cwd=folder(automation.cwd, self._root),
             env=environment(
-                {**automation.env, **variables(turn.params)},
+                {
+                    **automation.env,
+                    **variables(turn.params),
+                    SCHEDULED_AT: times["scheduled_at"],
+                    **told(self._recorder.ledger, request.cycle, self._folders.of(automation.name, request.run_id)),
+                },
                 root=self._root,
                 run_id=request.run_id,
                 attempt=turn.number,
@@ -255,10 +298,26 @@ class Attempts:
             ):
                 if blocked != told:
                     turn.say("waiting", told := blocked)
-                self._closing.pause(_POLL_S)
+                turn.wait.pause(_POLL_S)
             yield
         finally:
             self.tokens.drop(run_id)
+
+    @contextmanager
+    def _slot(self, turn: Turn) -> Iterator[None]:
+        """Hold one of the places for processes of this engine."""
+        told = False
+        while not self._slots.acquire(timeout=_SLOT_POLL_S):
+            if not told:
+                turn.say("waiting", f"for one of the {self._limits.processes} processes that run at once")
+                told = True
+            turn.wait.pause(0.0)
+        try:
+            if self._closing.is_set:
+                raise Interrupted
+            yield
+        finally:
+            self._slots.release()
 
     def _supervise(self, turn: Turn, spec: ProcessSpec) -> RunFinished:
         """Start the process, record its start, and its end when it comes."""
@@ -335,7 +394,7 @@ class Attempts:
 
     def _judged(self, turn: Turn, process: ProcessResult) -> RunFinished:
         request = turn.request
-        return end_of(
+        end = end_of(
             turn.automation,
             request,
             process,
@@ -345,6 +404,10 @@ class Attempts:
             artifacts=self._folders.artifacts(request.automation, request.run_id),
             at=self._clock.now_ns(),
         )
+        who = asked(self._folders.cancel_file(request.automation, request.run_id))
+        if end.status != "cancelled" or who is None:
+            return end
+        return msgspec.structs.replace(end, error=str(who) + end.error.removeprefix("cancelled"))
 
     def _log(self, turn: Turn) -> str:
         return self._folders.relative(self._folders.log(turn.automation.name, turn.request.run_id, turn.number))

@@ -1,10 +1,16 @@
-"""The end of an engine, as everything that runs or waits in it learns of it."""
+"""The end of an engine, or of one run, as everything that runs or waits learns of it."""
 
 from __future__ import annotations
 
 import os
 import threading
 from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from steersman.automation.control.cancelling import asked
+
+_LOOK_S: Final = 0.25
 
 
 class Interrupted(BaseException):
@@ -49,3 +55,37 @@ class Closing:
         for fd in (self.fd, self._write):
             with suppress(OSError):
                 os.close(fd)
+
+
+class Wait:
+    """How one run waits: until its engine closes, or somebody asks it to end."""
+
+    def __init__(self, closing: Closing, cancel_file: Path) -> None:
+        self._closing = closing
+        self._file = cancel_file
+
+    def look(self) -> None:
+        """Return if the run may go on.
+
+        Raises:
+            CancelAsked: it is to end.
+        """
+        found = asked(self._file)
+        if found is not None:
+            raise found
+
+    def pause(self, span_s: float) -> None:
+        """Wait that many seconds; who asks the run to end is heard within a quarter of one.
+
+        Raises:
+            Interrupted: the engine closes.
+            CancelAsked: the run is to end.
+        """
+        left_s = span_s
+        while True:
+            self.look()
+            step_s = min(left_s, _LOOK_S)
+            self._closing.pause(step_s)
+            left_s -= step_s
+            if left_s <= 0:
+                return

@@ -17,13 +17,19 @@ from pathlib import Path
 from steersman.automation.admission.approval import Approvals
 from steersman.automation.admission.logins import login_required
 from steersman.automation.attempts import Attempts, Limits
-from steersman.automation.closing import Closing, Interrupted
+from steersman.automation.closing import Closing, Interrupted, Wait
+from steersman.automation.control.cancelling import CancelAsked
+from steersman.automation.control.holding import HeldBack
+from steersman.automation.control.pauses import Held, Pauses
+from steersman.automation.control.underway import Register
+from steersman.automation.missed import Missed
 from steersman.automation.model.cycle import due_at
-from steersman.automation.model.manifest import Automation, Manifest, made_up_for
+from steersman.automation.model.manifest import Automation, Manifest, made_up_for, plan_cycle
 from steersman.automation.model.outcome import Progress, RunOutcome, RunRequest, Status
 from steersman.automation.model.params import resolved
+from steersman.automation.model.schedule import jitter_ns
 from steersman.automation.model.times import closed_reason, opens_again
-from steersman.automation.recorder import Recorder
+from steersman.automation.recorder import Recorder, skip_outcome
 from steersman.automation.runner.folders import Folders
 from steersman.automation.runner.lock import FileLock, NamedLocks
 from steersman.kernel.clock import Clock, iso
@@ -35,6 +41,7 @@ __all__ = ["Conductor", "Interrupted", "Limits"]
 _log = logging.getLogger(__name__)
 _REMEMBERED = 1000
 _POLL_S = 0.1
+_LOOK_S = 0.25
 _ANSWER_POLL_S = 0.5
 _LONGEST_NAP_S = 60.0
 _LOST_NEED_S = 10.0
@@ -42,7 +49,9 @@ _LETTING_GO_S = 5.0
 _LETTING_GO_POLL_S = 0.005
 # As late as a busy machine may make a start that nobody missed.
 _PUNCTUAL_NS = 120_000_000_000
+_TURN = "the end of the run before it"
 _LET_GO = "cancelled while it waited: a later start took its place"
+_BY_HAND = ("manual", "rerun")
 _VERBS: dict[Status, str] = {
     "failed": "failed",
     "timed_out": "timed out",
@@ -70,6 +79,11 @@ class Conductor:
         self._clock = clock
         self._by_person = actor.startswith("person:")
         self._approvals = Approvals(ledger, clock, actor=actor)
+        self.pauses = Pauses(ledger)
+        self.underway = Register(self.folders.runs / ".underway")
+        self._held_back = HeldBack(
+            self.folders.runs, record=self.recorder.held_back, wait=partial(self.closing.pause, _POLL_S)
+        )
         self.attempts = Attempts(
             root=root,
             state=state,
@@ -89,6 +103,7 @@ class Conductor:
 
     def reconcile(self) -> list[str]:
         """End what killed engines left running, record each as orphaned, and return the run ids."""
+        self.settle()
         return self.attempts.reconcile()
 
     def expect(self, run_id: str) -> None:
@@ -113,8 +128,13 @@ class Conductor:
             Interrupted: `stop()` was called while it waited.
         """
         self.expect(request.run_id)
+
+        def progress(step: Progress) -> None:
+            self._note(request, step)
+            on_progress(step)
+
         try:
-            outcome = self._once(request, on_progress)
+            outcome = self._once(request, progress)
         except BaseException:
             self._settle(request.run_id, None)
             raise
@@ -137,6 +157,18 @@ class Conductor:
         with suppress(Unavailable):  # said above; what is asked expires by itself for those who look at the time
             self._approvals.withdraw(request)
         return outcome
+
+    def held(self) -> dict[str, Held]:
+        """Return which automations a pause holds back now, those that need a paused one among them."""
+        return self.pauses.now().held(self.manifest, self._clock.now_ns())
+
+    def missed(self, missed: Missed) -> None:
+        """Record starts that did not happen in their time and are not made up for, and why: nobody watched, a pause."""
+        found = (
+            self.pauses.between(n, missed.first, missed.last) for n in plan_cycle(self.manifest, [missed.automation])
+        )
+        paused = next((pause for pause in found if pause is not None), None)
+        self.recorder.missed(missed, f"held back, {paused}" if paused is not None else "")
 
     def stop(self) -> None:
         """End what runs and wake what waits; `execute` calls return or raise soon after."""
@@ -164,7 +196,7 @@ class Conductor:
         """Carry the run out unless it has ended; in one process at a time, whoever else was asked for it."""
         try:
             with self._one_each.held(request.run_id, partial(self.closing.pause, _POLL_S)):
-                return self.recorder.final(request.run_id) or self._execute(request, on_progress)
+                return self.recorder.final(request.run_id) or self._in_hand(request, on_progress)
         except Exception as exc:
             if not (self.closing.is_set and isinstance(exc, Unavailable)):
                 _log.exception("the run %s broke", request.run_id)
@@ -173,26 +205,52 @@ class Conductor:
             # What is known of the attempt stands in its marker, for the next engine to record.
             raise Interrupted from exc
 
+    def _note(self, request: RunRequest, step: Progress) -> None:
+        """Write down what a run waits for, for whoever looks from another process."""
+        if step.state in ("waiting", "retrying"):
+            self.underway.note(request, step.note, self._clock.now_ns())
+        elif step.state == "started":
+            self.underway.note(request, "", self._clock.now_ns())
+
+    def _in_hand(self, request: RunRequest, on_progress: Callable[[Progress], None]) -> RunOutcome:
+        """Carry the run out; what ends it before its process starts is recorded as what it is."""
+        with self.underway.entered(request, self._clock.now_ns()):
+            try:
+                return self._execute(request, on_progress)
+            except _Paused as exc:
+                return self._hold(request, exc.held)
+            except CancelAsked as asked:
+                if not asked.by:
+                    return self.skip(request, _LET_GO)
+                outcome = self.attempts.cancelled(request, asked)
+                with suppress(Unavailable):  # as in `skip`
+                    self._approvals.withdraw(request)
+                return outcome
+
     def _execute(self, request: RunRequest, on_progress: Callable[[Progress], None]) -> RunOutcome:
         automation = self.manifest.get(request.automation)
         if automation is None:
             return self.skip(request, "it is no longer declared")
-        if not automation.enabled and request.cause != "manual":
+        if not automation.enabled and request.cause not in _BY_HAND:
             return self.skip(request, "it is disabled")
         try:
             params = resolved(automation.params, request.params)
         except ValueError as exc:
             return self.skip(request, str(exc))
-        failed = self._await_needs(request) or self._closed(automation, request)
+        wait = Wait(self.closing, self.folders.cancel_file(automation.name, request.run_id))
+        wait.look()
+        self._look_for_a_pause(request)
+        self._held_back.settle(automation.name)
+        failed = self._await_needs(request, wait) or self._closed(automation, request)
         if failed:
             return self.skip(request, failed)
-        lock = FileLock(self.folders.runs / automation.name / "lock")
-        refused = self._take(automation, request, lock)
+        lock = FileLock(self.folders.runs / automation.name / (f"lock-{request.lane}" if request.lane else "lock"))
+        refused = self._take(automation, request, lock, wait)
         if refused:
             return self.skip(request, refused)
         try:
             # With the lock held: what waits for a person or its window counts as running; starts do not pile up.
-            failed = self._await_turn(automation, request, on_progress)
+            failed = self._await_turn(automation, request, on_progress, wait)
             if failed:
                 return self.skip(request, failed)
             # Of an engine that was killed a moment ago: its script must have ended before the next one starts.
@@ -200,13 +258,70 @@ class Conductor:
                 ended = self.recorder.final(request.run_id)
                 if ended is not None:
                     return ended
-            return self.attempts.carry_out(self.manifest, automation, request, params, on_progress)
+            # The last look is after tokens and a place are held: it may have waited long for them.
+            return self.attempts.carry_out(
+                self.manifest,
+                automation,
+                request,
+                params,
+                on_progress,
+                wait=wait,
+                may_start=partial(self._look_for_a_pause, request),
+            )
         finally:
             try:
                 with suppress(OSError):  # somebody clears away too; the next run looks again
-                    self.folders.prune(automation.name, automation.keep_runs, spare=request.run_id)
+                    self.folders.prune(automation.name, self._kept(automation), spare=request.run_id)
             finally:
                 lock.release()
+
+    # -- pauses --------------------------------------------------------------------------------------------------
+
+    def _look_for_a_pause(self, request: RunRequest) -> None:
+        """Return if no pause holds the run back. One that has begun goes on to its end, further attempts included.
+
+        Raises:
+            _Paused: it must not start.
+        """
+        if request.anyway or self.recorder.was_started(request.run_id, 1) is not None:
+            return
+        held = self.held()
+        if request.automation in held and not held[request.automation].needs:
+            raise _Paused(held[request.automation])
+        for need, run_id in request.needs.items():
+            if need in held and ((ended := self.outcome(run_id)) is None or ended.status == "skipped"):
+                raise _Paused(Held(pause=held[need].pause, needs=held[need].needs or need))
+
+    def _hold(self, request: RunRequest, held: Held) -> RunOutcome:
+        """Record a start that a pause holds back: by itself if a person asked for it, else with others of its kind."""
+        said: list[RunOutcome] = []
+
+        def first() -> None:
+            said.append(self.skip(request, str(held)))
+
+        if request.cause in _BY_HAND:
+            first()
+        else:
+            self._held_back.hold(
+                request.automation,
+                pause=held.pause.id,
+                reason=str(held),
+                now=self._clock.now_ns(),
+                first=first,
+            )
+        return said[0] if said else skip_outcome(request, str(held))
+
+    def settle(self) -> None:
+        """Record what was counted under pauses that are over.
+
+        Raises:
+            Unavailable: the ledger does not take it; it stays counted.
+        """
+        counted = self._held_back.waiting()
+        held = self.held() if counted else {}
+        for name in counted:
+            if name not in held:
+                self._held_back.settle(name)
 
     def _closed(self, automation: Automation, request: RunRequest) -> str:
         """Return why the run must not start at this moment, empty if it may, or may wait for a better one."""
@@ -216,13 +331,16 @@ class Conductor:
                 return why
         return login_required(self._ledger, automation.credentials)
 
-    def _await_turn(self, automation: Automation, request: RunRequest, on_progress: Callable[[Progress], None]) -> str:
+    def _await_turn(
+        self, automation: Automation, request: RunRequest, on_progress: Callable[[Progress], None], wait: Wait
+    ) -> str:
         """Wait for the window and for a person, as declared; return why the run must not start, empty if it may."""
 
         def waiting(note: str) -> None:
             on_progress(Progress(run_id=request.run_id, automation=automation.name, state="waiting", note=note))
 
-        closed = self._await_window(automation, request, waiting)
+        self._await_jitter(automation, request, waiting, wait)
+        closed = self._await_window(automation, request, waiting, wait)
         if closed or not automation.approve or self._by_person:
             return closed
         told = False
@@ -230,17 +348,25 @@ class Conductor:
             if not told:
                 waiting(f"for approval: steersman inbox approve run/{request.run_id}")
                 told = True
-            self.closing.pause(_ANSWER_POLL_S)
-            if self._let_go(automation, request):
-                return _LET_GO
+            wait.pause(_ANSWER_POLL_S)
         # The answer may have come when the window was over.
-        return said or self._await_window(automation, request, waiting)
+        return said or self._await_window(automation, request, waiting, wait)
 
-    def _let_go(self, automation: Automation, request: RunRequest) -> bool:
-        """Say whether a later start wants this one to end (`overlap = cancel`)."""
-        return self.folders.cancel_file(automation.name, request.run_id).exists()
+    def _await_jitter(
+        self, automation: Automation, request: RunRequest, waiting: Callable[[str], None], wait: Wait
+    ) -> None:
+        """Wait for the automation's own moment after a start that is due; here, so that every engine spreads alike."""
+        if request.cause != "schedule" or request.scheduled_at is None or not automation.jitter_s:
+            return
+        begins = request.scheduled_at + jitter_ns(automation)
+        left_s = (begins - self._clock.now_ns()) / 1e9
+        if left_s > 0:
+            waiting(f"starts at {iso(begins)} (jitter)")
+            wait.pause(min(left_s, automation.jitter_s))
 
-    def _await_window(self, automation: Automation, request: RunRequest, waiting: Callable[[str], None]) -> str:
+    def _await_window(
+        self, automation: Automation, request: RunRequest, waiting: Callable[[str], None], wait: Wait
+    ) -> str:
         told = 0
         while not request.anyway and (why := closed_reason(self.manifest, automation, self._clock.now_ns())):
             if automation.outside == "skip":
@@ -253,15 +379,13 @@ class Conductor:
                 waiting(f"{why}; starts at {iso(opens)}")
                 told = opens
             # In naps: the wall clock may be set, or the machine may sleep, while we wait.
-            self.closing.pause(min(max((opens - now) / 1e9, 0.01), _LONGEST_NAP_S))
-            if self._let_go(automation, request):
-                return _LET_GO
+            wait.pause(min(max((opens - now) / 1e9, 0.01), _LONGEST_NAP_S))
         return ""
 
-    def _await_needs(self, request: RunRequest) -> str:
+    def _await_needs(self, request: RunRequest, wait: Wait) -> str:
         """Wait for what the run needs; return why it cannot run, empty if it can."""
         for name, run_id in request.needs.items():
-            outcome = self._await(run_id)
+            outcome = self._await(run_id, wait)
             if outcome is None:
                 return f"needs {name}, which was never started in this cycle"
             if not outcome.ok:
@@ -269,12 +393,13 @@ class Conductor:
                 return f"needs {name}, which {verb}" + (f": {outcome.reason}" if outcome.reason else "")
         return ""
 
-    def _await(self, run_id: str) -> RunOutcome | None:
+    def _await(self, run_id: str, wait: Wait) -> RunOutcome | None:
         give_up = self._clock.elapsed_ns() + int(_LOST_NEED_S * 1e9)
         with self._changed:
             while True:
                 if self.closing.is_set:
                     raise Interrupted
+                wait.look()
                 found = self._outcomes.get(run_id)
                 if found is None and run_id not in self._known:
                     # After a crash: it may have ended before, or its own recovery may come a moment later.
@@ -283,21 +408,21 @@ class Conductor:
                         return None
                 if found is not None:
                     return found
-                self._changed.wait(None if run_id in self._known else _POLL_S)
+                self._changed.wait(_LOOK_S if run_id in self._known else _POLL_S)
 
-    def _take(self, automation: Automation, request: RunRequest, lock: FileLock) -> str:
+    def _take(self, automation: Automation, request: RunRequest, lock: FileLock, wait: Wait) -> str:
         """Take the automation's lock as `overlap` says; return why the run may not start, empty once it is held."""
-        if self._is_made_up_for(automation, request):
-            self._take_in_turn(request, lock)
+        if request.cause == "backfill" or self._is_made_up_for(automation, request):
+            self._take_in_turn(request, lock, wait)
             return ""
         give_up = self._clock.elapsed_ns() + int(_LETTING_GO_S * 1e9)
         while not lock.acquire(request.run_id):
             running = lock.holder()
             ended = running in ("", request.run_id) or self.recorder.final(running) is not None
             if not ended or self._clock.elapsed_ns() > give_up:
-                return self._admit(automation, request, lock, running)
+                return self._admit(automation, request, lock, running, wait)
             # It is about to let go, or the one that has the lock now has not signed yet.
-            self.closing.pause(_LETTING_GO_POLL_S)
+            wait.pause(_LETTING_GO_POLL_S)
         return ""
 
     def _is_made_up_for(self, automation: Automation, request: RunRequest) -> bool:
@@ -306,30 +431,54 @@ class Conductor:
         late = due is not None and self._clock.now_ns() - due > _PUNCTUAL_NS
         return late and made_up_for(self.manifest, automation.name)
 
-    def _take_in_turn(self, request: RunRequest, lock: FileLock) -> None:
+    def _take_in_turn(self, request: RunRequest, lock: FileLock, wait: Wait) -> None:
         """Wait for the lock, however many starts that are made up for wait too; the earliest goes first."""
-        line = self._in_line.setdefault(request.automation, set())
+        line = self._in_line.setdefault(f"{request.automation}/{request.lane}", set())
         line.add(request.run_id)
         try:
             # A pause before the first try: those that were asked for in the same moment come to stand in line.
-            self.closing.pause(_POLL_S)
-            while min(line.copy()) != request.run_id or not lock.acquire(request.run_id):
-                self.closing.pause(_POLL_S)
+            wait.pause(_POLL_S)
+            while self._stands_back(request) or min(line.copy()) != request.run_id or not lock.acquire(request.run_id):
+                wait.pause(_POLL_S)
         finally:
             line.discard(request.run_id)
 
-    def _admit(self, automation: Automation, request: RunRequest, lock: FileLock, running: str) -> str:
-        """Take the lock that `running` holds as `overlap` says; return why not, empty once it is held."""
-        if automation.overlap == "skip":
+    def _stands_back(self, request: RunRequest) -> bool:
+        """Say whether what is made up for lets a start go first that is due now and waits for the same lock."""
+        return request.cause == "backfill" and any(
+            other.waits == _TURN and other.cause != "backfill" for other in self.underway.living(request.automation)
+        )
+
+    def _admit(self, automation: Automation, request: RunRequest, lock: FileLock, running: str, wait: Wait) -> str:
+        """Take the lock that `running` holds as `overlap` says; return why not, empty once it is held.
+
+        A backfill in the way is waited for instead: it has time, and what is due must not be lost to it.
+        """
+        other = self.underway.find(running)
+        overlap = "queue" if other is not None and other.cause == "backfill" else automation.overlap
+        if overlap == "skip":
             return f"overlap: {running or 'another run'} is not over yet"
         waiting = FileLock(self.folders.runs / automation.name / "queue")
         if not waiting.acquire(request.run_id):
             return f"overlap: {running} is not over yet and {waiting.holder()} already waits"
+        self.underway.note(request, _TURN, self._clock.now_ns())
         try:
-            if automation.overlap == "cancel" and running:
+            if overlap == "cancel" and running:
                 self.folders.ask_to_end(automation.name, running)
             while not lock.acquire(request.run_id):
-                self.closing.pause(_POLL_S)
+                wait.pause(_POLL_S)
         finally:
             waiting.release()
         return ""
+
+    def _kept(self, automation: Automation) -> int:
+        """Return how many folders of runs stay: as declared, and those of all runs that are under way."""
+        return max(automation.keep_runs, 1 + len(self.underway.living(automation.name)))
+
+
+class _Paused(Exception):
+    """A run must not start: an automation is held back."""
+
+    def __init__(self, held: Held) -> None:
+        super().__init__(str(held))
+        self.held = held

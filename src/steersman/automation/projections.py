@@ -17,23 +17,33 @@ _TABLES = (
         command TEXT NOT NULL DEFAULT '', pos INTEGER NOT NULL, PRIMARY KEY(run_id, attempt)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS automation_run(
         run_id TEXT PRIMARY KEY, automation TEXT NOT NULL, status TEXT NOT NULL, attempt INTEGER NOT NULL,
-        started_at INTEGER NOT NULL) WITHOUT ROWID""",
+        started_at INTEGER NOT NULL, cycle TEXT NOT NULL DEFAULT '', repeats TEXT NOT NULL DEFAULT '',
+        stands_for INTEGER, params TEXT NOT NULL DEFAULT '{}') WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS automation_run_recent ON automation_run(started_at)",
     "CREATE INDEX IF NOT EXISTS automation_run_name ON automation_run(automation, started_at)",
+    "CREATE INDEX IF NOT EXISTS automation_run_cycle ON automation_run(cycle)",
+    "CREATE INDEX IF NOT EXISTS automation_run_repeats ON automation_run(repeats) WHERE repeats != ''",
+    """CREATE INDEX IF NOT EXISTS automation_attempt_due ON automation_attempt(automation, scheduled_at)
+        WHERE scheduled_at IS NOT NULL""",
     """CREATE TABLE IF NOT EXISTS automation_skip(
         pos INTEGER PRIMARY KEY, automation TEXT NOT NULL, reason TEXT NOT NULL, scheduled_at INTEGER,
-        at INTEGER NOT NULL, run_id TEXT NOT NULL)""",
+        at INTEGER NOT NULL, run_id TEXT NOT NULL, starts INTEGER NOT NULL, cause TEXT NOT NULL,
+        cycle TEXT NOT NULL, repeats TEXT NOT NULL, stands_for INTEGER, params TEXT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS automation_skip_run ON automation_skip(run_id) WHERE run_id != ''",
+    "CREATE INDEX IF NOT EXISTS automation_skip_cycle ON automation_skip(cycle)",
+    "CREATE INDEX IF NOT EXISTS automation_skip_repeats ON automation_skip(repeats) WHERE repeats != ''",
 )
 
 
 class Runs:
     """Every attempt with its figures, and one line per run with its latest state.
 
-    A run that waits for its next attempt is `retrying`; one whose process lives is `running`.
+    A run that waits for its next attempt is `retrying`; one whose process lives is `running`. `cycle` is the
+    correlation id that the runs of a cycle share; `repeats` the run that one repeats.
     """
 
     name = "automation"
-    version = 1
+    version = 2
     types: tuple[str, ...] = (RUN_STARTED, RUN_FINISHED, RUN_SKIPPED)
 
     def create(self, db: Database) -> None:
@@ -46,18 +56,35 @@ class Runs:
 
     def handle(self, db: Database, event: Event) -> None:
         if event.type == RUN_STARTED:
-            _started(db, msgspec.json.decode(event.data, type=RunStarted), event.pos)
+            _started(db, msgspec.json.decode(event.data, type=RunStarted), event)
         elif event.type == RUN_FINISHED:
-            _finished(db, msgspec.json.decode(event.data, type=RunFinished), event.pos)
+            _finished(db, msgspec.json.decode(event.data, type=RunFinished), event)
         else:
             skipped = msgspec.json.decode(event.data, type=RunSkipped)
             db.execute(
-                "INSERT OR REPLACE INTO automation_skip VALUES(?, ?, ?, ?, ?, ?)",
-                (event.pos, skipped.automation, skipped.reason, skipped.scheduled_at, skipped.at, skipped.run_id),
+                "INSERT OR REPLACE INTO automation_skip VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    event.pos,
+                    skipped.automation,
+                    skipped.reason,
+                    skipped.scheduled_at,
+                    skipped.at,
+                    skipped.run_id,
+                    skipped.starts,
+                    skipped.cause,
+                    _cycle(event),
+                    skipped.repeats,
+                    skipped.stands_for,
+                    msgspec.json.encode(skipped.params).decode(),
+                ),
             )
 
 
-def _started(db: Database, run: RunStarted, pos: int) -> None:
+def _cycle(event: Event) -> str:
+    return event.correlation_id.hex if event.correlation_id is not None else ""
+
+
+def _started(db: Database, run: RunStarted, event: Event) -> None:
     db.execute(
         """INSERT OR IGNORE INTO automation_attempt(run_id, attempt, automation, cause, status, scheduled_at,
            lateness_s, started_at, log, command, pos) VALUES(?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?)""",
@@ -71,22 +98,36 @@ def _started(db: Database, run: RunStarted, pos: int) -> None:
             run.at,
             run.log,
             run.command,
-            pos,
+            event.pos,
         ),
     )
+    _run(db, run, event, "running")
+
+
+def _run(db: Database, run: RunStarted | RunFinished, event: Event, status: str) -> None:
     db.execute(
-        """INSERT INTO automation_run VALUES(?, ?, 'running', ?, ?)
-           ON CONFLICT(run_id) DO UPDATE SET status = 'running', attempt = excluded.attempt""",
-        (run.run_id, run.automation, run.attempt, run.at),
+        """INSERT INTO automation_run VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT(run_id) DO UPDATE SET status = excluded.status, attempt = excluded.attempt""",
+        (
+            run.run_id,
+            run.automation,
+            status,
+            run.attempt,
+            run.at,
+            _cycle(event),
+            run.repeats,
+            run.stands_for,
+            msgspec.json.encode(run.params).decode(),
+        ),
     )
 
 
-def _finished(db: Database, run: RunFinished, pos: int) -> None:
+def _finished(db: Database, run: RunFinished, event: Event) -> None:
     # A process that could not be started at all has a finish without a start.
     db.execute(
-        """INSERT OR IGNORE INTO automation_attempt(run_id, attempt, automation, cause, status, started_at, log, pos)
-           VALUES(?, ?, ?, '', 'running', ?, ?, ?)""",
-        (run.run_id, run.attempt, run.automation, run.at, run.log, pos),
+        """INSERT OR IGNORE INTO automation_attempt(run_id, attempt, automation, cause, status, scheduled_at,
+           started_at, log, pos) VALUES(?, ?, ?, ?, 'running', ?, ?, ?, ?)""",
+        (run.run_id, run.attempt, run.automation, run.cause, run.scheduled_at, run.at, run.log, event.pos),
     )
     db.execute(
         """UPDATE automation_attempt SET status = ?, finished_at = ?, exit_code = ?, wall_s = ?, cpu_s = ?,
@@ -108,12 +149,7 @@ def _finished(db: Database, run: RunFinished, pos: int) -> None:
             run.attempt,
         ),
     )
-    status = "retrying" if run.will_retry else run.status
-    db.execute(
-        """INSERT INTO automation_run VALUES(?, ?, ?, ?, ?)
-           ON CONFLICT(run_id) DO UPDATE SET status = excluded.status, attempt = excluded.attempt""",
-        (run.run_id, run.automation, status, run.attempt, run.at),
-    )
+    _run(db, run, event, "retrying" if run.will_retry else run.status)
 
 
 PROJECTIONS: tuple[Projection, ...] = (Runs(),)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from steersman.automation.control.pauses import Held
 from steersman.automation.model.manifest import Manifest
 from steersman.automation.model.schedule import why_not
 from steersman.automation.model.upcoming import first_start
@@ -15,6 +17,7 @@ _COLUMNS = (
     "run_id, attempt, automation, cause, status, scheduled_at, lateness_s, started_at, finished_at, exit_code, wall_s,"
     " cpu_s, peak_rss_bytes, log, log_bytes, log_truncated_bytes, artifacts, result, error, command, pos"
 )
+_SKIP = "automation, reason, scheduled_at, at, run_id, pos, starts, cause"
 WINDOW = 100
 """Runs that a summary looks back over."""
 
@@ -57,7 +60,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Skip(msgspec.Struct, frozen=True, kw_only=True):
-    """A start that did not happen, and why."""
+    """A start that did not happen, and why; `starts`: how many of them it speaks of."""
 
     automation: str
     reason: str
@@ -65,6 +68,8 @@ class Skip(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     run_id: str
     pos: int
+    starts: int = 1
+    cause: str = ""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,8 +79,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         last_status: of the latest run, None before the first.
         runs: ended runs looked at, the latest `WINDOW` at most.
         success_ratio: 0..1 of those, None before the first.
-        p50_wall_s: median wall seconds of those that succeeded.
+        p50_wall_s, p95_wall_s: wall seconds that half of those that succeeded, and 95 of 100, did not take longer than.
         next_start: ns since 1970 UTC; None with the reason in `why_not`.
+        paused: what holds it back now, in words; empty if nothing does.
     """
 
     automation: str
@@ -90,8 +96,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
     success_ratio: float | None
     p50_wall_s: float | None
+    p95_wall_s: float | None
     next_start: int | None
     why_not: str
+    paused: str = ""
 
 
 def recent_runs(db: Database, *, limit: int = 50, automation: str | None = None) -> list[Run]:
@@ -125,12 +133,28 @@ def attempts(db: Database, run_id: str) -> list[Attempt]:
 def recent_skips(db: Database, *, limit: int = 50, automation: str | None = None) -> list[Skip]:
     """Return the latest starts that did not happen, newest first."""
     where, parameters = ("WHERE automation = ?", [automation]) if automation else ("", [])
-    rows = db.execute(
-        f"""SELECT automation, reason, scheduled_at, at, run_id, pos FROM automation_skip
-            {where} ORDER BY pos DESC LIMIT ?""",
-        (*parameters, limit),
+    rows = db.execute(f"SELECT {_SKIP} FROM automation_skip {where} ORDER BY pos DESC LIMIT ?", (*parameters, limit))
+    return [skip_of(row) for row in rows]
+
+
+def find_skip(db: Database, run_id: str) -> Skip | None:
+    """Return why the run `run_id` did not happen; None if it did, or was never asked for."""
+    rows = db.execute(f"SELECT {_SKIP} FROM automation_skip WHERE run_id = ? ORDER BY pos LIMIT 1", (run_id,))
+    return skip_of(rows[0]) if rows else None
+
+
+def skip_of(row: tuple[Any, ...]) -> Skip:
+    """Return the start that a row of `automation_skip` speaks of."""
+    return Skip(
+        automation=row[0],
+        reason=row[1],
+        scheduled_at=row[2],
+        at=row[3],
+        run_id=row[4],
+        pos=row[5],
+        starts=row[6],
+        cause=row[7],
     )
-    return [Skip(automation=r[0], reason=r[1], scheduled_at=r[2], at=r[3], run_id=r[4], pos=r[5]) for r in rows]
 
 
 def counts(db: Database) -> dict[str, int]:
@@ -140,13 +164,21 @@ def counts(db: Database) -> dict[str, int]:
     return {**found, "skipped": skipped} if skipped else found
 
 
-def summaries(db: Database, manifest: Manifest, *, now_ns: int) -> list[Summary]:
-    """Return one summary per declared automation, in the order they depend on each other."""
-    return [_summary(db, manifest, name, now_ns) for name in manifest.order]
+def summaries(
+    db: Database, manifest: Manifest, *, now_ns: int, held: Mapping[str, Held] | None = None
+) -> list[Summary]:
+    """Return one summary per declared automation, in the order they depend on each other.
+
+    Args:
+        held: whom a pause holds back now (`Pauses.now().held`).
+    """
+    return [summary(db, manifest, name, now_ns=now_ns, held=(held or {}).get(name)) for name in manifest.order]
 
 
-def _summary(db: Database, manifest: Manifest, name: str, now_ns: int) -> Summary:
+def summary(db: Database, manifest: Manifest, name: str, *, now_ns: int, held: Held | None = None) -> Summary:
+    """Return one automation at a glance; `held` is what holds it back now."""
     automation = manifest[name]
+    until = held.pause.until if held is not None else now_ns
     runs = recent_runs(db, limit=WINDOW, automation=name)
     ended = [r for r in runs if r.status not in ("running", "retrying")]
     walls = sorted(r.last.wall_s for r in ended if r.status == "succeeded" and r.last.wall_s is not None)
@@ -162,10 +194,17 @@ def _summary(db: Database, manifest: Manifest, name: str, now_ns: int) -> Summar
         last_started_at=runs[0].started_at if runs else None,
         runs=len(ended),
         success_ratio=len(walls) / len(ended) if ended else None,
-        p50_wall_s=walls[(len(walls) - 1) // 2] if walls else None,
-        next_start=first_start(manifest, automation, now_ns),
-        why_not=why_not(automation),
+        p50_wall_s=_share(walls, 50),
+        p95_wall_s=_share(walls, 95),
+        next_start=None if until is None else first_start(manifest, automation, until),
+        why_not=str(held) if held is not None and until is None else why_not(automation),
+        paused=str(held) if held is not None else "",
     )
+
+
+def _share(ordered: Sequence[float], percent: int) -> float | None:
+    """Return the value that `percent` of 100 do not exceed (nearest rank)."""
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)] if ordered else None
 
 
 def _qualified() -> str:

@@ -19,10 +19,12 @@ from steersman.automation.events import (
     RunSkipped,
     RunStarted,
 )
+from steersman.automation.missed import Missed
+from steersman.automation.model.cycle import event_of
 from steersman.automation.model.manifest import Manifest
 from steersman.automation.model.outcome import RunOutcome, RunRequest, Status
-from steersman.automation.scheduler import Missed
-from steersman.kernel.clock import Clock, iso
+from steersman.automation.records import loaded_of
+from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict, Unavailable
 from steersman.kernel.ids import stable_uuid
 from steersman.ledger import Ledger, NewEvent, new_event
@@ -49,15 +51,27 @@ class Recorder:
         self._actor = actor
         self._wait = wait or threading.Event().wait
 
+    @property
+    def ledger(self) -> Ledger:
+        """Where it records."""
+        return self._ledger
+
     def started(self, request: RunRequest, event: RunStarted, *, late: bool = False) -> None:
         """Record a start; `late` is one that could not be recorded when it happened.
 
         Raises:
             Unavailable: the ledger does not take it; unless `late` that is said within about two seconds.
         """
-        correlation = _correlation(request.cycle)
         pauses = None if late else _PAUSES_S[:_SHORT]
-        self._append(RUN_STARTED, event, request.run_id, event.attempt, correlation=correlation, pauses=pauses)
+        self._append(
+            RUN_STARTED,
+            event,
+            request.run_id,
+            event.attempt,
+            correlation=correlation_of(request.cycle),
+            causation=self._caused_by(request),
+            pauses=pauses,
+        )
 
     def ended(self, event: RunFinished, *, cycle: str, meanwhile: Callable[[], object] = lambda: None) -> None:
         """Record an end, however long the ledger takes to come back: a run that has ended must not be forgotten.
@@ -69,10 +83,26 @@ class Recorder:
             Unavailable: `wait` said to give up.
         """
         try:
-            self._append(RUN_FINISHED, event, event.run_id, event.attempt, correlation=_correlation(cycle), pauses=())
+            self._append(
+                RUN_FINISHED,
+                event,
+                event.run_id,
+                event.attempt,
+                correlation=correlation_of(cycle),
+                causation=event_of(cycle),
+                pauses=(),
+            )
         except Unavailable:
             meanwhile()
-            self._append(RUN_FINISHED, event, event.run_id, event.attempt, correlation=_correlation(cycle), pauses=None)
+            self._append(
+                RUN_FINISHED,
+                event,
+                event.run_id,
+                event.attempt,
+                correlation=correlation_of(cycle),
+                causation=event_of(cycle),
+                pauses=None,
+            )
 
     def finished(self, event: RunFinished, *, cycle: str | None = None) -> None:
         """Record an end. Without `cycle` (an orphan found on disk) the start's correlation is looked up.
@@ -82,8 +112,9 @@ class Recorder:
         """
         start = self._ledger.get(_id(event.run_id, event.attempt, RUN_STARTED))
         inherited = start.correlation_id if start is not None else None
-        correlation = _correlation(cycle) if cycle is not None else inherited
-        self._append(RUN_FINISHED, event, event.run_id, event.attempt, correlation=correlation)
+        correlation = correlation_of(cycle) if cycle is not None else inherited
+        causation = start.causation_id if start is not None else None
+        self._append(RUN_FINISHED, event, event.run_id, event.attempt, correlation=correlation, causation=causation)
 
     def skipped(self, request: RunRequest, reason: str, *, patient: bool = False) -> RunOutcome:
         """Record a start that does not happen and return it as an outcome; `patient`: however long the ledger takes.
@@ -97,6 +128,11 @@ class Recorder:
             scheduled_at=request.scheduled_at,
             at=self._clock.now_ns(),
             run_id=request.run_id,
+            cause=request.cause,
+            params=request.params,
+            cycle=request.cycle,
+            stands_for=request.stands_for,
+            repeats=request.repeats,
         )
         stream = f"automation/{request.automation}"
         self._append(
@@ -104,20 +140,27 @@ class Recorder:
             event,
             request.run_id,
             0,
-            correlation=_correlation(request.cycle),
+            correlation=correlation_of(request.cycle),
+            causation=self._caused_by(request),
             stream=stream,
             pauses=None if patient else _PAUSES_S,
         )
         return _skip_outcome(event)
 
-    def missed(self, missed: Missed) -> None:
-        """Record starts that nobody was there for and that will not be made up for."""
-        begin, end = iso(missed.first)[:16], iso(missed.last)[:16]
-        span = f"at {begin}Z" if missed.count == 1 else f"from {begin}Z to {end}Z"
-        starts = "1 start" if missed.count == 1 else f"{missed.count} starts"
+    def held_back(self, event: RunSkipped, key: str) -> None:
+        """Record starts that did not happen, several in one event; the same `key` again writes nothing.
+
+        Raises:
+            Unavailable: the ledger does not take it for a quarter of a minute, or `wait` said to give up.
+        """
+        stream = f"automation/{event.automation}"
+        self._append(RUN_SKIPPED, event, f"{event.automation}/{key}", 0, correlation=None, stream=stream)
+
+    def missed(self, missed: Missed, why: str = "") -> None:
+        """Record starts that did not happen and will not be made up for."""
         event = RunSkipped(
             automation=missed.automation,
-            reason=f"missed {starts} {span}: nothing watched the clock then",
+            reason=missed.said(why),
             scheduled_at=missed.last,
             at=self._clock.now_ns(),
             starts=missed.count,
@@ -125,24 +168,38 @@ class Recorder:
         name = missed.automation
         self._append(RUN_SKIPPED, event, f"{name}/{missed.last}", 0, correlation=None, stream=f"automation/{name}")
 
-    def manifest_loaded(self, manifest: Manifest) -> None:
-        """Record the manifest in force, once per change."""
+    def manifest_loaded(self, manifest: Manifest) -> ManifestLoaded | None:
+        """Record the manifest in force, once per change, and return what was recorded.
+
+        Raises:
+            Unavailable: the ledger does not take it.
+        """
         last = None
         for event in self._ledger.read(stream=_MANIFEST_STREAM):
             last = event
+        before = msgspec.json.decode(last.data, type=ManifestLoaded) if last is not None else None
         digest = manifest.digest()
-        if last is not None and msgspec.json.decode(last.data, type=ManifestLoaded).digest == digest:
-            return
+        if before is not None and before.digest == digest:
+            return None
         now = self._clock.now_ns()
-        loaded = ManifestLoaded(automations=manifest.order, digest=digest, at=now)
+        loaded = loaded_of(manifest, before, now)
         self._ledger.append(
             [new_event(MANIFEST_LOADED, stream=_MANIFEST_STREAM, data=loaded, actor=self._actor, now_ns=now)]
         )
+        return loaded
 
     def was_started(self, run_id: str, attempt: int) -> RunStarted | None:
         """Return the recorded start of an attempt, if there is one."""
         event = self._ledger.get(_id(run_id, attempt, RUN_STARTED))
         return None if event is None else msgspec.json.decode(event.data, type=RunStarted)
+
+    def cycle_of(self, run_id: str) -> str:
+        """Return what the cycle of a run is called; empty if that was not recorded."""
+        start = self.was_started(run_id, 1)
+        if start is not None:
+            return start.cycle
+        skip = self._ledger.get(_id(run_id, 0, RUN_SKIPPED))
+        return "" if skip is None else msgspec.json.decode(skip.data, type=RunSkipped).cycle
 
     def was_finished(self, run_id: str, attempt: int) -> RunFinished | None:
         """Return the recorded end of an attempt, if there is one."""
@@ -161,6 +218,16 @@ class Recorder:
             attempt += 1
         return None
 
+    def _caused_by(self, request: RunRequest) -> UUID | None:
+        """Return the event by which the run that `request` repeats ended, or that started its cycle; None if none."""
+        if not request.repeats:
+            return event_of(request.cycle)
+        attempt = 1
+        while self.was_finished(request.repeats, attempt + 1) is not None:
+            attempt += 1
+        ends = (_id(request.repeats, attempt, RUN_FINISHED), _id(request.repeats, 0, RUN_SKIPPED))
+        return next((end for end in ends if self._ledger.get(end) is not None), None)
+
     def _append(
         self,
         kind: str,
@@ -169,6 +236,7 @@ class Recorder:
         attempt: int,
         *,
         correlation: UUID | None,
+        causation: UUID | None = None,
         stream: str = "",
         pauses: Sequence[float] | None = _PAUSES_S,
     ) -> None:
@@ -181,6 +249,8 @@ class Recorder:
             id=_id(run_id, attempt, kind),
             correlation_id=correlation,
         )
+        if causation is not None:
+            new = msgspec.structs.replace(new, causation_id=causation)
         try:
             self._append_patiently(new, pauses)
         except Conflict:
@@ -219,11 +289,17 @@ def outcome_of(end: RunFinished) -> RunOutcome:
     )
 
 
+def skip_outcome(request: RunRequest, reason: str) -> RunOutcome:
+    """Return the outcome of a run that does not happen."""
+    return RunOutcome(run_id=request.run_id, automation=request.automation, status="skipped", reason=reason)
+
+
 def _skip_outcome(event: RunSkipped) -> RunOutcome:
     return RunOutcome(run_id=event.run_id, automation=event.automation, status="skipped", reason=event.reason)
 
 
-def _correlation(cycle: str) -> UUID:
+def correlation_of(cycle: str) -> UUID:
+    """Return the correlation id that the events of a cycle share."""
     return stable_uuid("automation.cycle", cycle)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from steersman.automation.events import RunFinished, RunStarted
-from steersman.automation.model.manifest import Automation
+from steersman.automation.events import ManifestLoaded, RunFinished, RunStarted
+from steersman.automation.model.manifest import Automation, Manifest
 from steersman.automation.model.outcome import RunRequest, Status
 from steersman.automation.model.result import parse_result
 from steersman.automation.runner.group import boot_id
@@ -14,6 +14,7 @@ from steersman.automation.runner.process import ProcessResult
 def start_of(request: RunRequest, *, number: int, pid: int, command: str, log: str, at: int) -> RunStarted:
     """Return the record of a process that was started at `at` (ns) as attempt `number`."""
     first = number == 1
+    in_time = first and request.cause not in ("backfill", "rerun")
     return RunStarted(
         run_id=request.run_id,
         automation=request.automation,
@@ -22,11 +23,30 @@ def start_of(request: RunRequest, *, number: int, pid: int, command: str, log: s
         pid=pid,
         boot_id=boot_id(),
         scheduled_at=request.scheduled_at,
-        lateness_s=(at - request.scheduled_at) / 1e9 if request.scheduled_at is not None and first else None,
+        lateness_s=(at - request.scheduled_at) / 1e9 if request.scheduled_at is not None and in_time else None,
         command=command,
         params=request.params,
+        cycle=request.cycle,
+        stands_for=request.stands_for,
+        repeats=request.repeats,
         log=log,
         at=at,
+    )
+
+
+def loaded_of(manifest: Manifest, before: ManifestLoaded | None, at: int) -> ManifestLoaded:
+    """Return the record of a manifest that comes into force at `at` (ns), with what differs from the one before."""
+    declared = manifest.declared()
+    known = before.declared if before is not None else {}
+    old = set(before.automations) if before is not None else set()
+    return ManifestLoaded(
+        automations=manifest.order,
+        digest=manifest.digest(),
+        at=at,
+        declared=declared,
+        added=tuple(name for name in manifest.order if name not in old),
+        changed=tuple(name for name, digest in declared.items() if name in known and known[name] != digest),
+        removed=tuple(sorted(name for name in old if name not in manifest)),
     )
 
 
@@ -51,6 +71,11 @@ def end_without_process(
         error=error,
         will_retry=will_retry,
         at=at,
+        cause=request.cause,
+        scheduled_at=request.scheduled_at,
+        params=request.params,
+        stands_for=request.stands_for,
+        repeats=request.repeats,
     )
 
 

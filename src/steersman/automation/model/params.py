@@ -6,9 +6,15 @@ import re
 import shlex
 from collections.abc import Mapping
 from typing import Final
+from zoneinfo import ZoneInfo
+
+from steersman.kernel.clock import utc
 
 Value = str | int | float | bool
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+SCHEDULED_AT: Final = "STEERSMAN_SCHEDULED_AT"
+RESERVED: Final = ("scheduled_at", "scheduled_date")
+"""What `{name}` in a command line stands for besides parameters."""
 _MAX_CHARACTERS: Final = 4096
 
 
@@ -35,6 +41,15 @@ def filled(run: str, params: Mapping[str, str]) -> str:
 def variables(params: Mapping[str, str]) -> dict[str, str]:
     """Return the environment that carries them: `STEERSMAN_PARAM_DAYS=5`."""
     return {f"STEERSMAN_PARAM_{name.upper()}": value for name, value in params.items()}
+
+
+def start_words(at_ns: int, tz: str) -> dict[str, str]:
+    """Return the start that a run stands for as commands get it, on the clocks of `tz`.
+
+    E.g. scheduled_at `2026-11-24T17:05:00-05:00`, scheduled_date `2026-11-24`.
+    """
+    local = utc(at_ns).astimezone(ZoneInfo(tz))
+    return {"scheduled_at": local.isoformat(timespec="seconds"), "scheduled_date": local.date().isoformat()}
 
 
 def _text(name: str, default: Value, given: str | None) -> str:
