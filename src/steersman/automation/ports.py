@@ -65,7 +65,7 @@ class Engine(Protocol):
         ...
 
     def renew(self, manifest: Manifest) -> None:
-        """Take another manifest into force while it runs: what runs ends as it began, what comes starts as declared now.
+        """Take another manifest into force: what runs ends as it began, what comes starts as declared now.
 
         A schedule or a trigger that changed starts nothing by itself; what is no longer declared is not started. An
         engine whose schedules are kept elsewhere brings them there, if `start` did.

@@ -1,7 +1,8 @@
 """Which types of events there are, and what their data says: read from the modules that declare them.
 
 A module `events` declares each type as a text constant (`RUN_FINISHED = "automation.run.finished"`), and what its data
-is as a struct of the same name (`RunFinished`), or of its end (`Finished`). A type whose struct is called otherwise has fields nobody knows here.
+is as a struct of the same name (`RunFinished`), or of its end (`Finished`). A type whose struct is called otherwise has
+fields nobody knows here.
 """
 
 from __future__ import annotations

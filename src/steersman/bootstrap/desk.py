@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Desk:
-    """A workspace with its ledger open. Projections are caught up when `db` is first asked for."""
+    """A workspace with its ledger open. Projections are caught up when `db` is first asked for.
+
+    `workspace` is what is in force: in the desk's process an edit of the file replaces it (manifest_file.py).
+    """
 
     def __init__(self, workspace: Workspace, ledger: Ledger, clock: Clock) -> None:
         self.workspace = workspace

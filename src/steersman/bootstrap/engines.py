@@ -92,6 +92,17 @@ class KeptEngine:
             self._thread = threading.Thread(target=self._try_again, name="engine-again", daemon=True)
             self._thread.start()
 
+    def renew(self, workspace: Workspace, manifest: Manifest) -> None:
+        """Take what `workspace` declares into force, `manifest` being its automations; without an engine, for its start.
+
+        Raises:
+            Misconfigured, Unavailable: as the engine says; what was in force stays.
+        """
+        with self._lock:
+            if self._engine is not None:
+                self._engine.renew(manifest)
+            self._desk.workspace = workspace
+
     def close(self) -> None:
         """Stop trying, and close the engine if there is one."""
         self._closing.set()
@@ -103,14 +114,14 @@ class KeptEngine:
                 self._engine = None
 
     def _open(self) -> None:
-        manifest = manifest_of(self._desk.workspace)
-        engine = open_engine(self._desk)
-        try:
-            engine.start(manifest)
-        except BaseException:
-            engine.close()
-            raise
-        with self._lock:
+        with self._lock:  # an edit that comes meanwhile finds an engine, and renews it
+            manifest = manifest_of(self._desk.workspace)
+            engine = open_engine(self._desk)
+            try:
+                engine.start(manifest)
+            except BaseException:
+                engine.close()
+                raise
             self._engine = engine
 
     def _try_again(self) -> None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
 
 from steersman.bootstrap.workspace import FILE, Workspace, load_workspace
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict, Misconfigured
+from steersman.kernel.ids import stable_uuid
 from steersman.ledger import Ledger, new_event
 from steersman.policy.events import EDIT_REFUSED, POLICY_STREAM, EditRefused
 from steersman.policy.store import activate
+
+_EDITS: Final = f"{POLICY_STREAM}/edits"
 
 
 class PolicyFile:
@@ -49,14 +57,42 @@ class PolicyFile:
         return f"policy version {made.version} is in force, from {FILE}" if made is not None else None
 
     def _refuse(self, digest: str, exc: Misconfigured) -> str:
-        now = self._clock.now_ns()
-        data = EditRefused(source=FILE, digest=digest, problem=exc.message, fix=exc.fix, at=now)
-        event = new_event(EDIT_REFUSED, stream=f"{POLICY_STREAM}/edits", data=data, actor="core", now_ns=now)
-        self._ledger.append([event])
+        refuse_edit(self._ledger, digest, exc, actor="core", now_ns=self._clock.now_ns())
         return f"{FILE} is refused, what was in force stays: {exc}"
 
     def _digest(self) -> str:
         try:
-            return hashlib.sha256((self._root / FILE).read_bytes()).hexdigest()[:32]
+            return digest_of((self._root / FILE).read_bytes())
         except OSError:
             return ""  # it is being written, or gone for a moment
+
+
+def digest_of(raw: bytes) -> str:
+    """Return what tells one content of the file from another, whoever looks; a byte order mark is no content."""
+    return hashlib.sha256(raw.removeprefix(b"\xef\xbb\xbf")).hexdigest()[:32]
+
+
+def refuse_edit(ledger: Ledger, digest: str, exc: Misconfigured, *, actor: str, now_ns: int) -> None:
+    """Record that a content of the file is refused; of the core and the desk, whoever comes second adds nothing.
+
+    Raises:
+        Unavailable: the ledger does not take it.
+    """
+    event_id = stable_uuid("edit.refused", digest, exc.message)
+    if ledger.get(event_id) is not None:
+        return
+    data = EditRefused(source=FILE, digest=digest, problem=exc.message, fix=exc.fix, at=now_ns)
+    event = new_event(EDIT_REFUSED, stream=_EDITS, data=data, actor=actor, now_ns=now_ns, id=event_id)
+    with suppress(Conflict):  # the other one was quicker by a moment
+        ledger.append([event])
+
+
+def edit_trouble(root: Path, ledger: Ledger) -> str:
+    """Return why the file as it stands now is not in force; empty if it is, or was not judged yet."""
+    try:
+        digest = digest_of((root / FILE).read_bytes())
+    except OSError:
+        return ""
+    refused = [msgspec.json.decode(event.data, type=EditRefused) for event in ledger.read(stream=_EDITS)]
+    said = next((one for one in reversed(refused) if one.digest == digest), None)
+    return f"{FILE} is refused, what was in force stays: {said.problem}" if said is not None else ""

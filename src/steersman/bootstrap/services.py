@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -14,44 +15,45 @@ from typing import Final
 import msgspec
 
 from steersman.automation.runner.inflight import Marker
+from steersman.bootstrap.commons import open_commons
 from steersman.bootstrap.desk import Desk, open_desk
 from steersman.bootstrap.workspace import FILE, Workspace
-from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict, Misconfigured
-from steersman.ledger import Ledger
 from steersman.services import credentials, pulls
+from steersman.services.commons import Commons
 from steersman.services.ports import Credentials, Pulls
 from steersman.services.serving import Caller, Claim, Handler, Running, Server, identify
 from steersman.services.serving.protocol import Question
 
+_RETIRED: Final = 4
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,160}")
 
 
 class _Handler(Handler):
     """Says so where what was asked for may stand in a steersman.toml that this process has not read."""
 
-    def __init__(self, shared: Services, ledger: Ledger, clock: Clock, file: Path) -> None:
-        super().__init__(shared, ledger, clock)
-        self._file, self._read = file, _version(file)
+    def __init__(self, shared: Services, desk: Desk) -> None:
+        super().__init__(shared, desk.ledger, desk.clock)
+        self._desk = desk
 
     def answer(self, question: Question, caller: Caller) -> object:
         try:
             return super().answer(question, caller)
         except Misconfigured as exc:
-            if _version(self._file) == self._read:
+            workspace = self._desk.workspace
+            if _text(workspace.root / FILE) == workspace.file.text:
                 raise
             raise Misconfigured(
-                f"{exc.message}; but {self._file.name} was changed since this desk was started: it has not read that",
-                fix=f"restart `steersman up`; if it says the same then: {exc.fix}",
+                f"{exc.message}; but {FILE} was changed, and what it says now is not in force yet",
+                fix=f"ask again in two seconds; `steersman status` says if it was refused. Otherwise: {exc.fix}",
             ) from exc
 
 
-def _version(file: Path) -> tuple[int, int, int] | None:
+def _text(file: Path) -> str | None:
     try:
-        found = file.stat()
-    except OSError:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 class Services:
@@ -60,8 +62,23 @@ class Services:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._lock = threading.RLock()
+        self._made_of = desk.workspace
         self._credentials: Credentials | None = None
         self._pulls: Pulls | None = None
+        self._commons: Commons | None = None
+        self._retired: deque[Pulls | Credentials] = deque()
+
+    @property
+    def commons(self) -> Commons | None:
+        """What the machines of this operation share; None where steersman.toml names nothing.
+
+        Raises:
+            Misconfigured: what `[shared]` refers to is not there.
+        """
+        with self._lock:
+            if self._commons is None:
+                self._commons = open_commons(self._desk.workspace, self._desk.clock)
+            return self._commons
 
     @property
     def credentials(self) -> Credentials:
@@ -71,6 +88,7 @@ class Services:
             Misconfigured, Corrupt: what it stores cannot be used.
         """
         with self._lock:
+            self._keep_up()
             if self._credentials is None:
                 workspace = self._desk.workspace
                 check_owner(workspace)
@@ -91,6 +109,7 @@ class Services:
             Misconfigured: no place to keep data.
         """
         with self._lock:
+            self._keep_up()
             if self._pulls is None:
                 workspace = self._desk.workspace
                 check_owner(workspace)
@@ -101,19 +120,41 @@ class Services:
                     credentials=self.credentials,
                     ledger=self._desk.ledger,
                     clock=self._desk.clock,
+                    commons=self.commons,
+                    shared=workspace.shared,
                 )
             return self._pulls
 
     def handler(self) -> Handler:
         """Return what answers questions with these services."""
-        return _Handler(self, self._desk.ledger, self._desk.clock, self._desk.workspace.root / FILE)
+        return _Handler(self, self._desk)
 
     def close(self) -> None:
         """Write what is still counted, finish what refreshes, and let go; the desk's ledger stays open."""
-        for part in (self._pulls, self._credentials):
-            close: Callable[[], None] | None = getattr(part, "close", None)
-            if close is not None:
-                close()
+        for part in (*self._retired, self._pulls, self._credentials):
+            _close(part)
+
+    def _keep_up(self) -> None:
+        """Let go of what was made of settings that are no longer in force; it is made anew when it is asked for.
+
+        Who uses the old one in this moment finishes: it is closed two edits later, or at the end.
+        """
+        old, new = self._made_of, self._desk.workspace
+        if old is new:
+            return
+        self._made_of = new
+        if old.providers == new.providers and old.pulls == new.pulls:
+            return
+        self._retired.extend(part for part in (self._pulls, self._credentials) if part is not None)
+        self._pulls = self._credentials = None
+        while len(self._retired) > _RETIRED:
+            _close(self._retired.popleft())
+
+
+def _close(part: Pulls | Credentials | None) -> None:
+    close: Callable[[], None] | None = getattr(part, "close", None)
+    if close is not None:
+        close()
 
 
 def check_owner(workspace: Workspace) -> None:

@@ -13,6 +13,7 @@ from steersman.automation.queries import Run
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import engine_trouble
+from steersman.bootstrap.policy_file import edit_trouble
 from steersman.console.wording import amount, money
 from steersman.content import queries as content
 from steersman.content.queries import DraftRow, pieces
@@ -122,6 +123,8 @@ def _troubles(desk: Desk) -> Iterator[str]:
     if desk.through_core and not core_answers(desk.workspace.socket):
         yield "the core does not answer: nothing is sent"
     if trouble := engine_trouble(desk.ledger):
+        yield trouble
+    if trouble := edit_trouble(desk.workspace.root, desk.ledger):
         yield trouble
     worker, late = content.worker(desk.db), content.overdue(desk.db)
     if worker is not None and worker.silent:

@@ -9,7 +9,7 @@ from itertools import islice
 import msgspec
 
 from steersman.automation.model.manifest import Automation, Manifest
-from steersman.automation.model.schedule import starts
+from steersman.automation.model.schedule import jitter_ns, starts
 from steersman.automation.model.times import closed_reason, opens_again
 
 _GIVE_UP_AFTER = 20_000
@@ -73,6 +73,8 @@ def _each(manifest: Manifest, automation: Automation, after_ns: int) -> Iterator
 
 def _happens(manifest: Manifest, automation: Automation, at: int, why: str) -> Coming:
     notes = [f"when {automation.name} is approved"] if automation.approve else []
+    if automation.jitter_s:
+        notes.append(f"begins {jitter_ns(automation) / 1e9:.0f} s later (jitter)")
     opens = opens_again(manifest, automation, at) if why else at
     if why:
         notes.insert(0, f"due before, {why}")

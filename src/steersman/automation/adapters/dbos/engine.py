@@ -303,8 +303,8 @@ class DbosEngine(BaseEngine):
 
 
 def may_wait(automation: Automation) -> bool:
-    """Say whether a run may wait, without a process, for more than its needs: for its window, a person, tokens."""
-    return bool(automation.approve or automation.resources or automation.outside == "wait")
+    """Say whether a run may wait, without a process, for more than its needs: window, person, tokens, its moment."""
+    return bool(automation.approve or automation.resources or automation.jitter_s or automation.outside == "wait")
 
 
 def create(*, root: Path, ledger: Ledger, clock: Clock, settings: DbosSettings, actor: str = "desk") -> DbosEngine:
