@@ -10,6 +10,7 @@ from steersman.feedback.settings import validate
 from steersman.ledger.projections import Projection
 from steersman.ledger.rollups import Rollups
 from steersman.services.credentials.projections import PROJECTIONS as CREDENTIALS
+from steersman.services.pulls.history import PROJECTIONS as PULL_HISTORY
 from steersman.services.pulls.projections import PROJECTIONS as PULLS
 from steersman.trading.projections import PROJECTIONS as TRADING
 
@@ -17,4 +18,4 @@ from steersman.trading.projections import PROJECTIONS as TRADING
 def projections(workspace: Workspace) -> tuple[Projection, ...]:
     """Return the projections, with the rollups that the workspace's KPIs are made from."""
     kpis = validate(workspace.file, workspace.kpis)
-    return (*TRADING, *CONTENT, *AUTOMATION, *CREDENTIALS, *PULLS, Rollups(metrics(kpis)))
+    return (*TRADING, *CONTENT, *AUTOMATION, *CREDENTIALS, *PULLS, *PULL_HISTORY, Rollups(metrics(kpis)))

@@ -8,6 +8,7 @@ from typing import Final
 WIDTH: Final = 120
 HEIGHT: Final = 28
 _PAD: Final = 2.5
+_DAYS: Final = 88
 
 
 def sparkline(values: Sequence[float], *, target: float | None = None, label: str) -> str:
@@ -54,6 +55,58 @@ def margin_bar(share: float | None, *, ok: bool) -> str:
         f'<rect class="{kind}" x="0" y="1" width="{filled:.1f}" height="6" rx="3"/>'
         '<line class="bar-limit" x1="80" y1="0" x2="80" y2="8"/></svg>'
     )
+
+
+def freshness(age_s: float, ttl_s: float, stale_s: float, error_s: float, *, label: str) -> str:
+    """Return how old data is against what is allowed: fresh, then served while asked anew, then only on errors.
+
+    Args:
+        age_s: since upstream said so; beyond all of it the mark stands at the end.
+        stale_s, error_s: seconds after `ttl_s`; what is allowed on errors begins where the other ends.
+    """
+    whole = max(ttl_s + max(stale_s, error_s), ttl_s * 1.25, 1.0)
+
+    def share(at_s: float) -> float:
+        return min(max(at_s, 0.0), whole) / whole * 100
+
+    parts = ((0.0, ttl_s, "fresh"), (ttl_s, ttl_s + stale_s, "stale"), (ttl_s + stale_s, ttl_s + error_s, "error"))
+    bars = "".join(
+        f'<rect class="age-{kind}" x="{share(start):.1f}%" y="3" width="{share(end) - share(start):.1f}%" height="6"/>'
+        for start, end, kind in parts
+        if end > start
+    )
+    at = f"{min(share(age_s), 99.0):.1f}%"
+    return (
+        f'<svg class="age" height="12" role="img" aria-label="{_text(label)}">'
+        f'<rect class="age-over" x="0" y="3" width="100%" height="6"/>{bars}'
+        f'<rect class="age-now" x="{at}" y="0" width="2" height="12"/></svg>'
+    )
+
+
+def day_bars(days: Sequence[tuple[str, int, int]], *, label: str) -> str:
+    """Return one column per day: what was saved above what was asked for.
+
+    Args:
+        days: the day in words, calls that were made, calls that were saved; oldest first.
+    """
+    most = max((asked + saved for _, asked, saved in days), default=0) or 1
+    wide = 100 / max(len(days), 1)
+    columns = []
+    for number, (day, asked, saved) in enumerate(days):
+        low, high = (round(_tall(part, most), 1) for part in (asked, saved))
+        x, w = f"{number * wide + wide * 0.1:.2f}%", f"{wide * 0.8:.2f}%"
+        columns.append(
+            f'<g><rect class="day-none" x="{x}" y="{_DAYS - 1}" width="{w}" height="1"/>'
+            f'<rect class="day-asked" x="{x}" y="{_DAYS - low:.1f}" width="{w}" height="{low:.1f}"/>'
+            f'<rect class="day-saved" x="{x}" y="{_DAYS - low - high:.1f}" width="{w}" height="{high:.1f}"/>'
+            f"<title>{_text(day)}: {asked:,} asked, {saved:,} saved</title></g>"
+        )
+    return f'<svg class="days" height="{_DAYS}" role="img" aria-label="{_text(label)}">{"".join(columns)}</svg>'
+
+
+def _tall(part: int, most: int) -> float:
+    """Return the height of a part; what is not nothing is seen."""
+    return max(part / most * (_DAYS - 4), 1.5) if part else 0.0
 
 
 def _text(text: str) -> str:

@@ -264,7 +264,7 @@ def _axis(frame: Frame) -> str:
     for at, word in _ticks(frame):
         share = frame.share(at)
         lines.append(f'<line class="lane-tick" x1="{share:.2f}%" x2="{share:.2f}%" y1="0" y2="24"/>')
-        if abs(share - frame.share(frame.now)) > 5 and 1 < share < 95:
+        if abs(share - frame.share(frame.now)) > 7 and 1 < share < 95:
             words.append(f'<text x="{share:.2f}%" y="14">{word}</text>')
     grid = f'<g id="lane-grid">{"".join(lines)}<line class="lane-now" x1="{now}" x2="{now}" y1="0" y2="24"/></g>'
     return (
@@ -285,5 +285,12 @@ def _ticks(frame: Frame) -> list[tuple[int, str]]:
         if ns >= frame.until:
             return found
         if ns > frame.since:
-            found.append((ns, local.strftime("%a %-d" if step == 24 else "%H:%M" if local.hour else "%a")))
+            found.append(
+                (
+                    ns,
+                    local.strftime(
+                        '%a<tspan class="axis-day"> %-d</tspan>' if step == 24 else "%H:%M" if local.hour else "%a"
+                    ),
+                )
+            )
         at += timedelta(hours=step)

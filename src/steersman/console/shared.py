@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
 import msgspec
 
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.services import Services
+from steersman.console.drawing import day_bars, freshness
+from steersman.console.when import span
+from steersman.kernel.clock import utc
 from steersman.kernel.errors import SteersmanError
 from steersman.services.credentials import queries as logins
 from steersman.services.credentials.queries import ProviderUse, ScriptUse
 from steersman.services.ports import ProviderStatus, PullStatus
+from steersman.services.pulls import history
 from steersman.services.pulls import queries as data
+from steersman.services.pulls.history import Day, LastReceipt, Refused
 from steersman.services.pulls.queries import PullFigures, ReaderFigures
+
+_DAYS: Final = 14
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +32,14 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
-    """The page. `problem` says why the declared ones cannot be looked at, empty if they can."""
+    """The page.
+
+    Attributes:
+        receipts: the latest of each pull, by name; `ages` how old that is against what is allowed, drawn.
+        refused: what lies in quarantine, the latest first.
+        days: calls asked and saved on the last days of UTC, oldest first; `days_drawn` shows them.
+        problem: why the declared ones cannot be looked at, empty if they can.
+    """
 
     logins: tuple[Login, ...]
     pulls: tuple[PullStatus, ...]
@@ -31,6 +48,11 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     logins_saved: int
     borrowers: tuple[ScriptUse, ...]
     readers: tuple[ReaderFigures, ...]
+    receipts: dict[str, LastReceipt]
+    ages: dict[str, str]
+    refused: tuple[Refused, ...]
+    days: tuple[Day, ...]
+    days_drawn: str
     problem: str = ""
 
 
@@ -56,5 +78,33 @@ def look(desk: Desk, services: Services) -> Shared:
         logins_saved=logins.logins_saved(desk.db),
         borrowers=tuple(logins.by_script(desk.db)),
         readers=tuple(data.by_reader(desk.db)),
+        receipts=(receipts := history.receipts(desk.db)),
+        ages=dict(_ages(desk, receipts)),
+        refused=tuple(history.refused(desk.db)),
+        days=(days := tuple(history.days(desk.db, until_ns=desk.clock.now_ns(), count=_DAYS))),
+        days_drawn=_drawn(days),
         problem=problem,
     )
+
+
+def _ages(desk: Desk, receipts: Mapping[str, LastReceipt]) -> Iterator[tuple[str, str]]:
+    for name, pull in desk.workspace.pulls.pulls.items():
+        receipt = receipts.get(name)
+        if receipt is None or pull.http_cache:
+            continue  # what the answer itself allows is not known here
+        age_s = (desk.clock.now_ns() - receipt.pulled_at) / 1e9
+        parts = [f"{span(age_s)} old, fresh for {span(pull.ttl_s)}"]
+        if pull.stale_while_revalidate_s:
+            parts.append(f"then served while it is asked anew for {span(pull.stale_while_revalidate_s)}")
+        if pull.stale_if_error_s:
+            parts.append(f"on errors for {span(pull.stale_if_error_s)} more than fresh")
+        drawn = freshness(
+            age_s, pull.ttl_s, pull.stale_while_revalidate_s, pull.stale_if_error_s, label=", ".join(parts)
+        )
+        yield name, drawn
+
+
+def _drawn(days: Sequence[Day]) -> str:
+    shown = [(f"{utc(d.at):%a %-d %b}", d.upstream_calls, d.calls_saved) for d in days]
+    total = sum(d.calls_saved for d in days)
+    return day_bars(shown, label=f"Calls of the last {len(days)} days: {total:,} saved, as listed below")
