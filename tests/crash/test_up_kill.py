@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from steersman.ledger.adapters.sqlite import create as sqlite_ledger
 from steersman.trading.digest import decisions_digest
 from steersman.trading.links import check_links
 
-pytestmark = [pytest.mark.crash, pytest.mark.serial]
+pytestmark = pytest.mark.crash
 # 252 sessions in 20 s: the desk is ready long before the feed ends, also on a busy machine.
 PACE = ("--pace", "0.08")
 MARKED, STARTED, FINISHED = "trading.account.marked", "trading.feed.started", "trading.feed.finished"
@@ -44,13 +45,21 @@ def until(condition: Callable[[], bool], *, seconds: float = 150) -> None:
         pause.wait(0.02)
 
 
-def a_desk(folder: Path) -> Path:
-    """Make a sample desk over one year, with its prices pulled."""
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sample desk over one year, with its prices pulled."""
+    folder = tmp_path_factory.mktemp("sample") / "desk"
     assert steersman("init", "--sample", str(folder)).returncode == 0
     file = folder / "steersman.toml"
     file.write_text(file.read_text().replace('start = "2005-01-03"', _SHORT), encoding="utf-8")
     assert steersman("auto", "run", "pull_prices", "--dir", str(folder)).returncode == 0
     return folder
+
+
+@pytest.fixture
+def a_desk(sample: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Makes desks that are copies of the sample."""
+    return lambda name: Path(shutil.copytree(sample, tmp_path / name))
 
 
 @contextmanager
@@ -97,8 +106,8 @@ def facts(folder: Path) -> dict[str, Any]:
         desk.close()
 
 
-def test_a_core_killed_while_it_trades_goes_on_where_it_was(tmp_path: Path) -> None:
-    undisturbed, killed = a_desk(tmp_path / "one"), a_desk(tmp_path / "two")
+def test_a_core_killed_while_it_trades_goes_on_where_it_was(a_desk: Callable[[str], Path]) -> None:
+    undisturbed, killed = a_desk("one"), a_desk("two")
     with up(undisturbed):
         until(lambda: count(undisturbed, FINISHED) == 1)
     with up(killed, *PACE) as (process, _):
@@ -117,8 +126,8 @@ def _reached(folder: Path, kind: str, at: int) -> bool:
     return count(folder, kind) >= at
 
 
-def test_trading_goes_on_while_the_desk_is_dead(tmp_path: Path) -> None:
-    folder = a_desk(tmp_path / "desk")
+def test_trading_goes_on_while_the_desk_is_dead(a_desk: Callable[[str], Path]) -> None:
+    folder = a_desk("desk")
     with up(folder, *PACE) as (process, _):
         before = count(folder, MARKED)
         os.kill(child(process, "steersman.console.process").pid, signal.SIGKILL)
@@ -126,8 +135,8 @@ def test_trading_goes_on_while_the_desk_is_dead(tmp_path: Path) -> None:
         until(lambda: any("steersman.console.process" in " ".join(c.cmdline()) for c in process.children()))
 
 
-def test_a_second_core_on_the_same_workspace_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
-    folder = a_desk(tmp_path / "desk")
+def test_a_second_core_on_the_same_workspace_is_refused_and_the_first_goes_on(a_desk: Callable[[str], Path]) -> None:
+    folder = a_desk("desk")
     with up(folder) as (process, _):
         second = steersman("up", "--port", "0", "--dir", str(folder))
         assert second.returncode == 1
@@ -135,8 +144,8 @@ def test_a_second_core_on_the_same_workspace_is_refused_and_the_first_goes_on(tm
         assert process.is_running()
 
 
-def test_what_a_killed_supervisor_leaves_ends_and_the_next_one_finds_room(tmp_path: Path) -> None:
-    folder = a_desk(tmp_path / "desk")
+def test_what_a_killed_supervisor_leaves_ends_and_the_next_one_finds_room(a_desk: Callable[[str], Path]) -> None:
+    folder = a_desk("desk")
     with up(folder) as (process, _):
         family = process.children()
         assert len(family) == 2
@@ -147,9 +156,9 @@ def test_what_a_killed_supervisor_leaves_ends_and_the_next_one_finds_room(tmp_pa
         assert url.startswith("http://127.0.0.1:")
 
 
-def test_a_port_in_use_is_named_with_the_way_out(tmp_path: Path) -> None:
-    folder = a_desk(tmp_path / "one")
-    other = a_desk(tmp_path / "two")
+def test_a_port_in_use_is_named_with_the_way_out(a_desk: Callable[[str], Path]) -> None:
+    folder = a_desk("one")
+    other = a_desk("two")
     with up(folder) as (_, url):
         port = url.rsplit(":", 1)[1].strip("/")
         second = steersman("up", "--port", port, "--dir", str(other))

@@ -14,13 +14,11 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.builders_automation import wait_for
 from tests.builders_sharing import SECRET, Sharing
 
 from steersman.client.wire import NobodyAnswers, ask
 
-pytestmark = pytest.mark.serial
 JOB = """
     from steersman.client import pull, result, token
     token("shop")
