@@ -16,6 +16,7 @@ import msgspec
 from steersman.ai import settings as ai
 from steersman.automation import settings as automation
 from steersman.bootstrap.catalogue import event_types
+from steersman.bootstrap.notice_rules import NAMES
 from steersman.bootstrap.plugins import setting_type
 from steersman.content import settings as content
 from steersman.feedback import settings as feedback
@@ -25,6 +26,7 @@ from steersman.policy.document import read_policy
 from steersman.policy.parameter import Catalogue
 from steersman.services.commons import settings as commons
 from steersman.services.credentials import settings as credentials
+from steersman.services.notices import settings as notices
 from steersman.services.pulls import settings as pulls
 from steersman.trading import settings as trading
 from steersman.trading.limits import PARAMETERS
@@ -34,6 +36,7 @@ FILE: Final = "steersman.toml"
 CATALOGUE: Final = Catalogue(PARAMETERS)
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
+_PAGE: Final = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?")
 _SECTIONS: Final = (
     "desk",
     "console",
@@ -45,6 +48,7 @@ _SECTIONS: Final = (
     *sources.SECTIONS,
     *content.SECTIONS,
     credentials.SECTION,
+    notices.SECTION,
     *pulls.SECTIONS,
     commons.SECTION,
 )
@@ -63,12 +67,14 @@ class DeskSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[console]`: where the pages are served. Loopback only, until other sign-ins than the token exist.
 
-    `hosts` are further names under which the webhooks, and nothing else, may be asked: those of a tunnel.
+    `hosts` are further names under which the webhooks, and nothing else, may be asked: those of a tunnel. `url` is the
+    address under which its owner reaches the pages, for links in messages; empty: messages carry no link.
     """
 
     port: int = 8787
     host: str = "127.0.0.1"
     hosts: tuple[str, ...] = ()
+    url: str = ""
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +93,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     kpis: feedback.KpiSettings
     providers: dict[str, credentials.ProviderSettings]
     pulls: pulls.PullSettings
+    notify: dict[str, notices.NotifierSettings] = {}
     shared: commons.SharedSettings | None
     policy: dict[str, str]
 
@@ -146,6 +153,11 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         return self.state / "services"
 
     @property
+    def notices(self) -> Path:
+        """How far each target was told, and what waits to be."""
+        return self.state / "notices"
+
+    @property
     def services_socket(self) -> Path:
         """Where the desk's process answers scripts."""
         return self.state / "services.sock"
@@ -202,6 +214,16 @@ def reviewer_type(kind: str) -> type[content.ReviewerSettings]:
         Misconfigured: no such adapter is installed.
     """
     found: type[content.ReviewerSettings] = setting_type("reviewer", kind)
+    return found
+
+
+def notifier_type(kind: str) -> type[notices.NotifierSettings]:
+    """Return what `[notify.NAME]` of this kind may say.
+
+    Raises:
+        Misconfigured: no such adapter is installed.
+    """
+    found: type[notices.NotifierSettings] = setting_type("notifier", kind)
     return found
 
 
@@ -312,6 +334,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         kpis=kpis,
         providers=providers,
         pulls=pulls.read(file, root, providers=providers),
+        notify=notices.read(file, root, notifier_type, NAMES),
         shared=commons.read(file, root, commons_type),
         policy=read_policy(file, CATALOGUE, known=known),
     )
@@ -369,6 +392,12 @@ def _console(file: TomlFile, environ: Mapping[str, str]) -> ConsoleSettings:
                 f"found {host!r}, allowed: a host name in lower case, without scheme and port",
                 fix='write e.g. hosts = ["hooks.example.com"]',
             )
+    if console.url and not _PAGE.fullmatch(console.url):
+        raise file.error(
+            ("console", "url"),
+            "found no address; allowed: http:// or https://, a host, a port and a path, without user and query",
+            fix='write e.g. url = "https://desk.example.com"',
+        )
     if not 0 <= console.port <= 65_535:
         raise file.error(("console", "port"), f"found {console.port}, allowed: 0 to 65535", fix="write port = 8787")
     return console

@@ -15,11 +15,13 @@ from pathlib import Path
 
 from steersman import __version__
 from steersman.bootstrap import presence
+from steersman.bootstrap.deadlines import watching_deadlines
 from steersman.bootstrap.desk import Desk, open_desk
 from steersman.bootstrap.engines import KeptEngine
 from steersman.bootstrap.events import DESK_STARTED, ProcessStarted
 from steersman.bootstrap.leash import end_with_supervisor
 from steersman.bootstrap.measuring import measuring
+from steersman.bootstrap.notices import telling
 from steersman.bootstrap.publishing import publishing
 from steersman.bootstrap.services import serving_unless_served
 from steersman.console.server import serve
@@ -57,6 +59,8 @@ def run(desk: Desk, *, port: int | None, stop: threading.Event) -> None:
         # Scripts are answered before the first one starts, and until the last one has ended.
         with (
             serving_unless_served(desk),
+            telling(desk, say=say),
+            watching_deadlines(desk, say=say),
             closing(engine),
             watching(_watcher(desk)),
             publishing(desk, say=say),

@@ -1,0 +1,230 @@
+"""Who is told, put together: each target with its rules, limits and memory, and the threads of a desk that tell."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from steersman.bootstrap.access import core_answers
+from steersman.bootstrap.desk import Desk
+from steersman.bootstrap.notice_rules import CORE_AWAY, RULES
+from steersman.bootstrap.plugins import factory
+from steersman.bootstrap.workspace import Workspace
+from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Misconfigured, SteersmanError
+from steersman.kernel.references import resolve
+from steersman.services.notices import HeartbeatSettings, Notifier, Reader, Teller, Telling, http
+from steersman.services.notices.heartbeat import Heartbeat
+from steersman.services.notices.memory import StateFile
+from steersman.services.notices.storm import Limits
+from steersman.services.notices.wording import moment
+
+_LOOK_S: Final = 1.0
+_AWAY_S: Final = 60.0
+_ASK_S: Final = 5.0
+_END_S: Final = 15.0
+_RULE: Final = next(rule for rule in RULES if rule.name == CORE_AWAY)
+Say = Callable[[str], None]
+
+
+def check_target(workspace: Workspace, name: str) -> None:
+    """Refuse a target that is not declared.
+
+    Raises:
+        Misconfigured: names those there are.
+    """
+    if name not in workspace.notify:
+        there = ", ".join(workspace.notify) or "none"
+        raise Misconfigured(f"there is no target {name!r}; declared: {there}", fix=f"add [notify.{name}]")
+
+
+def notifier(workspace: Workspace, name: str, clock: Clock) -> Notifier:
+    """Return what delivers to the target `name`; nothing is sent.
+
+    Raises:
+        Misconfigured: what it needs is not installed.
+    """
+    settings = workspace.notify[name]
+    made: Notifier = factory("notifiers", settings.kind)(
+        name=name,
+        settings=settings,
+        root=workspace.root,
+        desk=workspace.desk.name,
+        secret=partial(resolve, root=workspace.root),
+        clock=clock,
+    )
+    return made
+
+
+def reader(workspace: Workspace, name: str) -> Reader:
+    """Return what reads events as the target `name` wants to be told of them."""
+    settings = workspace.notify[name]
+    return Reader(
+        RULES,
+        wanted=settings.wanted,
+        defaults=settings.defaults,
+        severity=settings.severity,
+        least=settings.min_severity,
+        tz=workspace.desk.tz,
+    )
+
+
+def limits(workspace: Workspace, name: str) -> Limits:
+    """Return how much the target `name` may be told, and when."""
+    settings = workspace.notify[name]
+    url = workspace.console.url
+    return Limits(
+        target=name,
+        per_hour=settings.per_hour,
+        quiet=settings.quiet_hours,
+        tz=workspace.desk.tz,
+        link=f"{url.rstrip('/')}/" if url else "",
+    )
+
+
+def state_file(workspace: Workspace, name: str) -> StateFile:
+    """Return where the target `name` remembers what it was told."""
+    return StateFile(workspace.notices / f"{name}.json")
+
+
+def teller(desk: Desk, name: str, *, say: Say = lambda _: None) -> Teller:
+    """Return what tells the target `name`.
+
+    Raises:
+        Misconfigured: what it needs is not installed.
+    """
+    workspace = desk.workspace
+    reads = reader(workspace, name)
+    away = CoreAway(workspace.socket, desk.clock, tz=workspace.desk.tz)
+    is_told = desk.through_core and reads.chosen(_RULE) != "off"
+    return Teller(
+        name=name,
+        notifier=notifier(workspace, name, desk.clock),
+        reader=reads,
+        limits=limits(workspace, name),
+        ledger=desk.ledger,
+        clock=desk.clock,
+        file=state_file(workspace, name),
+        conditions=away.look if is_told else lambda _: (),
+        say=say,
+    )
+
+
+class CoreAway:
+    """Notices that the core does not answer, which no event can say: events go through it."""
+
+    def __init__(self, socket: Path, clock: Clock, *, tz: str, answers: Callable[[Path], bool] = core_answers) -> None:
+        self._socket = socket
+        self._clock = clock
+        self._tz = tz
+        self._answers = answers
+        self._asked: int | None = None
+        self._since: tuple[int, int] | None = None
+        self._told = False
+
+    def look(self, now: int) -> Iterable[Telling]:
+        """Return what is to be told at `now` (ns): that it is away for a minute, or back."""
+        elapsed = self._clock.elapsed_ns()
+        if self._asked is not None and elapsed - self._asked < _ASK_S * 1e9:
+            return ()
+        self._asked = elapsed
+        if self._answers(self._socket):
+            back, self._told, self._since = self._told, False, None
+            return (self._telling(now, ends=True),) if back else ()
+        if self._since is None:
+            self._since = (elapsed, now)
+        if self._told or elapsed - self._since[0] < _AWAY_S * 1e9:
+            return ()
+        self._told = True
+        return (self._telling(now, why=f"since {moment(self._since[1], self._tz)}"),)
+
+    def _telling(self, now: int, *, why: str = "", ends: bool = False) -> Telling:
+        return Telling(
+            rule=_RULE.name,
+            subject=_RULE.subject,
+            severity=_RULE.severity,
+            first=_RULE.over if ends else _RULE.first,
+            why=why,
+            do="" if ends else _RULE.do,
+            at=now,
+            ends=ends,
+            can_end=True,
+        )
+
+
+def heartbeat(desk: Desk, name: str, settings: HeartbeatSettings, *, say: Say) -> Heartbeat:
+    """Return the beat of the target `name`: while the core answers this process."""
+    workspace = desk.workspace
+
+    def beat() -> None:
+        url = http.check(resolve(settings.url, workspace.root), settings.url)
+        http.send(url, None, headers={}, timeout_s=settings.timeout_s, named=settings.url)
+
+    def trouble() -> str:
+        return "" if core_answers(workspace.socket) else "the core does not answer"
+
+    return Heartbeat(
+        target=name,
+        every_s=settings.every_s,
+        beat=beat,
+        trouble=trouble,
+        ledger=desk.ledger,
+        clock=desk.clock,
+        say=say,
+    )
+
+
+@contextmanager
+def telling(desk: Desk, *, say: Say) -> Iterator[None]:
+    """Tell every target and beat for it until the end of the block, each in a thread of its own.
+
+    A target that cannot be set up is said and left out: it must not keep the desk from starting.
+    """
+    stop = threading.Event()
+    threads: list[threading.Thread] = []
+    with ExitStack() as stack:
+        for name, settings in desk.workspace.notify.items():
+            try:
+                one = stack.enter_context(closing(teller(desk, name, say=say)))
+            except SteersmanError as exc:
+                say(f"notify {name}: {exc}")
+            else:
+                threads.append(_thread(f"notify-{name}", one.tick, stop, say))
+            if settings.heartbeat is not None:
+                beats = heartbeat(desk, name, settings.heartbeat, say=say)
+                threads.append(_thread(f"heartbeat-{name}", beats.tick, stop, say))
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(_END_S)
+
+
+def _thread(name: str, tick: Callable[[], object], stop: threading.Event, say: Say) -> threading.Thread:
+    thread = threading.Thread(target=repeated, args=(name, tick, stop, say), name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def repeated(name: str, tick: Callable[[], object], stop: threading.Event, say: Say, every_s: float = _LOOK_S) -> None:
+    """Call `tick` until `stop`; what goes wrong is said once, and the next tick tries again."""
+    told = ""
+    while not stop.is_set():
+        try:
+            tick()
+            told = ""
+        except SteersmanError as exc:
+            if exc.message != told:
+                told = exc.message
+                with suppress(OSError):
+                    say(f"{name}: {exc}")
+        except Exception:  # noqa: BLE001 - the edge of a thread: shown with its traceback, and tried again
+            traceback.print_exc(file=sys.stderr)
+        stop.wait(every_s)
