@@ -129,7 +129,7 @@ def _python(modules: Sequence[Module], folder: Folder) -> list[Script]:
             replace(
                 script,
                 logins=(*script.logins, *(f for what, f in facts if what == "login")),
-                pulls=tuple(f for what, f in facts if what == "pull"),
+                pulls=(*script.pulls, *(f for what, f in facts if what == "pull")),
                 checks=(*script.checks, *(f for what, f in facts if what == "check")),
             )
         )

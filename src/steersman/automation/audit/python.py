@@ -12,6 +12,7 @@ from steersman.automation.audit.facts import Call, Change, Script, Shared
 from steersman.automation.audit.model import NotRead, Place
 from steersman.automation.audit.python_calls import Function
 from steersman.automation.audit.python_checks import checks
+from steersman.automation.audit.python_commands import commanded, run_calls, run_facts
 from steersman.automation.audit.python_edits import argument_change, login_change, pull_change
 from steersman.automation.audit.python_frames import Frame
 from steersman.automation.audit.python_limits import waits as other_waits
@@ -29,6 +30,7 @@ from steersman.automation.audit.python_text import overridden
 from steersman.automation.audit.python_waits import waits
 from steersman.automation.audit.source import Source
 
+_CALLED = {"urllib": "urlopen", "curl": "curl", "urlretrieve": "urlretrieve", "feedparser": "feedparser.parse"}
 _READS = ("get", "head", "options")
 
 
@@ -61,14 +63,18 @@ def read(module: Module, files: dict[str, str]) -> Script:
         calls.append(_call(request))
         if _writes(request):
             sends.append(module.place(request.call))
+    run = [(call, script) for call in module.calls if (script := commanded(module, call)) is not None]
+    for call, script in run:
+        calls += run_calls(module, call, script)
     used = {a.split(".")[0] for a in (*module.aliases.values(), *module.packages.values())}
     return Script(
         file=module.source.file,
         language="python",
         source=module.source,
         calls=tuple(sorted(calls, key=lambda c: c.place)),
-        logins=(*sdk_logins(module), *key_settings(module)),
-        checks=tuple(checks(module)),
+        logins=(*sdk_logins(module), *key_settings(module), *run_facts(module, run, "logins")),
+        pulls=run_facts(module, run, "pulls"),
+        checks=(*checks(module), *run_facts(module, run, "checks")),
         waits=tuple(waits(module)),
         secrets=tuple(secrets(module)),
         uses=tuple(sorted(files[name] for name in used & set(files))),
@@ -84,7 +90,7 @@ def _call(request: Request) -> Call:
     login = asked is not None and asked.is_login
     return Call(
         place=module.place(request.call),
-        what={"urllib": "urlopen", "curl": "curl"}.get(request.library, f"{request.library}.{request.verb}"),
+        what=_CALLED.get(request.library, f"{request.library}.{request.verb}"),
         limited=limited,
         limit=change,
         reads=bool(methods & set(_READS)) and not login,
@@ -142,6 +148,8 @@ def _pull(request: Request, asked: Endpoint, home: Module, call: ast.Call, frame
     def change(name: str, holes: tuple[str, ...]) -> Change:
         if why_not:
             return Change(why_not=why_not)
+        if request.library in ("urlretrieve", "feedparser", "http.client"):
+            return Change(why_not=f"{request.library} hands on more than the data")
         if request.library in ("pandas", "polars") and request.url is not None:
             return argument_change(home, request.url, asked, name, holes)
         return pull_change(home, call, asked, name, holes, suffix)

@@ -12,6 +12,7 @@ from steersman.automation.audit.python_module import Module
 from steersman.automation.audit.python_text import evaluate
 
 _DISK: Final = ("shutil.disk_usage", "psutil.disk_usage", "os.statvfs")
+_LOAD: Final = ("os.getloadavg", "psutil.virtual_memory", "psutil.cpu_percent", "psutil.getloadavg")
 _AGE: Final = ("os.path.getmtime", "os.path.getctime")
 _STEP: Final = 'move the check into one automation that fails when the answer is no, and give the others needs = ["{}"]'
 # Methods of trading SDKs that ask for a state.
@@ -41,8 +42,12 @@ def _of_call(module: Module, call: ast.Call) -> Shared | None:
     name = module.resolve(call.func).name
     if name in _DISK and call.args:
         return _check(module, call, "disk", call.args[0])
-    if name.startswith("subprocess.") and call.args and isinstance(call.args[0], ast.List):
-        return _command(module, call, call.args[0])
+    if name in _LOAD:
+        return state(module, call, f"machine load {name}", f"{name}", "machine load")
+    if name == "os.path.ismount" and call.args:
+        return _check(module, call, "disk", call.args[0])
+    if name.endswith(("socket.create_connection", "socket.socket().connect_ex")) and call.args:
+        return _answers(module, call, call.args[0])
     if name in _AGE and call.args:
         return _check(module, call, "file age", call.args[0])
     if name == "os.stat" and call.args and _asks_age(module, call):
@@ -54,22 +59,22 @@ def _of_call(module: Module, call: ast.Call) -> Shared | None:
     return None
 
 
-def _command(module: Module, call: ast.Call, listed: ast.List) -> Shared | None:
-    """Return the check that a command makes which is run with its words in a list: as in shell."""
-    program = literal(evaluate(module, listed.elts[0])) if listed.elts else None
-    words = [(e, literal(evaluate(module, e)) or "?") for e in listed.elts[1:]]
-    plain = [(e, text) for e, text in words if not text.startswith("-")]
-    if program == "df" and plain:
-        return _check(module, call, "disk", plain[-1][0])
-    if program == "systemctl" and len(plain) == 2 and plain[0][1] == "is-active":
-        return _check(module, call, "service up", plain[1][0])
-    if program in ("pgrep", "pidof") and plain:
-        return _check(module, call, "process", plain[-1][0])
-    return _check(module, call, "service up", plain[-1][0]) if program == "ping" and plain else None
+def _answers(module: Module, call: ast.Call, pair: ast.expr) -> Shared | None:
+    """Return the check whether a server answers that a connection to a host and port is."""
+    if not isinstance(pair, ast.Tuple) or len(pair.elts) != 2:
+        return None
+    host, port = (literal(evaluate(module, e)) for e in pair.elts)
+    if not host or not port:
+        return None
+    return state(module, call, f"service up {host} {port}", f"service up of {host} {port}", "service up")
 
 
 def _asks_age(module: Module, call: ast.Call) -> bool:
     above = module.parents[call]
+    if isinstance(above, ast.Assign) and isinstance(above.targets[0], ast.Name):
+        name = above.targets[0].id
+        read = (n for n in module.nodes if isinstance(n, ast.Attribute) and n.attr.startswith(("st_mtime", "st_ctime")))
+        return any(isinstance(n.value, ast.Name) and n.value.id == name for n in read)
     return isinstance(above, ast.Attribute) and above.attr.startswith(("st_mtime", "st_ctime"))
 
 

@@ -24,6 +24,12 @@ def limit(request: Request) -> tuple[bool, Change]:
     if request.run is not None:
         ends = request.run.limited or (given is not None and not is_none(given))
         return ends, Change() if ends else add_keyword(request.module, call, f"timeout={LIMIT_S}")
+    if request.library == "http.client":
+        return True, Change()  # its connection has the limit, or is found itself
+    if request.library in ("urlretrieve", "feedparser"):
+        ends = request.module.has_default_timeout
+        step = "download it with a call that has a limit, or read the file of a pull()"
+        return ends, Change() if ends else Change(why_not=f"{request.library} takes no timeout", next_step=step)
     if request.library in ("pandas", "polars"):
         why = f"{request.library} takes no timeout here"
         return request.library == "polars", Change(why_not=why, next_step="read the file of a pull(): it has one")

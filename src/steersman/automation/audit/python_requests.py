@@ -22,6 +22,14 @@ _HTTP: Final = re.compile(
     rf"^(?P<lib>requests|httpx|aiohttp|urllib3)\.(?P<session>(?:sessions\.)?(?:Session|session|Client|AsyncClient|"
     rf"ClientSession|PoolManager)\(\)\.)?(?P<verb>{_VERBS})$"
 )
+_SESSION: Final = "requests.Session()."
+# Sessions of other libraries that take what those of requests and httpx take.
+_LIKE_REQUESTS: Final = re.compile(
+    r"^(cloudscraper\.(create_scraper|CloudScraper)|requests_cache\.(session\.)?CachedSession|"
+    r"(requests_oauthlib|authlib\.integrations\.requests_client)\.OAuth[12]Session|requests_html\.HTMLSession|"
+    r"requests_toolbelt\.(sessions\.)?BaseUrlSession|cachecontrol\.CacheControl)\(\)\."
+)
+_LIKE_HTTPX: Final = re.compile(r"^(authlib\.integrations\.httpx_client\.\w*Client|hishel\.\w*Client)\(\)\.")
 _SESSIONS: Final = ("requests.Session", "requests.sessions.Session")
 _FRAMES: Final = re.compile(r"^(pandas|polars)\.(read_(csv|json|html|excel|parquet|table|xml|ndjson)|scan_\w+)$")
 _READS: Final = ("get", "head", "options")
@@ -50,11 +58,14 @@ class Request:
         absolute = isinstance(first, str) and "://" in first
         if self.session is not None and self.session.call is not None and not absolute:
             base = of_session(self.session, "base_url")
+            if self.library == "http.client":
+                base = of_session(self.session, "host") or next(iter(self.session.call.args), None)
             if base is None and self.library == "aiohttp" and self.session.call.args:
                 base = self.session.call.args[0]
             if base is not None and self.session.module is not None:
                 path = (first.lstrip("/"), *url[1:]) if isinstance(first, str) else url
                 root = evaluate(self.session.module, base)
+                root = joined(("https://",), root) if self.library == "http.client" else root
                 end = root[-1] if root else ""
                 root = (*root[:-1], end.rstrip("/")) if isinstance(end, str) else root
                 url = (*root, "/", *path)
@@ -165,7 +176,8 @@ def _recognise(module: Module, call: ast.Call) -> Request | None:
     partial: ast.Call | None = None
     if ref.name == "functools.partial()" and ref.call is not None and ref.call.args and ref.module is not None:
         partial, ref = ref.call, ref.module.resolve(ref.call.args[0])
-    name, limited = _known_class(module, re.sub(r"^httpx2\.", "httpx.", ref.name))
+    name, limited = _known_class(module, _LIKE_HTTPX.sub("httpx.Client().", _LIKE_REQUESTS.sub(_SESSION, ref.name)))
+    name = re.sub(r"^httpx2\.", "httpx.", name)
     matched = _HTTP.match(name)
     if matched is not None:
         verb = matched["verb"]
@@ -188,11 +200,20 @@ def _recognise(module: Module, call: ast.Call) -> Request | None:
     if name == "urllib.request.urlopen":
         url = call.args[0] if call.args else keyword(call, "url")
         return Request(module=module, call=call, library="urllib", verb="get", url=url)
-    if _FRAMES.match(name) and call.args:
-        first = evaluate(module, call.args[0])
-        if first and isinstance(first[0], str) and first[0].startswith(("http://", "https://")):
-            return Request(module=module, call=call, library=name.split(".")[0], verb="get", url=call.args[0])
+    if name == "urllib.request.urlretrieve" and call.args:
+        return Request(module=module, call=call, library="urlretrieve", verb="get", url=call.args[0])
+    if re.match(r"^http\.client\.HTTPS?Connection\(\)\.request$", name) and len(call.args) > 1:
+        return Request(module=module, call=call, library="http.client", verb="request", url=call.args[1], session=ref)
+    if (_FRAMES.match(name) or name == "feedparser.parse") and call.args and _is_address(module, call.args[0]):
+        return Request(module=module, call=call, library=name.split(".")[0], verb="get", url=call.args[0])
     return None
+
+
+def _is_address(module: Module, node: ast.expr) -> bool:
+    """Say whether what a reader of files is given is surely an address."""
+    first = (*evaluate(module, node), "")[0]
+    texts = (first,) if isinstance(first, str) else first.values
+    return bool(texts) and all(text.startswith(("http://", "https://")) for text in texts)
 
 
 def _known_class(module: Module, name: str) -> tuple[str, bool]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from steersman.automation.audit.endpoints import Endpoint, Hole, Text, domain, joined, literal, masked, shown
+from steersman.automation.audit.endpoints import Endpoint, Hole, Text, domain, joined, literal
 from steersman.automation.audit.facts import Call, Change, Edit, Script, Shared
-from steersman.automation.audit.model import NotRead
+from steersman.automation.audit.model import NotRead, Place
 from steersman.automation.audit.settings_files import SettingsFiles
+from steersman.automation.audit.shell_checks import checks
+from steersman.automation.audit.shell_logins import logins
 from steersman.automation.audit.shell_requests import Http, http, limit, limited, retried, retry, sites, waits
 from steersman.automation.audit.shell_secrets import secrets
 from steersman.automation.audit.shell_tree import Command, Tree, Word
@@ -19,6 +22,8 @@ from steersman.automation.audit.source import Source
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+_OF_TEXT: Final = ("-c", "-lc", "-ec")
+_LONGEST: Final = 20_000
 _READS: Final = ("get", "head", "options")
 _TOKEN: Final = re.compile(r"^\.(access_token|token|id_token|jwt)$")
 # Options that change nothing about what comes back; any other keeps a request from becoming a pull.
@@ -81,19 +86,25 @@ def read(tree: Tree) -> Script:
     """Return what the script does, also by functions of scripts that it reads into itself (`Tree.link`)."""
     source = tree.source
     calls, sends = [], []
-    facts: list[tuple[str, Shared]] = [*_checks(tree)]
+    facts: list[tuple[str, Shared]] = [*checks(tree), *(("login", one) for one in logins(tree))]
     for library in tree.libraries:
         for command in library.commands:
             lent = http(command)
-            facts += _facts(library, lent, tree) if lent is not None and lent.urls else []
+            for one in lent.alone() if lent is not None and lent.urls else ():
+                facts += _facts(library, one, tree)
     for command in tree.commands:
+        inner = _handed(tree, command)
+        if inner is not None:
+            calls += [replace(c, place=source.place(command.word.start_byte), limit=_IN_TEXT) for c in inner.calls]
+            facts += _in_text(inner, source.place(command.word.start_byte))
         request = http(command)
         if request is not None and not request.urls:
             continue
         if waits(command):
             calls.append(_call(tree, command, request))
         if request is not None:
-            facts += _facts(tree, request, tree)
+            for one in request.alone():
+                facts += _facts(tree, one, tree)
             asked = request.asked(tree)
             if request.method not in _READS and not (asked is not None and asked.is_login):
                 sends.append(source.place(command.word.start_byte))
@@ -112,9 +123,43 @@ def read(tree: Tree) -> Script:
     )
 
 
+_IN_TEXT: Final = Change(why_not="it stands in a text that is run")
+
+
+def _handed(tree: Tree, command: Command) -> Script | None:
+    """Return what a text does that a shell is handed: `bash -c "..."`, `eval "..."`."""
+    if command.name == "eval":
+        text = " ".join(runnable(w.text) for w in command.words)
+    elif (
+        command.name in ("bash", "sh", "dash") and command.words[:1] and command.words[0].fixed in ("-c", "-lc", "-ec")
+    ):
+        text = runnable(command.words[1].text) if len(command.words) > 1 else ""
+    else:
+        return None
+    return of_text(tree.source.file, text, tree.settings)
+
+
+def of_text(file: str, text: str, settings: SettingsFiles) -> Script | None:
+    """Return what a text does that `file` hands to a shell; None when it is none. Places in it mean nothing."""
+    tree = parse(Source(file, text.encode()), settings) if text.strip() and len(text) < _LONGEST else None
+    return read(tree) if isinstance(tree, Tree) else None
+
+
+def runnable(text: Text) -> str:
+    """Return a text as shell reads it, with a variable for each part that only running would tell."""
+    return "".join(p if isinstance(p, str) else "${" + re.sub(r"\W+", "_", p.name or "x") + "}" for p in text)
+
+
+def _in_text(inner: Script, place: Place) -> Iterator[tuple[str, Shared]]:
+    for what, facts in (("login", inner.logins), ("pull", inner.pulls), ("check", inner.checks)):
+        for fact in facts:
+            yield what, replace(fact, place=place, change=lambda _name, _holes: _IN_TEXT)
+
+
 def _call(tree: Tree, command: Command, request: Http | None) -> Call:
     ends = limited(tree, command)
-    reads = request is not None and request.method in _READS
+    made = [one for one, *_ in sites(tree, request)] if request is not None else []
+    reads = any(one.method in _READS for one in made)
     asked = request.asked(tree) if request is not None else None
     return Call(
         place=tree.source.place(command.word.start_byte),
@@ -139,7 +184,7 @@ def _facts(tree: Tree, request: Http, script: Tree) -> Iterator[tuple[str, Share
         if reads or asked.is_login:
             if made.method == "delete":
                 continue
-            what = "login" if not reads else "check" if asked.state else "pull"
+            what = "login" if not reads else "check" if asked.state or made.only_asks else "pull"
             yield what, _shared(home, made, command, asked, what, by_function)
 
 
@@ -148,8 +193,9 @@ def _shared(tree: Tree, request: Http, command: Command, asked: Endpoint, what: 
         key, address = f"http {asked.key.partition('?')[0]}", asked.shown.partition("?")[0]
         text, stem, kind = f"the login at {address}", domain(asked.host), "oauth2"
     else:
-        key, address = f"{asked.state} {asked.key}".strip(), asked.template
-        text, stem, kind = asked.shown, asked.stem, asked.state
+        kind = asked.state or ("service up" if what == "check" else "")
+        key, address = f"{kind} {asked.key}".strip(), asked.template
+        text, stem = asked.shown, asked.stem
 
     def change(name: str, _holes: tuple[str, ...]) -> Change:
         if by_function:
@@ -160,6 +206,7 @@ def _shared(tree: Tree, request: Http, command: Command, asked: Endpoint, what: 
     return Shared(
         place=tree.source.place(command.word.start_byte),
         key=key,
+        keys=tuple(f"{kind} {one}".strip() for one in asked.keys) if what != "login" else (),
         client_id=client_id,
         secret_variable=variable,
         shown=text,
@@ -240,52 +287,3 @@ def _end(node: Node, default: int) -> int:
     """Return where the words of a command end, before its redirections."""
     words = [c.end_byte for c in node.children if not c.type.endswith("_redirect")]
     return words[-1] if words else default
-
-
-def _checks(tree: Tree) -> Iterator[tuple[str, Shared]]:
-    """Return the state checks that are no request: df, the age of a file, services and processes."""
-    for command in tree.commands:
-        words = [w for w in command.words if not w.start.startswith("-")]
-        kind, subject = "", words[0] if words else None
-        if command.name == "df" and subject is not None:
-            kind = "disk"
-        elif command.name == "stat" and any("%Y" in w.fixed or "%y" in w.fixed for w in command.words) and words:
-            kind, subject = "file age", words[-1]
-        elif command.name == "systemctl" and len(words) > 1 and words[0].fixed == "is-active":
-            kind, subject = "service up", words[1]
-        elif command.name in ("pgrep", "pidof") and words:
-            kind, subject = "process", words[-1]
-        elif command.name == "date" and words and any(w.fixed in ("-r", "--reference") for w in command.words):
-            kind, subject = "file age", words[0]
-        elif command.name == "find" and subject is not None and _asks_age(command):
-            kind = "file age"
-        elif command.name == "ping" and words:
-            kind, subject = "service up", words[-1]
-        elif command.name == "mountpoint" and subject is not None:
-            kind = "disk"
-        if kind and subject is not None and not any(isinstance(p, Hole) and not p.env for p in subject.text):
-            yield "check", _state(tree, command, kind, subject)
-
-
-def _asks_age(command: Command) -> bool:
-    """Say whether `find FILE -mmin +60` asks how old one file is, and does nothing with it."""
-    options = {w.fixed for w in command.words if w.start.startswith("-")}
-    asks = options & {"-mmin", "-mtime"} and not options & {"-delete", "-exec", "-execdir", "-name", "-type", "-iname"}
-    return bool(asks) and "." in command.words[0].fixed.rpartition("/")[2]
-
-
-def _state(tree: Tree, command: Command, kind: str, subject: Word) -> Shared:
-    place = tree.source.place(command.word.start_byte)
-    step = 'move the check into one automation that fails when the answer is no, and give the others needs = ["{}"]'
-    return Shared(
-        place=place,
-        key=f"{kind} {masked(subject.text)}",
-        shown=f"{kind} of {shown(subject.text)}",
-        stem=kind.replace(" ", "_"),
-        looped=tree.looped(command.node),
-        change=lambda name, _holes: Change(
-            why_not="the result is used inside the script: what others need of it is a decision, not a value",
-            next_step=step.format(name),
-        ),
-        kind=kind,
-    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from steersman.automation.audit.endpoints import Endpoint, Hole, Text, endpoint, joined, shown
+from steersman.automation.audit.endpoints import Endpoint, Hole, Text, endpoint, joined, literal, shown
 from steersman.automation.audit.facts import Change, Edit
 from steersman.automation.audit.shell_tree import Command, Tree, Word
 
@@ -54,6 +54,9 @@ CURL_LONG: Final = frozenset(
     )
 )
 _WGET_VALUED: Final = frozenset("OoaTtwPUeQ")
+_WGET_LONG: Final = frozenset(
+    ("--header", "--output-document", "--timeout", "--tries", "--user", "--password", "--user-agent", "--method")
+)
 CURL_BODY: Final = ("-d", "-F", "--data", "--data-raw", "--data-binary", "--data-urlencode", "--json", "--form")
 # Wait for ever unless told otherwise -> the words that tell them, as each manual has it.
 _LIMITS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
@@ -61,6 +64,8 @@ _LIMITS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "wget": (("-T", "--timeout", "--read-timeout"), "--timeout=30"),
     "http": (("--timeout",), "--timeout=30"),
     "https": (("--timeout",), "--timeout=30"),
+    "xh": (("--timeout",), "--timeout=30"),
+    "xhs": (("--timeout",), "--timeout=30"),
     "ssh": (("ConnectTimeout",), "-o ConnectTimeout=10"),
     "scp": (("ConnectTimeout",), "-o ConnectTimeout=10"),
     "sftp": (("ConnectTimeout",), "-o ConnectTimeout=10"),
@@ -71,6 +76,8 @@ _LIMITS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "mysql": (("--connect-timeout", "--connect_timeout"), "--connect-timeout=10"),
     "nc": (("-w",), "-w 30"),
 }
+_DEEPEST: Final = 3
+_HTTPIE: Final = ("http", "https", "xh", "xhs")
 _HTTPIE_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
@@ -98,7 +105,45 @@ class Http:
         first = url[0] if url else ""
         if isinstance(first, str) and "://" not in first and re.match(r"[\w-]+(\.[\w-]+)+(:\d+)?(/|$)", first):
             url = joined(("http://",), url)
-        return endpoint(url, {})
+        return endpoint(url, self._params(tree, arguments))
+
+    def _params(self, tree: Tree, arguments: tuple[Text, ...]) -> dict[str, Text]:
+        """Return the parameters that stand apart from the address: `curl -G -d a=1`, `http GET URL a==1`."""
+        names = CURL_BODY if self.command.name == "curl" and self.has("-G", "--get") else ()
+        given = [w for option, w in self.options if option in (*names, "--url-query") and w is not None]
+        given += [w for w in self.urls[1:] if "==" in w.start and self.command.name in _HTTPIE]
+        found: dict[str, Text] = {}
+        for word in given:
+            text = word.text if word.origin == word.node else tree.evaluate(word.node, arguments)
+            # An option may carry its value: `--data-urlencode=a=1`, `-da=1`.
+            first = re.sub(r"^(--[\w-]+=|-d(?=\w+=))", "", text[0]) if text and isinstance(text[0], str) else ""
+            for number, pair in enumerate(first.split("&")):
+                name, equals, value = pair.partition("=")
+                rest = text[1:] if number == first.count("&") else ()
+                if equals:
+                    found[name] = joined((value.removeprefix("="),), rest)
+        return found
+
+    @property
+    def only_asks(self) -> bool:
+        """Say whether it asks if the other side answers, and keeps nothing of what it says: `curl -o /dev/null`."""
+        kept = self.value("-o", "--output", "-O", "--output-document")
+        return self.method == "head" or (kept is not None and kept.fixed.endswith("/dev/null"))
+
+    def alone(self) -> list[Http]:
+        """Return a request for each address that the command names."""
+        more = [w for w in self.urls[1:] if "://" in w.start or self.command.name in ("curl", "wget")]
+        if self.command.name in _HTTPIE or not more:
+            return [self]
+        return [replace(self, urls=[word]) for word in self.urls]
+
+    def with_method(self, tree: Tree, arguments: tuple[Text, ...]) -> Http:
+        """Return the request with the verb that `-X "$1"` gets."""
+        named = self.value("-X", "--request")
+        if named is None or self.method or self.command.name != "curl":
+            return self
+        text = named.text if named.origin == named.node else tree.evaluate(named.node, arguments)
+        return replace(self, method=(literal(text) or "").lower())
 
 
 def http(command: Command) -> Http | None:
@@ -107,7 +152,7 @@ def http(command: Command) -> Http | None:
         return _curl(command)
     if command.name == "wget":
         return _wget(command)
-    if command.name in ("http", "https"):
+    if command.name in _HTTPIE:
         return _httpie(command)
     return None
 
@@ -166,10 +211,11 @@ def _curl(command: Command) -> Http:
 
 
 def _wget(command: Command) -> Http:
-    long = frozenset(("--header", "--output-document", "--timeout", "--tries", "--user", "--password", "--user-agent"))
-    found = _parted(command, _WGET_VALUED, long)
+    found = _parted(command, _WGET_VALUED, _WGET_LONG)
     written = any(name in ("--post-data", "--post-file", "--body-data") for name, _ in found.options)
-    found.method = "post" if written else "get"
+    named = next((w for name, w in found.options if name == "--method"), None)
+    verb = named.fixed.removeprefix("--method=").lower() if named is not None else "post" if written else "get"
+    found.method = "head" if found.has("--spider") else verb
     return found
 
 
@@ -177,7 +223,7 @@ def _httpie(command: Command) -> Http:
     found = _parted(command, frozenset("aoAps"), frozenset(("--auth", "--output", "--session", "--print")))
     if found.urls and found.urls[0].fixed in _HTTPIE_METHODS:
         found.method = found.urls.pop(0).fixed.lower()
-    elif any(re.search(r"[^=:]=", w.start) for w in found.urls[1:]):
+    elif any(re.search(r"[^=:]:?=(?!=)", w.start.replace("==", "")) for w in found.urls[1:]):
         found.method = "post"
     return found
 
@@ -238,21 +284,32 @@ def sites(tree: Tree, request: Http) -> Iterator[tuple[Http, Tree, Command, tupl
     base = request.asked(tree)
     name = tree.function_of(request.command.node)
     rest = any(_is_rest(w) for w in request.command.words)
+    verb = request.value("-X", "--request")
+    words = [*request.urls[:1], *([verb] if verb is not None else [])]
+    told = any(isinstance(p, Hole) and p.parameter for w in words for p in tree.evaluate(w.node))
     found = False
-    told = (
-        any(isinstance(p, Hole) and p.parameter for p in tree.evaluate(request.urls[0].node)) if request.urls else False
-    )
-    if name and (told or rest):
-        for home, call in [(t, c) for t in (tree, *tree.users) for c in t.commands]:
-            if call.name == name:
-                arguments = tuple(w.text for w in call.words)
-                made = _made(request, call, _shifted(tree, name)) if rest else request
-                asked = made.asked(tree, arguments)
-                if asked is not None and (base is None or asked.key != base.key):
-                    found = True
-                    yield made, home, call, arguments, True
+    for home, call, arguments in calls_of(tree, name) if name and (told or rest) else ():
+        made = (_made(request, call, _shifted(tree, name)) if rest else request).with_method(tree, arguments)
+        asked = made.asked(tree, arguments)
+        if asked is not None and (base is None or asked.key != base.key or made.method != request.method):
+            found = True
+            yield made, home, call, arguments, True
     if not found:
         yield request, tree, request.command, (), False
+
+
+def calls_of(tree: Tree, name: str, depth: int = 0) -> Iterator[tuple[Tree, Command, tuple[Text, ...]]]:
+    """Return the calls of a function with their arguments; where those are told, too, the calls that tell them."""
+    for home, call in [(t, c) for t in (tree, *tree.users) for c in t.commands if c.name == name]:
+        texts = tuple(w.text for w in call.words)
+        outer = home.function_of(call.node)
+        told = any(isinstance(p, Hole) and p.parameter for text in texts for p in text)
+        above = list(calls_of(home, outer, depth + 1)) if told and outer not in ("", name) and depth < _DEEPEST else []
+        for where, further, arguments in above:
+            given = (w.text if w.origin == w.node else home.evaluate(w.node, arguments) for w in call.words)
+            yield where, further, tuple(given)
+        if not above:
+            yield home, call, texts
 
 
 def _given(call: Command) -> tuple[Word, ...]:
@@ -286,11 +343,11 @@ def _in_retry_loop(tree: Tree, command: Command) -> bool:
         if above.type == "while_statement" and above.child_by_field_name("condition") == below:
             return True
         if above.type == "list" and any(c.type == "&&" for c in above.children):
-            leaves = any(re.search(r"\b(break|return)\b", tree.text(c)) for c in above.named_children[1:])
+            leaves = any(re.search(r"\b(break|return|exit)\b", tree.text(c)) for c in above.named_children[1:])
             if leaves and tree.looped(above):
                 return True
         tested = above.type == "if_statement" and above.child_by_field_name("condition") == below
-        if tested and tree.looped(above) and re.search(r"\b(break|return)\b", tree.text(above)):
+        if tested and tree.looped(above) and re.search(r"\b(break|return|exit)\b", tree.text(above)):
             return True
         below = above
     return False
@@ -298,5 +355,5 @@ def _in_retry_loop(tree: Tree, command: Command) -> bool:
 
 def _called_with_retry(tree: Tree, command: Command) -> bool:
     name = tree.function_of(command.node)
-    calls = [c for c in tree.commands if c.name == name] if name else []
-    return bool(calls) and all(c.retried for c in calls)
+    calls = [(t, c) for t in (tree, *tree.users) for c in t.commands if c.name == name] if name else []
+    return bool(calls) and all(c.retried or _in_retry_loop(t, c) for t, c in calls)

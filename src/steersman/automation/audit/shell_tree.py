@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from steersman.automation.audit.endpoints import UNKNOWN, Hole, Text, joined, literal, masked
 from steersman.automation.audit.settings_files import SettingsFiles
+from steersman.automation.audit.shell_values import substituted
 from steersman.automation.audit.source import Source
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ _WRAPPERS: Final = {
     "xargs": ("-n", "-P", "-I", "-L", "-d"),
 }
 _RETRY: Final = re.compile(r"(?i)retr(y|ies)|backoff")
+_SET_FALLBACK: Final = re.compile(r"\$\{(\w+):?=(\w+://[^${}\s]+)\}$")
+_GIVEN: Final = re.compile(r"\"?\$\{?(OPTARG|\d)\}?\"?$")
+_MOST_TURNS: Final = 40
 _FALLBACK: Final = re.compile(r"\$\{\w+:?[-=](\w+://[^${}\s]+)\}$")
 _SOURCES: Final = (".", "source")
 _DEEPEST: Final = 10
@@ -97,6 +101,8 @@ class Tree:
         self.values: dict[str, list[Node | None]] = defaultdict(list)
         self._locals: dict[tuple[str, str], list[Node | None]] = defaultdict(list)
         self._arrays: dict[str, list[Node]] = defaultdict(list)
+        self._fallbacks: dict[str, str] = {}
+        self._loops: dict[str, list[Node]] = defaultdict(list)
         self.functions: dict[str, Node] = {}
         self.libraries: list[Tree] = []
         self.users: list[Tree] = []
@@ -112,6 +118,9 @@ class Tree:
             variable = node.child_by_field_name("variable")
             if variable is not None:
                 self.values[self.text(variable)].append(None)
+                self._loops[self.text(variable)].append(node)
+        elif node.type == "expansion" and (fallback := _SET_FALLBACK.match(self.text(node))) is not None:
+            self._fallbacks.setdefault(fallback[1], fallback[2])
         elif node.type == "function_definition":
             name = node.child_by_field_name("name")
             if name is not None:
@@ -206,6 +215,9 @@ class Tree:
                 return joined(*(self.evaluate(c, arguments, depth + 1) for c in node.named_children))
             case "simple_expansion" | "expansion":
                 return self._variable(node, arguments, depth)
+            case "command_substitution":
+                read = substituted(self.text(node), self.source.file, self.settings)
+                return read or (Hole("value", self.text(node)),)
             case _:
                 return (Hole("value", self.text(node)),)
 
@@ -230,18 +242,43 @@ class Tree:
                 if 0 <= place < len(arguments)
                 else (Hole(f"arg{name}", self.text(node), parameter=True),)
             )
+        text, known = self._value(node, name, arguments, depth)
+        if text is None:
+            return (Hole(name, self.text(node), env=known and name.isidentifier()),)
+        # `${API%/}`: what is cut off the end of an address is its slash.
+        cut = self.text(node).endswith(("%/}", "%%/}")) and text and isinstance(text[-1], str)
+        return (*text[:-1], str(text[-1]).rstrip("/")) if cut else text
+
+    def _value(self, node: Node, name: str, arguments: tuple[Text, ...], depth: int) -> tuple[Text | None, bool]:
+        """Return what a variable holds; None when that is not known, with whether it comes from the environment."""
         values = self._locals.get((self.function_of(node), name)) or self.values.get(name, [])
+        if len(values) > 1:  # what the command line may say instead is left aside
+            values = [v for v in values if v is None or not _GIVEN.match(self.text(v))] or values
         fallback = _FALLBACK.match(self.text(node))
         if fallback is not None and (not values or self._mentions(values[0], name)):
-            return (fallback[1],)  # the address it has unless somebody says otherwise
+            return (fallback[1],), True  # the address it has unless somebody says otherwise
         if len(values) == 1 and values[0] is not None and not self._mentions(values[0], name):
-            return self.evaluate(values[0], arguments, depth + 1)
+            return self.evaluate(values[0], arguments, depth + 1), True
+        if values == [None] and len(self._loops.get(name, ())) == 1:
+            return self._turning(node, name, depth), False
         if not values:
             for library in self.libraries:
                 if (told := library.known(name, depth + 1)) is not None:
-                    return told
-        known = not values or (len(values) == 1 and values[0] is not None)
-        return (Hole(name, self.text(node), env=known and name.isidentifier()),)
+                    return told, True
+            address = self._fallbacks.get(name, "") or self.settings.address(self.source.file, name)
+            return ((address,) if address else None), True
+        return None, len(values) == 1 and values[0] is not None
+
+    def _turning(self, node: Node, name: str, depth: int) -> Text | None:
+        """Return a hole with all that a loop over words that are known puts into its variable."""
+        loop = self._loops[name][0]
+        if depth > _DEEPEST or loop not in self.ancestors(node):
+            return None
+        listed = [c for c in loop.named_children if c.type not in ("variable_name", "do_group")]
+        words = [w.fixed for c in listed for w in self._words(c)]
+        if not words or not all(words) or len(words) > _MOST_TURNS or any(re.search(r"[*?\[{]", w) for w in words):
+            return None
+        return (Hole(name, self.text(node), values=tuple(dict.fromkeys(words))),)
 
     def known(self, name: str, depth: int) -> Text | None:
         """Return what a variable is set to, once and outside of functions: what a script that reads this one gets."""

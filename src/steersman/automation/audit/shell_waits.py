@@ -20,6 +20,7 @@ _EVENT: Final = 'let the other side\'s run or event start this script: needs = [
 _SCHEDULE: Final = (
     'do the work once per run and give the automation schedule = "* * * * *" (or what the sleep stood for)'
 )
+_QUIET: Final = frozenset(("-e", "-q", "-qx", "-qi", "-qE", "--quiet", "--exit-status", "-re", "-er"))
 _ENDLESS: Final = ("true", ":", "1")
 
 
@@ -84,11 +85,11 @@ def _for(tree: Tree, loop: Node) -> str:
         return ""
     if variable is not None and re.search(rf"\$\{{?{re.escape(tree.text(variable))}\b", tree.text(body)):
         return ""
-    if any(c.name in tree.functions or c.name.startswith("$") or not c.name for c in _inside(tree, loop)):
+    if any(c.name.startswith("$") or not c.name for c in _inside(tree, loop)):
         return ""
     tests = [n for n in tree.nodes if n.type == "test_command" and loop in tree.ancestors(n)]
     known = any(c.name in ("test", "pgrep", "kill", "systemctl", "ls", "pidof") for c in _inside(tree, loop))
-    return "waits, a number of times, until a condition holds" if tests or known else ""
+    return "waits, a number of times, until a condition holds" if tests or known or _judges(tree, loop) else ""
 
 
 def _judges(tree: Tree, loop: Node) -> bool:
@@ -96,13 +97,29 @@ def _judges(tree: Tree, loop: Node) -> bool:
     text = tree.text(loop)
     if "http_code" in text or "$?" in text:
         return False
+    if any(_is_judged(tree, c) for c in _inside(tree, loop) if http(c) is not None):
+        return True
     asked = {m[1] for m in re.finditer(r"(\w+)=\"?\$\((?:[^()]*\b)?(?:curl|wget|http)\b[^\n]*\|", text)}
     tests = [tree.text(n) for n in tree.nodes if n.type == "test_command" and loop in tree.ancestors(n)]
     return any(re.search(rf"\$\{{?{name}\b", test) for name in asked for test in tests)
 
 
 def _inside(tree: Tree, loop: Node) -> list[Command]:
-    return [c for c in tree.commands if any(a == loop for a in tree.ancestors(c.node))]
+    """Return the commands of a loop, and those of the functions that it calls."""
+    found = [c for c in tree.commands if loop in tree.ancestors(c.node)]
+    for command in found:
+        body = tree.functions.get(command.name)
+        found += [c for c in tree.commands if body in tree.ancestors(c.node) and c not in found] if body else []
+    return found
+
+
+def _is_judged(tree: Tree, command: Command) -> bool:
+    """Say whether what an answer says decides: it is handed to `jq -e`, `grep -q` or the like."""
+    above = command.node.parent
+    if above is None or above.type != "pipeline":
+        return False
+    stages = [c for c in tree.commands if c.node.parent == above and c.node.start_byte > command.node.start_byte]
+    return any(c.name in ("jq", "grep", "egrep") and _QUIET & {w.fixed for w in c.words} for c in stages)
 
 
 def _requests(tree: Tree, loop: Node) -> bool:
