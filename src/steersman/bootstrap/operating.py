@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,17 +11,20 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from steersman.automation.asking import check_names
-from steersman.automation.control import cancelling, cycles, pauses, rerun
+from steersman.automation.control import backfill, cancelling, cycles, pauses, rerun
+from steersman.automation.control.backfill import Backfill
 from steersman.automation.control.cancelling import Wish
 from steersman.automation.control.pauses import EVERYTHING, Held, Pause, Pauses
 from steersman.automation.control.underway import Register
 from steersman.automation.engine import BaseEngine
 from steersman.automation.model.manifest import Manifest
 from steersman.automation.model.outcome import RunOutcome
+from steersman.automation.queries import summary
 from steersman.automation.recorder import Recorder, correlation_of
 from steersman.automation.runner.folders import Folders
+from steersman.automation.runner.lock import FileLock
 from steersman.bootstrap.engines import manifest_of, open_engine
-from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
+from steersman.kernel.errors import Conflict, Misconfigured, Rejected, Unavailable
 
 if TYPE_CHECKING:
     from steersman.bootstrap.desk import Desk
@@ -210,6 +214,40 @@ class Operator:
             self.refuse_if_held([r.automation for r in planned.requests])
         return planned
 
+    def plan_backfill(
+        self,
+        name: str,
+        begin: str,
+        end: str,
+        *,
+        with_needs: bool = False,
+        again: bool = False,
+        missing: bool = False,
+        anyway: bool = False,
+    ) -> Backfill:
+        """Return what makes up for the starts of `name` between two instants as people write them."""
+        self._refresh()
+        manifest = self.manifest
+        check_names(manifest, [name])
+        first, last = backfill.span(begin, end, manifest[name].tz)
+        planned = backfill.plan(
+            self._desk.db,
+            manifest,
+            manifest[name],
+            first=first,
+            last=last,
+            now=self._desk.clock.now_ns(),
+            with_needs=with_needs,
+            again=again,
+            missing=missing,
+        )
+        self.refuse_if_held([n for n in planned.members if n != name or not anyway], alone=not with_needs)
+        return planned
+
+    def typical_s(self, name: str) -> float | None:
+        """Return the median wall seconds of the runs of `name` that succeeded lately, None before the first."""
+        return summary(self._desk.db, self.manifest, name, now_ns=self._desk.clock.now_ns()).p50_wall_s
+
     @contextmanager
     def _by_hand(self) -> Iterator[BaseEngine]:
         """Yield an engine of this process that is not started: its conductor tells and ends what others left."""
@@ -239,3 +277,23 @@ def register(desk: Desk) -> Register:
 def held(desk: Desk, manifest: Manifest) -> dict[str, Held]:
     """Return whom a pause holds back now, by name."""
     return Pauses(desk.ledger).now().held(manifest, desk.clock.now_ns())
+
+
+@contextmanager
+def alone(desk: Desk, automation: str) -> Iterator[None]:
+    """Be the only backfill of an automation meanwhile: two would do the same starts.
+
+    Raises:
+        Conflict: another one is under way.
+    """
+    folder = Folders(desk.workspace.root, desk.workspace.state).runs / automation
+    lock = FileLock(folder / "backfill")
+    if not lock.acquire(str(os.getpid())):
+        raise Conflict(
+            f"another process (pid {lock.holder() or 'unknown'}) makes up for {automation} already",
+            fix="wait for it; Ctrl-C there stops it",
+        )
+    try:
+        yield
+    finally:
+        lock.release()

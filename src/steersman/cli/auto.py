@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from steersman.cli import auto_adopt, auto_engine
 from steersman.cli.auto_audit import audit
+from steersman.cli.auto_backfill import backfill
+from steersman.cli.auto_cancel import cancel
 from steersman.cli.auto_exec import exec_
 from steersman.cli.auto_graph import graph
 from steersman.cli.auto_logs import logs
 from steersman.cli.auto_next import next_
+from steersman.cli.auto_pause import pause, resume
+from steersman.cli.auto_rerun import rerun
 from steersman.cli.auto_run import run
+from steersman.cli.auto_show import show
 from steersman.cli.auto_words import local, word
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import console, emit, show_table
@@ -21,10 +26,11 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """List every automation: last run, how often it succeeds, how long it takes, when it starts next."""
     from steersman.automation.queries import summaries  # `--help` needs no domain
     from steersman.bootstrap.engines import manifest_of, missing_script
+    from steersman.bootstrap.operating import held
 
     with opened(directory) as desk:
-        missing = missing_script(desk.workspace)
-        rows = summaries(desk.db, manifest_of(desk.workspace), now_ns=desk.clock.now_ns())
+        missing, manifest = missing_script(desk.workspace), manifest_of(desk.workspace)
+        rows = summaries(desk.db, manifest, now_ns=desk.clock.now_ns(), held=held(desk, manifest))
 
     def render() -> None:
         show_table(
@@ -36,7 +42,7 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
                     word(row.last_status),
                     "-" if row.success_ratio is None else f"{row.success_ratio:.0%} of {row.runs}",
                     "-" if row.p50_wall_s is None else f"{row.p50_wall_s:.2f} s",
-                    local(row.next_start, row.tz) if row.next_start is not None else row.why_not,
+                    row.paused or (local(row.next_start, row.tz) if row.next_start is not None else row.why_not),
                 ]
                 for row in rows
             ],
@@ -49,7 +55,13 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
 
 
 app.command(short_help="Run one now, after what it needs, and wait.")(run)
+app.command(short_help="Everything about one automation, or one run.")(show)
 app.command(short_help="What a run printed; --follow while it prints.")(logs)
+app.command(short_help="Start nothing of it any more, for a while or until resumed.")(pause)
+app.command(short_help="Let it start again.")(resume)
+app.command(short_help="End a run that is under way or waits.")(cancel)
+app.command(short_help="Run a cycle again from where it failed.")(rerun)
+app.command(short_help="Make up for starts of the past, in order.")(backfill)
 app.command("next", short_help="The next starts, and why something will not start.")(next_)
 app.command(short_help="What needs what, and how it stands; --svg as a picture.")(graph)
 app.command(short_help="Find what scripts do twice; write it as a patch.")(audit)

@@ -23,15 +23,18 @@ def next_(
     as_json: AsJson = False,
 ) -> None:
     """List the next starts, those that will not happen among them, and why the others have no time."""
-    from steersman.automation.model.schedule import why_not  # `--help` needs no domain
-    from steersman.automation.model.upcoming import upcoming
+    from steersman.automation.control.forecast import forecast  # `--help` needs no domain
+    from steersman.automation.model.schedule import why_not
     from steersman.automation.standing import standing
     from steersman.bootstrap.engines import manifest_of
+    from steersman.bootstrap.operating import held
 
     with opened(directory) as desk:
         manifest, now, tz = manifest_of(desk.workspace), desk.clock.now_ns(), desk.workspace.desk.tz
-        coming = upcoming(manifest, now, limit)
+        paused = held(desk, manifest)
+        coming = forecast(manifest, paused, now, limit)
         waiting = {a.name: why for a in manifest if (why := why_not(a))}
+        waiting |= {name: f"{waiting[name]}; {why}" for name, why in paused.items() if name in waiting}
         still = standing(manifest, desk.ledger, desk.workspace.state)
 
     def render() -> None:

@@ -228,11 +228,20 @@ class Carrier:
         """Begin no further start."""
         self._stop.set()
 
-    def run(self, tell: Callable[[Made], None]) -> None:
-        """Make up for one after the other; `tell` is called for each that ended, from several threads."""
+    def run(self, tell: Callable[[Made], None], *, interrupted: Callable[[], object] = lambda: None) -> None:
+        """Make up for one after the other; `tell` is called for each that ended, from several threads.
+
+        Whatever interrupts it (Ctrl-C) passes on once what is under way has ended; `interrupted` is called to end it.
+        """
         with ThreadPoolExecutor(self._parallel, thread_name_prefix="backfill") as pool:
-            for work in [pool.submit(self._lane, lane, tell) for lane in range(self._parallel)]:
-                work.result()
+            lanes = [pool.submit(self._lane, lane, tell) for lane in range(self._parallel)]
+            try:
+                for lane in lanes:
+                    lane.result()
+            except BaseException:
+                self.stop()
+                interrupted()
+                raise
 
     def _lane(self, lane: int, tell: Callable[[Made], None]) -> None:
         while (at := self._next()) is not None:

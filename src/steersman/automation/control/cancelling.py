@@ -74,7 +74,7 @@ def record(ledger: Ledger, automation: str, run_id: str, wish: Wish) -> None:
     """
     event = new_event(
         RUN_CANCEL_REQUESTED,
-        stream=f"run/{run_id}",
+        stream=f"automation/{automation}",
         data=CancelRequested(run_id=run_id, automation=automation, reason=wish.reason, at=wish.at),
         actor=wish.by,
         now_ns=wish.at,

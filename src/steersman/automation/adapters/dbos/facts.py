@@ -8,10 +8,11 @@ import psycopg
 
 from steersman.automation.adapters.dbos.database import Found, address, connect, look
 from steersman.automation.adapters.dbos.settings import DbosSettings, place
-from steersman.automation.adapters.embedded.sizes import folder_bytes, spoken_bytes
+from steersman.automation.adapters.embedded.sizes import folder_bytes
 from steersman.automation.adapters.embedded.worker import Register, named
 from steersman.automation.ports import Fact
 from steersman.kernel.errors import Misconfigured, Unavailable
+from steersman.kernel.sizes import spoken_bytes
 
 _START_ANOTHER = "steersman auto engine worker (each in a process of its own)"
 

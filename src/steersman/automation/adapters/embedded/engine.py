@@ -15,7 +15,7 @@ import msgspec
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from steersman.automation.adapters.embedded import process
-from steersman.automation.adapters.embedded.sizes import file_bytes, folder_bytes, spoken_bytes
+from steersman.automation.adapters.embedded.sizes import file_bytes, folder_bytes
 from steersman.automation.adapters.embedded.worker import named, this_process
 from steersman.automation.engine import BaseEngine
 from steersman.automation.model.outcome import RunRequest
@@ -25,6 +25,7 @@ from steersman.automation.runner.process import GRACE_S
 from steersman.automation.settings import EngineSettings
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict
+from steersman.kernel.sizes import spoken_bytes
 from steersman.ledger import Ledger
 
 APPLICATION = "steersman"

@@ -1,4 +1,4 @@
-"""How much something holds on disk, counted and in words."""
+"""How much something holds on disk."""
 
 from __future__ import annotations
 
@@ -28,10 +28,3 @@ def file_bytes(path: Path) -> int:
         return path.stat().st_blocks * 512
     except FileNotFoundError:
         return 0
-
-
-def spoken_bytes(count: int) -> str:
-    """Return a size in words: `812 kB`, `1.4 MB`, `2.0 GB` (powers of 1000)."""
-    if count < 1_000_000:
-        return f"{count / 1000:.0f} kB"
-    return f"{count / 1e6:.1f} MB" if count < 1_000_000_000 else f"{count / 1e9:.1f} GB"
