@@ -18,10 +18,14 @@ from typing import Any
 
 import msgspec
 
+from steersman.bootstrap.plugins import factory
+from steersman.bootstrap.workspace import commons_type
 from steersman.kernel.clock import Clock, FakeClock, SystemClock
 from steersman.kernel.toml_file import TomlFile
 from steersman.ledger import Ledger
 from steersman.ledger.adapters.memory import create as memory_ledger
+from steersman.services.commons import Commons, SharedSettings
+from steersman.services.commons.settings import read as read_shared
 from steersman.services.ports import Lease, ProviderStatus, Pulled
 from steersman.services.pulls import Puller, PullSettings
 from steersman.services.pulls.settings import read
@@ -173,6 +177,8 @@ class Rig:
         ledger: Ledger | None = None,
         logins: Logins | None = None,
         memory: Path | None = None,
+        commons: Commons | None = None,
+        shared: SharedSettings | None = None,
     ) -> None:
         self.root = root
         self.state = root / ".steersman" / "services"
@@ -182,7 +188,17 @@ class Rig:
         settings = settings_of(root, toml)
         folder = memory or root / "memory"
         folder.mkdir(exist_ok=True)
-        self.puller = Puller(root, self.state, settings, self.logins, self.ledger, self.clock, memory=folder)
+        self.puller = Puller(
+            root,
+            self.state,
+            settings,
+            self.logins,
+            self.ledger,
+            self.clock,
+            commons=commons,
+            shared=shared or (SharedSettings(kind="memory", namespace="desk", machine=root.name) if commons else None),
+            memory=folder,
+        )
 
     def __enter__(self) -> Rig:
         return self
@@ -253,7 +269,10 @@ def askers(root: Path, toml: str, count: int, what: str = "bars") -> Iterator[li
 
 
 def _be_asker(root: Path, what: str) -> None:
-    rig = Rig(root, (root / "steersman.toml").read_text(encoding="utf-8"), clock=SystemClock())
+    toml = (root / "steersman.toml").read_text(encoding="utf-8")
+    shared = read_shared(TomlFile(toml, name="steersman.toml"), root, commons_type)
+    commons = factory("commons", shared.kind)(shared, root=root, clock=SystemClock()) if shared else None
+    rig = Rig(root, toml, clock=SystemClock(), commons=commons, shared=shared)
     print("ready", flush=True)
     sys.stdin.readline()
     try:
@@ -267,6 +286,8 @@ def _be_asker(root: Path, what: str) -> None:
     except Exception as exc:  # noqa: BLE001 - whatever it was, the test wants to see it
         answer = {"error": type(exc).__name__, "message": str(exc)}
     rig.puller.close()
+    if commons is not None:
+        commons.close()
     answer["events"] = [[e.type, msgspec.json.decode(e.data)] for e in rig.ledger.read()]
     print(json.dumps(answer), flush=True)
 

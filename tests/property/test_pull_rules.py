@@ -13,7 +13,7 @@ from steersman.services.pulls.asking import key
 from steersman.services.pulls.frames import Stored, to_evict
 from steersman.services.pulls.freshness import LONGEST_PAUSE_S, Terms, decide, may_stand_in, pause_s
 from steersman.services.pulls.model import Param, Pull, Rate, Schema
-from steersman.services.pulls.rates import Log, reserve
+from steersman.services.pulls.rate_log import Log, reserve
 
 SPANS = st.floats(0, 1e6)
 AGES = st.none() | st.floats(-100, 2e6)

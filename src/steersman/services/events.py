@@ -21,6 +21,8 @@ DATA_SERVED: Final = "services.data.served"
 DATA_REFUSED: Final = "services.data.refused"
 PULL_FAILED: Final = "services.pull.failed"
 CACHE_QUARANTINED: Final = "services.cache.quarantined"
+DATA_FETCHED: Final = "services.data.fetched"
+COMMONS_FAILED: Final = "services.commons.failed"
 
 
 class LeaseGranted(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,4 +177,43 @@ class CacheQuarantined(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     problem: str
     quarantined: str
+    at: int
+
+
+class DataFetched(msgspec.Struct, frozen=True, kw_only=True):
+    """Data that another machine had pulled came from the commons: upstream was not asked.
+
+    Attributes:
+        machine: which pulled it, `age_s` ago, and checked it; its bytes were compared with that receipt's hash.
+        commons: what it lay in (`redis`, `postgres`).
+    """
+
+    pull: str
+    key: str
+    source: str
+    size_bytes: int
+    rows: int | None
+    content_hash: str
+    schema_version: str
+    machine: str
+    commons: str
+    age_s: float
+    took_ms: float
+    who: str
+    run_id: str
+    at: int
+
+
+class CommonsFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """What machines share did not answer, or a lock there was lost; told once a minute at most by each process.
+
+    Attributes:
+        doing: what was wanted of it. `did`: what happened instead (went on alone, refused, kept it to itself).
+    """
+
+    commons: str
+    place: str
+    doing: str
+    problem: str
+    did: str
     at: int

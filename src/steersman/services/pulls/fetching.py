@@ -161,8 +161,9 @@ class Fetching:
         wait_s = (at - now) / 1e9
         if at - now > patience_ns:
             raise Failed(f"its turn comes in {wait_s:.0f} s, later than timeout", again=False, retry_after_s=wait_s)
-        if wait_s > 0:
-            self._pause(wait_s)
+        # What it took to find out counts: with other machines that may be a while.
+        if (left_ns := at - self._clock.now_ns()) > 0:
+            self._pause(left_ns / 1e9)
 
     def _remember(self, asked: Asked, wait_s: float) -> None:
         until = self._clock.now_ns() + int(wait_s * 1e9)

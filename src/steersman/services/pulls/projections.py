@@ -8,11 +8,13 @@ from steersman.ledger.event import Event
 from steersman.ledger.projections import Database, Projection
 from steersman.services.events import (
     CACHE_QUARANTINED,
+    DATA_FETCHED,
     DATA_PULLED,
     DATA_REFUSED,
     DATA_SERVED,
     PULL_FAILED,
     CacheQuarantined,
+    DataFetched,
     DataPulled,
     DataRefused,
     DataServed,
@@ -27,7 +29,8 @@ _TABLES = (
         upstream_bytes INTEGER NOT NULL DEFAULT 0, pulled INTEGER NOT NULL DEFAULT 0,
         revalidated INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
         quarantined INTEGER NOT NULL DEFAULT 0, served INTEGER NOT NULL DEFAULT 0,
-        served_stale INTEGER NOT NULL DEFAULT 0, bytes_saved INTEGER NOT NULL DEFAULT 0, last_pulled_at INTEGER,
+        fetched INTEGER NOT NULL DEFAULT 0, served_stale INTEGER NOT NULL DEFAULT 0,
+        bytes_saved INTEGER NOT NULL DEFAULT 0, last_pulled_at INTEGER,
         last_problem TEXT NOT NULL DEFAULT '', pos INTEGER NOT NULL, PRIMARY KEY(pull, key)) WITHOUT ROWID""",
     """CREATE TABLE IF NOT EXISTS pulls_reader(
         who TEXT NOT NULL, pull TEXT NOT NULL, upstream_calls INTEGER NOT NULL DEFAULT 0,
@@ -40,8 +43,8 @@ class Pulls:
     """One row per key with its latest receipt and its sums, and one per reader and pull."""
 
     name = "pulls"
-    version = 1
-    types: tuple[str, ...] = (DATA_PULLED, DATA_SERVED, DATA_REFUSED, PULL_FAILED, CACHE_QUARANTINED)
+    version = 2
+    types: tuple[str, ...] = (DATA_PULLED, DATA_FETCHED, DATA_SERVED, DATA_REFUSED, PULL_FAILED, CACHE_QUARANTINED)
 
     def create(self, db: Database) -> None:
         for statement in _TABLES:
@@ -54,6 +57,8 @@ class Pulls:
     def handle(self, db: Database, event: Event) -> None:
         if event.type == DATA_PULLED:
             _pulled(db, msgspec.json.decode(event.data, type=DataPulled), event.pos)
+        elif event.type == DATA_FETCHED:
+            _fetched(db, msgspec.json.decode(event.data, type=DataFetched), event.pos)
         elif event.type == DATA_SERVED:
             _served(db, msgspec.json.decode(event.data, type=DataServed), event.pos)
         elif event.type == DATA_REFUSED:
@@ -118,6 +123,25 @@ def _pulled(db: Database, event: DataPulled, pos: int) -> None:
         ),
     )
     _reader(db, event.who, event.pull, event.at, upstream_calls=event.upstream_calls)
+
+
+def _fetched(db: Database, event: DataFetched, pos: int) -> None:
+    """Another machine's call: what came is ours now, and what it cost is not."""
+    _row(db, event.pull, event.key, pos)
+    db.execute(
+        """UPDATE pulls_key SET source = ?, size_bytes = ?, rows = ?, content_hash = ?, schema_version = ?,
+           fetched = fetched + 1, last_pulled_at = ?, last_problem = '' WHERE pull = ? AND key = ?""",
+        (
+            event.source,
+            event.size_bytes,
+            event.rows,
+            event.content_hash,
+            event.schema_version,
+            event.at - int(event.age_s * 1e9),
+            event.pull,
+            event.key,
+        ),
+    )
 
 
 def _served(db: Database, event: DataServed, pos: int) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from steersman.kernel.clock import Clock, utc
 from steersman.kernel.errors import Rejected, Unavailable
 from steersman.ledger import Ledger
+from steersman.services.commons import Commons, SharedSettings
 from steersman.services.disk import usable
 from steersman.services.ports import Credentials, Pulled, PullState, PullStatus
 from steersman.services.pulls.asking import Asked, resolve
@@ -21,12 +22,14 @@ from steersman.services.pulls.flight import Flights, Reason
 from steersman.services.pulls.frames import MEMORY, Frames
 from steersman.services.pulls.freshness import Step, Terms, decide, may_stand_in
 from steersman.services.pulls.locks import FileLocks, Held
+from steersman.services.pulls.machines import CommonsAway, Machines
 from steersman.services.pulls.model import AD_HOC, Pull
 from steersman.services.pulls.quarantine import Quarantine
 from steersman.services.pulls.rates import Rates
 from steersman.services.pulls.recording import Recorder
 from steersman.services.pulls.records import Record, Records, Trouble
 from steersman.services.pulls.settings import PullSettings
+from steersman.services.pulls.sharing import Sharing, Turn
 from steersman.services.pulls.standing import Standing
 
 _CHECKING_S: Final = 130.0
@@ -46,6 +49,8 @@ class Puller:
         ledger: Ledger,
         clock: Clock,
         *,
+        commons: Commons | None = None,
+        shared: SharedSettings | None = None,
         memory: Path | None = MEMORY,
     ) -> None:
         """See `create`; `memory` is where the frames' folder is made, None: never in memory."""
@@ -55,11 +60,13 @@ class Puller:
         self._records = Records(home / "keys")
         self._frames = Frames(state, settings.cache, self._locks, clock, memory=memory)
         self._recorder = Recorder(ledger, clock)
-        rates = Rates(home / "rates", self._locks)
+        machines = Machines(commons, shared, self._recorder, clock) if commons and shared else None
+        self._sharing = Sharing(machines, self._frames, self._recorder, clock)
+        rates = Rates(home / "rates", self._locks, machines)
         self._fetching = Fetching(root, home, credentials, rates, clock)
         quarantine = Quarantine(state / "quarantine", clock)
         self._flights = Flights(self._records, self._frames, quarantine, self._fetching, self._recorder, clock)
-        self._standing = Standing(settings, self._records, self._frames, self._recorder, ledger)
+        self._standing = Standing(settings, self._records, self._frames, self._recorder, ledger, machines)
         self._behind: set[threading.Thread] = set()
         self._guard = threading.Lock()
         self._is_closed = False
@@ -187,13 +194,56 @@ class Puller:
             landed = record.flight != seen.flight and (ask.max_age_s != 0 or record.flight_began_at > ask.asked_at)
             if landed and (record.path or record.trouble):
                 return self._answer(ask, record)
-            record, unchanged = self._flights.fly(ask.asked, record, ask.terms(record), ask.reason(record))
             if self._clock.elapsed_ns() - self._forgot_at > _FORGET_EVERY_NS:
                 self._forget()
-            if record.trouble:
-                return self._answer(ask, record)
-            self._frames.used(record.path)
-            return self._given(record, "revalidated" if unchanged else "pulled")
+            try:
+                return self._turned(ask, record)
+            except CommonsAway:
+                if not may_stand_in(record.age_s(self._clock.now_ns()), ask.terms(record)):
+                    raise
+                return self._serve(ask, record, "stale_on_error")
+
+    def _turned(self, ask: _Ask, seen: Record) -> Pulled:
+        """Make the flight when it is this machine's turn, unless another machine has made it meanwhile."""
+        longest_s = _longest_s(ask.asked.pull)
+        with self._sharing.turn(ask.asked, wait_s=longest_s) as turn:
+            if turn is None:
+                raise _hangs(ask.asked.pull, longest_s, "on another machine")
+            record = self._newer(turn, ask, seen)
+            if record is not seen and (given := self._settled(ask, record)):
+                return given
+            record, unchanged = self._flights.fly(ask.asked, record, ask.terms(record), ask.reason(record))
+            record = self._told(turn, ask, record)
+        if record.trouble:
+            return self._answer(ask, record)
+        self._frames.used(record.path)
+        return self._given(record, "revalidated" if unchanged else "pulled")
+
+    def _newer(self, turn: Turn, ask: _Ask, seen: Record) -> Record:
+        """Return what any machine knows of the key, remembered here too; `seen` itself if nobody knows more."""
+        record = turn.newer(seen, who=ask.who, run_id=ask.run_id)
+        if record is not seen:
+            with contextlib.suppress(OSError):  # a full disk costs another look, not the data
+                self._records.store(record)
+        return record
+
+    def _told(self, turn: Turn, ask: _Ask, record: Record) -> Record:
+        told = turn.tell(record, ask.terms(record))
+        if told is not record:
+            with contextlib.suppress(OSError):  # as above
+                self._records.store(told)
+        return told
+
+    def _settled(self, ask: _Ask, record: Record) -> Pulled | None:
+        """Return what another machine's flight means for `ask`; None if upstream must be asked all the same."""
+        if ask.max_age_s == 0:
+            return self._answer(ask, record) if record.flight_began_at > ask.asked_at else None
+        step = self._step(ask, record)
+        if step == "ask":
+            return None
+        if step != "refuse":
+            return self._serve(ask, record, step)
+        return self._answer(ask, record)
 
     def _answer(self, ask: _Ask, record: Record) -> Pulled:
         """Return what a flight that has ended means for `ask`."""
@@ -204,14 +254,10 @@ class Puller:
         raise _as_error(ask, record.trouble)
 
     def _hold(self, asked: Asked) -> Held:
-        pull = asked.pull
-        longest_s = (pull.timeout_s * 2 + 15.0) * (pull.retries + 1) + _CHECKING_S
+        longest_s = _longest_s(asked.pull)
         held = self._locks.take(asked.key, wait_s=longest_s)
         if held is None:
-            raise Unavailable(
-                f"pull {pull.name}: somebody else has been asking for {longest_s:.0f} s and does not come back",
-                fix="end the process that hangs; `steersman pull --status` names the pull",
-            )
+            raise _hangs(asked.pull, longest_s, "here")
         return held
 
     def _refresh_behind(self, ask: _Ask) -> None:
@@ -232,12 +278,25 @@ class Puller:
             with held:
                 record = self._records.load(ask.asked.key)
                 # Somebody may have asked since, with or without luck.
-                wanted = record is not None and self._step(ask, record) in ("stale", "ask")
-                if record is not None and wanted and not self._must_wait(ask, record):
-                    self._flights.fly(ask.asked, record, ask.terms(record), ask.reason(record, behind=True))
+                if record is not None and self._is_wanted(ask, record):
+                    self._refreshed(ask, record)
         finally:
             with self._guard:
                 self._behind.discard(threading.current_thread())
+
+    def _is_wanted(self, ask: _Ask, record: Record) -> bool:
+        return self._step(ask, record) in ("stale", "ask") and not self._must_wait(ask, record)
+
+    def _refreshed(self, ask: _Ask, seen: Record) -> None:
+        # Nobody waits for it: where another machine has the turn, what that one brings is found the next time.
+        with contextlib.suppress(CommonsAway), self._sharing.turn(ask.asked, wait_s=0) as turn:
+            if turn is None:
+                return
+            record = self._newer(turn, ask, seen)
+            if record is seen or self._is_wanted(ask, record):
+                terms = ask.terms(record)
+                record, _ = self._flights.fly(ask.asked, record, terms, ask.reason(record, behind=True))
+                self._told(turn, ask, record)
 
 
 class _Ask:
@@ -270,6 +329,18 @@ class _Ask:
         elif self.asked.pull.name == AD_HOC and not record.path:
             why = "ad_hoc"
         return Reason(why=why, who=self.who, run_id=self.run_id)
+
+
+def _longest_s(pull: Pull) -> float:
+    """Return how long a flight may take before whoever waits for it gives up."""
+    return (pull.timeout_s * 2 + 15.0) * (pull.retries + 1) + _CHECKING_S
+
+
+def _hangs(pull: Pull, longest_s: float, where: str) -> Unavailable:
+    return Unavailable(
+        f"pull {pull.name}: somebody {where} has been asking for {longest_s:.0f} s and does not come back",
+        fix="end the process that hangs; `steersman pull --status` names the pull",
+    )
 
 
 def _as_error(ask: _Ask, trouble: Trouble) -> Rejected | Unavailable:

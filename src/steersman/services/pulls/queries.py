@@ -12,6 +12,7 @@ class KeyFigures(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         served: reads from what was stored; each is a call that was not made. `bytes_saved`: their bytes, as stored.
+        fetched: times that data came from another machine, through what they share.
         served_stale: those of them that were past their time, as policy allows.
         last_problem: of the latest flight; empty if that went well.
     """
@@ -28,6 +29,7 @@ class KeyFigures(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     refused: int
     quarantined: int
+    fetched: int
     served: int
     served_stale: int
     bytes_saved: int

@@ -47,9 +47,10 @@ class Recorder:
             self._settle()
             return len(self._unsent)
 
-    def tell(self, kind: str, pull: str, data: msgspec.Struct, *, who: str) -> None:
-        """Append one event."""
-        event = new_event(kind, stream=f"pull/{pull}", data=data, actor=who, now_ns=self._clock.now_ns())
+    def tell(self, kind: str, pull: str, data: msgspec.Struct, *, who: str, stream: str = "") -> None:
+        """Append one event, to the stream of the pull if none is named."""
+        stream = stream or f"pull/{pull}"
+        event = new_event(kind, stream=stream, data=data, actor=who, now_ns=self._clock.now_ns())
         with self._lock:
             self._unsent.append(event)
             self._send()

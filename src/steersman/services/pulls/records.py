@@ -60,6 +60,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         checked_at: ns since 1970 UTC when upstream last said so; None: never.
         flight: how many flights ended; `flight_began_at` (ns) of the latest.
         waiters: how many had queued up by the end of the latest flight, since the beginning.
+        shared: names the latest flight of any machine that is known of here; empty: none, or we share nothing.
     """
 
     key: str
@@ -77,6 +78,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     flight_began_at: int = 0
     waiters: int = 0
     trouble: Trouble | None = None
+    shared: str = ""
 
     def age_s(self, now_ns: int) -> float | None:
         """Return how old the data is; None without any."""

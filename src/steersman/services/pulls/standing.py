@@ -13,6 +13,7 @@ from steersman.ledger import Ledger
 from steersman.services.events import DATA_PULLED, DATA_REFUSED, DATA_SERVED, PULL_FAILED
 from steersman.services.ports import PullStatus
 from steersman.services.pulls.frames import Frames
+from steersman.services.pulls.machines import Machines
 from steersman.services.pulls.model import AD_HOC
 from steersman.services.pulls.recording import Recorder
 from steersman.services.pulls.records import Record, Records
@@ -31,9 +32,15 @@ class Standing:
     """Folds the ledger from where it last stopped; the files say the rest."""
 
     def __init__(
-        self, settings: PullSettings, records: Records, frames: Frames, recorder: Recorder, ledger: Ledger
+        self,
+        settings: PullSettings,
+        records: Records,
+        frames: Frames,
+        recorder: Recorder,
+        ledger: Ledger,
+        machines: Machines | None = None,
     ) -> None:
-        self._settings, self._records, self._frames = settings, records, frames
+        self._settings, self._records, self._frames, self._machines = settings, records, frames, machines
         self._recorder, self._ledger = recorder, ledger
         self._lock = threading.Lock()
         self._counts: dict[str, _Counts] = defaultdict(_Counts)
@@ -62,8 +69,18 @@ class Standing:
             upstream_calls=counts.upstream_calls,
             served=counts.served,
             last_pulled_at=counts.last_pulled_at,
-            problem="; ".join(filter(None, (_trouble(records), self._common()))),
+            problem="; ".join(filter(None, (_trouble(records), self._too_large(held), self._common()))),
         )
+
+    def _too_large(self, held: list[Record]) -> str:
+        """Return what is not shared for its size."""
+        if self._machines is None:
+            return ""
+        settings = self._machines.settings
+        count = sum(1 for r in held if r.receipt and r.receipt.size_bytes > settings.largest_bytes)
+        if not count:
+            return ""
+        return f"{count:,} of its pieces are larger than {settings.largest} (largest): each machine pulls them itself"
 
     def _common(self) -> str:
         """Return what concerns every pull."""
@@ -71,6 +88,8 @@ class Standing:
         said = [f"{waiting:,} events wait for the ledger"] if waiting else []
         if self._frames.problem:
             said.append(f"data lies on disk: {self._frames.problem}")
+        if self._machines is not None and self._machines.is_away:
+            said.append(f"the commons at {self._machines.commons.place} do not answer")
         return "; ".join(said)
 
     def _catch_up(self) -> None:
