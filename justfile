@@ -13,8 +13,8 @@ demo *args:
 steersman *args:
     @steersman "$@"
 
-# everything: static checks, then every test (installs Chromium with apt-get when root on Debian)
-test *args: check
+# everything: static checks and every test (installs Chromium and servers with apt-get when root on Debian)
+test *args:
     python scripts/test.py "$@"
 
 # the tests against real platforms (installs Debian packages with apt-get when root; too slow for the default)
@@ -22,9 +22,15 @@ test-platforms *args:
     python -m scripts.platforms "$@"
 
 # format, lint, types, import contracts
-check:
+check: style types
+
+# format and lint
+style:
     ruff format --check .
     ruff check .
+
+# types and import contracts
+types:
     mypy
     lint-imports
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,7 +14,31 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
+# A file is what a worker takes at a time. These take half a minute or more, most of it waiting: one of them begun last
+# would leave the others idle.
+LONGEST_FIRST = (
+    "tests/contracts/test_engine_manifest.py",
+    "tests/crash/test_up_kill.py",
+    "tests/integration/engines/test_prefect.py",
+    "tests/contracts/test_venue.py",
+    "tests/integration/engines/test_dbos_workers.py",
+    "tests/crash/test_core_kill.py",
+    "tests/e2e/test_content_pages.py",
+    "tests/e2e/test_acts.py",
+    "tests/integration/engines/test_airflow.py",
+    "tests/crash/test_dbos_workers.py",
+    "tests/property/test_signal_decode_properties.py",
+    "tests/contracts/test_feed.py",
+    "tests/crash/test_automation_every_write.py",
+    "tests/e2e/test_overview.py",
+)
+ROOT = Path(__file__).parents[1]
 _skipped: list[tuple[str, str]] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {ROOT / name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

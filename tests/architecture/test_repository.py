@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from tests.conftest import LONGEST_FIRST
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -34,6 +36,10 @@ def test_no_secret_state_or_machine_path_is_tracked() -> None:
             assert found is None or path.name == Path(__file__).name, (
                 f"{path.relative_to(ROOT)}: {found and found.group()}"
             )
+
+
+def test_the_files_of_tests_that_go_first_are_there() -> None:
+    assert [name for name in LONGEST_FIRST if not (ROOT / name).is_file()] == []
 
 
 def test_every_command_in_the_usage_page_has_a_module() -> None:

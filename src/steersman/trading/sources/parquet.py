@@ -1,8 +1,8 @@
 """Reading a Parquet file of somebody else in a process of its own.
 
 A damaged one can make the library ask for more memory than there is, and that ends a process without a word. So it ends
-this one: `python -m steersman.trading.sources.parquet MOST` takes the bytes on standard input and answers with one
-message of msgpack, the columns and the rows.
+this one, run as a file (so that nothing else of Steersman is loaded): `parquet.py MOST` takes the bytes on standard
+input and answers with one message of msgpack, the columns and the rows.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read(raw: bytes, *, most: int) -> Table:
     Raises:
         Unreadable: damaged, not Parquet, or it takes more than 4 GB or 30 s of processor time.
     """
-    command = [sys.executable, "-m", "steersman.trading.sources.parquet", str(most)]
+    command = [sys.executable, "-P", __file__, str(most)]
     environment = {**os.environ, "POLARS_MAX_THREADS": "1"}
     try:
         done = subprocess.run(command, input=raw, capture_output=True, check=False, timeout=_TIMEOUT_S, env=environment)
