@@ -72,6 +72,11 @@ class Audit:
             waiting += sorted(importers)
         return {f for f in known if not self._importers[f] - {f}} or {file}
 
+    def _users_of(self, script: Script, shared: Shared) -> set[str]:
+        """Return the scripts that do something: those that get to the function it stands in."""
+        files = {script.file} if shared.reached is None else shared.reached
+        return {user for file in files for user in self._users(file)}
+
     @cached_property
     def _importers(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = defaultdict(set)
@@ -112,11 +117,12 @@ class Audit:
 
     def _repeated(self, code: Code, of: Callable[[Script], tuple[Shared, ...]]) -> Iterator[Draft]:
         """Return a draft per script for what at least two scripts do, at its first place in each."""
-        for members in alike((script, shared) for script in self.scripts for shared in of(script)):
+        done = ((script, shared) for script in self.scripts for shared in of(script) if shared.reached != frozenset())
+        for members in alike(done):
             by_file: dict[str, list[Member]] = defaultdict(list)
             for script, shared in members:
                 by_file[script.file].append((script, shared))
-            users = set().union(*(self._users(file) for file in by_file))
+            users = {user for script, shared in members for user in self._users_of(script, shared)}
             if len(users) > 1:
                 yield from self._group(code, by_file, plainest(members), len(users))
 

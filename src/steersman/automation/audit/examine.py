@@ -19,6 +19,7 @@ from steersman.automation.audit.model import CODES, SEVERITY, Code, Finding, Not
 from steersman.automation.audit.patch import NOT_VALID, apply, chosen, diff, veiled
 from steersman.automation.audit.python_imports import link
 from steersman.automation.audit.python_module import Folder, Module
+from steersman.automation.audit.python_reach import Reach
 from steersman.automation.audit.settings_files import SettingsFiles
 from steersman.automation.audit.shell_secrets import env_secrets
 from steersman.automation.audit.shell_tree import Tree
@@ -119,18 +120,20 @@ def _python(modules: Sequence[Module], folder: Folder) -> list[Script]:
     """Return the Python scripts, each with what its calls into the other files ask for."""
     link(folder)
     folder.follow()
-    by_http = python.shared(folder)
+    by_http, reach = python.shared(folder), Reach(folder)
     read = []
     for module in modules:
         files = {name: m.source.file for name, m in folder.modules.items() if m is not module}
         script = python.read(module, files)
-        facts = by_http.get(module.source.file, [])
+        facts = [*by_http.get(module.source.file, [])]
+        facts += [(what, f) for what in ("login", "pull", "check") for f in getattr(script, f"{what}s")]
+        placed = [(what, replace(f, reached=reach.files(module, f.place.line))) for what, f in facts]
         read.append(
             replace(
                 script,
-                logins=(*script.logins, *(f for what, f in facts if what == "login")),
-                pulls=(*script.pulls, *(f for what, f in facts if what == "pull")),
-                checks=(*script.checks, *(f for what, f in facts if what == "check")),
+                logins=tuple(f for what, f in placed if what == "login"),
+                pulls=tuple(f for what, f in placed if what == "pull"),
+                checks=tuple(f for what, f in placed if what == "check"),
             )
         )
     return read

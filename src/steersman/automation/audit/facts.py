@@ -68,6 +68,7 @@ class Shared:
         looped: stands in a loop, so one run does it more than once.
         holes: parameters the declared pull takes.
         with_login: the request carries headers, a login or a key of its own, which the pull must send instead.
+        reached: the files whose runs get here; None for whoever runs the file it stands in.
         client_id, secret_variable: of a login, where the script says them: the id, the variable with the secret.
         overridden: environment variables that may say another address than `url`.
     """
@@ -78,6 +79,7 @@ class Shared:
     stem: str
     change: Renamed
     keys: tuple[str, ...] = ()
+    reached: frozenset[str] | None = None
     url: str = ""
     looped: bool = False
     holes: tuple[str, ...] = ()

@@ -108,6 +108,7 @@ def read(tree: Tree) -> Script:
             asked = request.asked(tree)
             if request.method not in _READS and not (asked is not None and asked.is_login):
                 sends.append(source.place(command.word.start_byte))
+    facts = [(what, replace(fact, reached=_reached(tree, fact.place.line))) for what, fact in facts]
     return Script(
         file=source.file,
         language="shell",
@@ -121,6 +122,27 @@ def read(tree: Tree) -> Script:
         uses=tuple(library.source.file for library in tree.libraries),
         sends=tuple(sends),
     )
+
+
+def _reached(tree: Tree, line: int) -> frozenset[str] | None:
+    """Return the scripts that get to a line of one that they read into themselves: a function counts once called."""
+    if not tree.users:
+        return None
+    waiting = [n for n, body in tree.functions.items() if body.start_point[0] < line <= body.end_point[0] + 1]
+    if not waiting:
+        return None
+    files: set[str] = set()
+    known = set(waiting)
+    while waiting:
+        name = waiting.pop()
+        for home, command in [(t, c) for t in (tree, *tree.users) for c in t.commands if c.name == name]:
+            inner = home.function_of(command.node)
+            if inner and inner not in known:
+                known.add(inner)
+                waiting.append(inner)
+            elif not inner:
+                files.add(home.source.file)
+    return frozenset(files)
 
 
 _IN_TEXT: Final = Change(why_not="it stands in a text that is run")
