@@ -131,7 +131,7 @@ class Services:
 
     def close(self) -> None:
         """Write what is still counted, finish what refreshes, and let go; the desk's ledger stays open."""
-        for part in (*self._retired, self._pulls, self._credentials):
+        for part in (*self._retired, self._pulls, self._credentials, self._commons):
             _close(part)
 
     def _keep_up(self) -> None:
@@ -151,7 +151,7 @@ class Services:
             _close(self._retired.popleft())
 
 
-def _close(part: Pulls | Credentials | None) -> None:
+def _close(part: Pulls | Credentials | Commons | None) -> None:
     close: Callable[[], None] | None = getattr(part, "close", None)
     if close is not None:
         close()
