@@ -23,7 +23,7 @@ from steersman.automation.control.holding import HeldBack
 from steersman.automation.control.pauses import Held, Pauses
 from steersman.automation.control.underway import Register
 from steersman.automation.missed import Missed
-from steersman.automation.model.cycle import due_at
+from steersman.automation.model.cycle import began_at
 from steersman.automation.model.manifest import Automation, Manifest, made_up_for, plan_cycle
 from steersman.automation.model.outcome import Progress, RunOutcome, RunRequest, Status
 from steersman.automation.model.params import resolved
@@ -427,7 +427,7 @@ class Conductor:
 
     def _is_made_up_for(self, automation: Automation, request: RunRequest) -> bool:
         """Say whether the start was missed and every missed start counts."""
-        due = due_at(request)
+        due = began_at(request)
         late = due is not None and self._clock.now_ns() - due > _PUNCTUAL_NS
         return late and made_up_for(self.manifest, automation.name)
 

@@ -93,6 +93,7 @@ class Triggers:
         """Make up for what was missed and follow the ledger, in a thread of its own, until `stop`."""
         if self._triggers:
             self._read = self._ledger.head().pos
+            self._begin_at(self._read)
             self._thread = threading.Thread(target=self._follow, name="automation-triggers", daemon=True)
             self._thread.start()
 
@@ -166,14 +167,21 @@ class Triggers:
             _log.exception("%s did not start %s", event.type, ", ".join(names))
             return True
 
+    def _begin_at(self, head: int) -> None:
+        """Write down where new triggers begin, before anything can come for them; the others are where they were."""
+        before = {name: self._positions.of(trigger.automation) for name, trigger in self._triggers.items()}
+        self._keep({name: head if pos is None else pos for name, pos in before.items()})
+
     def _save(self) -> None:
-        positions = {t.name: t.burst.first - 1 if t.burst is not None else self._read for t in self._triggers.values()}
+        self._keep({t.name: t.burst.first - 1 if t.burst is not None else self._read for t in self._triggers.values()})
+        self._saved = self._read
+
+    def _keep(self, positions: dict[str, int]) -> None:
         try:
             self._positions.save(positions, {name: t.automation for name, t in self._triggers.items()})
         except OSError as exc:
             # Without it events are started again after a restart, under the ids that they had: one run each.
             _log.warning("where the triggers are is kept in memory only: %s", exc.strerror)
-        self._saved = self._read
 
     # -- what came while nobody followed -------------------------------------------------------------------------------
 

@@ -70,7 +70,8 @@ class Life:
 
 
 @pytest.fixture
-def life(tmp_path: Path) -> Iterator[Life]:
+def life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Life]:
+    monkeypatch.setattr("steersman.automation.triggers._LOOK_S", 0.02)
     found = Life(tmp_path)
     yield found
     found.close()

@@ -81,3 +81,12 @@ def due_at(request: RunRequest) -> int | None:
     """Return when the clock started the cycle of `request` (ns), None for a cycle that a person or an event started."""
     kind, _, at = request.cycle.partition("/")
     return int(at) if kind == "schedule" and at.isdecimal() else request.scheduled_at
+
+
+def began_at(request: RunRequest) -> int | None:
+    """Return when (ns) the cycle of `request` should have begun: when it was due, or its event was recorded.
+
+    None for a cycle that a person asked for: nobody was waited for.
+    """
+    at = request.cycle.partition("/")[2]
+    return int(at) if event_of(request.cycle) is not None and at.isdecimal() else due_at(request)
