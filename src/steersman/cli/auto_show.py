@@ -131,7 +131,7 @@ def _declared(automation: Automation) -> list[str]:
             continue
         if isinstance(value, dict) and "text" in value:
             value = value["text"]
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             value = ", ".join(str(v.get("text", v.get("event", v)) if isinstance(v, dict) else v) for v in value)
         elif isinstance(value, dict):
             value = ", ".join(f"{k} {v}" for k, v in value.items())

@@ -112,7 +112,7 @@ def run(desk: Desk, run_id: str) -> RunView | None:
         attempts=attempts,
         log=log,
         files=tuple(run_files.artifacts(desk.workspace.root, attempts)),
-        around=around(desk.ledger, manifest_of(desk.workspace), run_id, found.automation),
+        around=around(desk.db, manifest_of(desk.workspace), run_id, found.automation),
     )
 
 

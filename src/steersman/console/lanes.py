@@ -5,9 +5,10 @@ Places along the time are shares of the width in per cent, so that the picture n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from html import escape
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -67,7 +68,11 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
-    """One automation: its runs in figures, what comes next in words, and the picture."""
+    """One automation: its runs in figures, what comes next in words, and the picture.
+
+    Attributes:
+        state: bad (its latest run failed), warn (it is overdue), paused, or empty; `note` says more of it.
+    """
 
     automation: str
     runs: int
@@ -75,6 +80,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int
     next_at: int | None
     state: str
+    note: str
     drawn: str
 
 
@@ -102,6 +108,8 @@ def lanes(
     coming: Mapping[str, Sequence[int]],
     waiting: Mapping[str, Sequence[Wait]],
     overdue: Mapping[str, Sequence[Mark]],
+    late: Collection[str] = (),
+    paused: Mapping[str, str] = MappingProxyType({}),
 ) -> Lanes:
     """Draw `names` in their order.
 
@@ -109,6 +117,8 @@ def lanes(
         coming: starts to come, by automation.
         waiting: what waits now, by automation.
         overdue: marks of what should have succeeded and did not, by automation.
+        late: those that are overdue now.
+        paused: why each that is held back is, in words.
     """
     mine: dict[str, list[Stretch]] = {name: [] for name in names}
     lost: dict[str, list[Dropped]] = {name: [] for name in names}
@@ -126,6 +136,7 @@ def lanes(
             coming.get(name, ()),
             waiting.get(name, ()),
             overdue.get(name, ()),
+            ("paused", paused[name]) if name in paused else ("warn", "overdue") if name in late else None,
         )
         for name in names
     ]
@@ -164,6 +175,7 @@ def _lane(
     coming: Sequence[int],
     waiting: Sequence[Wait],
     overdue: Sequence[Mark],
+    known: tuple[str, str] | None,
 ) -> Lane:
     missed = [
         Mark(kind="dropped", at=d.at, what=f"{counted(d.starts, 'start')} did not happen: {d.reason}")
@@ -172,14 +184,15 @@ def _lane(
     comes = [Mark(kind="next", at=at, what="starts") for at in _apart(frame, coming)]
     body = [_run(frame, stretch) for stretch in runs] + [_wait(frame, wait) for wait in waiting]
     body += [_mark(frame, mark) for mark in (*missed, *overdue, *comes)]
-    state = "bad" if runs and runs[-1].status in _BAD else ""
+    state, note = known or (("bad", "its latest run failed") if runs and runs[-1].status in _BAD else ("", ""))
     return Lane(
         automation=name,
         runs=sum(s.runs for s in runs),
         failed=sum(s.failed for s in runs),
         dropped=sum(d.starts for d in dropped),
         next_at=coming[0] if coming else None,
-        state="warn" if overdue else state,
+        state=state,
+        note=note,
         drawn='<svg class="lane" height="24" aria-hidden="true"><use href="#lane-grid"/>' + "".join(body) + "</svg>",
     )
 

@@ -1,69 +1,39 @@
-"""The cycle a run belongs to: what started together with it, what it needed, what it led to, and how each ended."""
+"""The cycle a run belongs to: what it needed, what it led to, what else started with it, and how each ended."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
-from typing import Any, Final
 
 import msgspec
 
 from steersman.automation import Manifest
-from steersman.automation.events import RUN_FINISHED, RUN_SKIPPED, RUN_STARTED
-from steersman.ledger import Event, Ledger
-
-_MOST: Final = 2000
-
-
-class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A run of the cycle. `status` as of a run, or skipped; `why` it failed or was skipped, empty otherwise."""
-
-    run_id: str
-    automation: str
-    status: str
-    why: str = ""
+from steersman.automation.control import cycles
+from steersman.automation.control.cycles import Member
+from steersman.ledger.projections import Database
 
 
 class Around(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run stands between: what it `needed`, what it `led_to`, and the `others` of its cycle."""
+    """What a run stands between: what it `needed`, what it `led_to`, the `others` of its cycle, and `repeats` of it."""
 
     needed: tuple[Member, ...] = ()
     led_to: tuple[Member, ...] = ()
     others: tuple[Member, ...] = ()
+    repeats: tuple[Member, ...] = ()
 
 
-def around(ledger: Ledger, manifest: Manifest, run_id: str, automation: str) -> Around:
+def around(db: Database, manifest: Manifest, run_id: str, automation: str) -> Around:
     """Read the cycle of a run, told apart by what the manifest in force says about needs."""
-    first = next(iter(ledger.read(stream=f"run/{run_id}", limit=1)), None)
-    if first is None or first.correlation_id is None:
+    run = cycles.find(db, run_id)
+    if run is None:
         return Around()
-    read = ledger.read(correlation_id=first.correlation_id, types=("automation.run.*",), limit=_MOST)
-    found = [member for member in _members(read) if member.run_id != run_id]
+    repeats = cycles.repeated_by(db, run_id)
+    apart = {run_id, *(member.run_id for member in repeats)}
+    there = cycles.latest(m for m in cycles.members(db, run) if m.run_id not in apart)
     declared = manifest.get(automation)
     needs = declared.needs if declared is not None else ()
     after = manifest.dependants(automation)
+    found = there.values()
     return Around(
         needed=tuple(m for m in found if m.automation in needs),
         led_to=tuple(m for m in found if m.automation in after),
         others=tuple(m for m in found if m.automation not in needs and m.automation not in after),
+        repeats=tuple(repeats),
     )
-
-
-def _members(events: Iterable[Event]) -> list[Member]:
-    found: dict[str, Member] = {}
-    for event in events:
-        if event.type not in (RUN_STARTED, RUN_FINISHED, RUN_SKIPPED):
-            continue
-        said: dict[str, Any] = msgspec.json.decode(event.data)
-        run_id = said.get("run_id") or ""
-        if run_id:
-            status, why = _state(event.type, said)
-            found[run_id] = Member(run_id=run_id, automation=said["automation"], status=status, why=why)
-    return list(found.values())
-
-
-def _state(kind: str, said: dict[str, Any]) -> tuple[str, str]:
-    if kind == RUN_STARTED:
-        return "running", ""
-    if kind == RUN_SKIPPED:
-        return "skipped", said["reason"]
-    return ("retrying" if said["will_retry"] else said["status"]), said["error"]

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final
 
+import msgspec
+
 from steersman.automation import Manifest, history
-from steersman.automation.admission.tokens import Tokens
+from steersman.automation.events import RUN_OVERDUE, RunOverdue
 from steersman.automation.model.upcoming import first_start, upcoming
-from steersman.automation.standing import standing
+from steersman.automation.overdue import overdue, words
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of
+from steersman.bootstrap.operating import held, register
 from steersman.console import lanes
 from steersman.console.lanes import Lanes, Mark, Wait
-from steersman.policy.approvals import RUN
-from steersman.trading import queries as trading
 
 _COMING: Final = 120
-_HOLDS: Final = 200
 
 
 def timeline(desk: Desk, span: str, *, only: str = "") -> Lanes:
@@ -34,8 +34,10 @@ def timeline(desk: Desk, span: str, *, only: str = "") -> Lanes:
         history.stretches(desk.db, since=frame.since, until=frame.until, slot_ns=frame.slot_ns),
         history.dropped(desk.db, since=frame.since, slot_ns=frame.slot_ns),
         coming=_coming(manifest, frame.now, frame.until),
-        waiting=_waiting(desk, manifest),
-        overdue=_overdue(desk),
+        waiting=_waiting(desk),
+        overdue=_overdue(desk, manifest, frame.since),
+        late=frozenset(overdue(manifest, desk.ledger)),
+        paused={name: str(pause) for name, pause in held(desk, manifest).items()},
     )
 
 
@@ -53,19 +55,24 @@ def _coming(manifest: Manifest, now: int, until: int) -> dict[str, list[int]]:
     return {name: sorted(times) for name, times in found.items()}
 
 
-def _waiting(desk: Desk, manifest: Manifest) -> dict[str, list[Wait]]:
-    """Return what waits for tokens or a person, by automation."""
+def _waiting(desk: Desk) -> dict[str, list[Wait]]:
+    """Return the runs that somebody has in hand and that have not started, by automation."""
     found: dict[str, list[Wait]] = defaultdict(list)
-    since = {claim.run_id: claim.since for claim in Tokens(desk.workspace.state / "runs").claims()}
-    for row in standing(manifest, desk.ledger, desk.workspace.state):
-        if row.run_id in since:
-            found[row.automation].append(Wait(since=since[row.run_id], why=f"{row.run_id} {row.why}"))
-    for hold in trading.holds(desk.db, now_ns=desk.clock.now_ns(), limit=_HOLDS):
-        if hold.kind == RUN:
-            wait = Wait(since=hold.requested_at, why=f"{hold.subject} waits for a person")
-            found[hold.subject.rsplit("-", 2)[0]].append(wait)  # `run_id` ends in a time and a digest
+    for run in register(desk).living():
+        if run.waits:
+            found[run.automation].append(Wait(since=run.since, why=f"{run.run_id} waits for {run.waits}"))
     return found
 
 
-def _overdue(desk: Desk) -> dict[str, list[Mark]]:
-    return {}
+def _overdue(desk: Desk, manifest: Manifest, since: int) -> dict[str, list[Mark]]:
+    """Return what became overdue within the frame, also what succeeded later."""
+    found: dict[str, list[Mark]] = {}
+    for automation in manifest:
+        if automation.deadline_s is None:
+            continue
+        told = desk.ledger.read(stream=f"overdue/{automation.name}", types=(RUN_OVERDUE,))
+        late = [msgspec.json.decode(event.data, type=RunOverdue) for event in told]
+        marks = [Mark(kind="overdue", at=one.deadline_at, what=words(one)) for one in late if one.deadline_at >= since]
+        if marks:
+            found[automation.name] = marks
+    return found

@@ -42,6 +42,8 @@ def drawn(
     coming: Sequence[int] = (),
     waiting: Sequence[Wait] = (),
     overdue: Sequence[Mark] = (),
+    late: Sequence[str] = (),
+    paused: dict[str, str] | None = None,
     span: str = "24h",
 ) -> Lane:
     """Return the lane of `job`."""
@@ -53,6 +55,8 @@ def drawn(
         coming={"job": coming},
         waiting={"job": waiting},
         overdue={"job": overdue},
+        late=late,
+        paused=paused or {},
     )
     return found.lanes[0]
 
@@ -101,9 +105,12 @@ def test_one_failure_among_a_thousand_is_seen() -> None:
 def test_a_lane_whose_latest_run_failed_is_marked_and_one_that_is_overdue_too() -> None:
     assert drawn(a_stretch(failed=1, status="timed_out")).state == "bad"
     assert drawn(a_stretch(runs=2, failed=1)).state == "", "the latest went well"
-    late = drawn(overdue=[Mark(kind="overdue", at=NOW - HOUR, what="20 min late")])
-    assert late.state == "warn"
+    late = drawn(a_stretch(), overdue=[Mark(kind="overdue", at=NOW - HOUR, what="20 min late")])
     assert "20 min late" in late.drawn
+    assert late.state == "", "it succeeded after all"
+    assert drawn(a_stretch(), late=["job"]).state == "warn"
+    held = drawn(a_stretch(failed=1, status="failed"), late=["job"], paused={"job": "paused by me"})
+    assert (held.state, held.note) == ("paused", "paused by me")
 
 
 def test_starts_to_come_stand_right_of_now_and_those_too_close_to_tell_apart_are_one() -> None:
