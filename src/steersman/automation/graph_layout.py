@@ -1,4 +1,4 @@
-"""Where each automation stands in the picture: what it needs to its left, groups that share nothing apart.
+"""Where each automation stands in the picture: what it comes after to its left, groups that share nothing apart.
 
 Layers by the longest way, a place kept free where an edge passes a layer, and neighbours ordered by where their own
 neighbours stand.
@@ -14,11 +14,11 @@ from typing import Final
 
 import msgspec
 
-from steersman.automation.model.manifest import Manifest
+from steersman.automation.model.manifest import Manifest, started_by
 
 _SWEEPS: Final = 6
 Slot = str | tuple[str, str, int]
-"""An automation, or the place that the edge (need, who needs it) takes in a layer."""
+"""An automation, or the place that the edge (what comes before, what after) takes in a layer."""
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,23 +53,36 @@ def layout(manifest: Manifest, *, across: int) -> Layout:
     return Layout(places=places, ways={edge: sorted(way) for edge, way in ways.items()}, rows=rows)
 
 
+def sources(manifest: Manifest, name: str) -> tuple[str, ...]:
+    """Return what an automation is drawn behind: what it needs, then those whose events start it."""
+    automation = manifest[name]
+    events = (other for other in started_by(automation) if other in manifest and other != name)
+    return tuple(dict.fromkeys((*automation.needs, *events)))
+
+
 def depths(manifest: Manifest) -> dict[str, int]:
-    """Return the column of each: 0 needs nothing, n needs something of column n-1."""
+    """Return the column of each: 0 is behind nothing, n is behind something of column n-1."""
     found: dict[str, int] = {}
+
+    def depth(name: str) -> int:
+        if name not in found:
+            found[name] = 1 + max((depth(before) for before in sources(manifest, name)), default=-1)
+        return found[name]
+
     for name in manifest.order:
-        found[name] = 1 + max((found[need] for need in manifest[name].needs), default=-1)
+        depth(name)
     return found
 
 
 def groups(manifest: Manifest) -> list[list[str]]:
-    """Return those that are connected over any number of needs, each group in order."""
-    of: dict[str, list[str]] = {}
+    """Return those that are connected over any number of sources, each group in order."""
+    of: dict[str, list[str]] = {name: [name] for name in manifest.order}
     for name in manifest.order:
-        mine = [name]
-        for other in {id(of[need]): of[need] for need in manifest[name].needs}.values():
-            mine = other + mine
-        for member in mine:
-            of[member] = mine
+        for before in sources(manifest, name):
+            mine, other = of[name], of[before]
+            if mine is not other:
+                mine += other
+                of.update(dict.fromkeys(other, mine))
     place = {name: number for number, name in enumerate(manifest.order)}
     found = {id(group): sorted(group, key=place.__getitem__) for group in of.values()}
     return sorted(found.values(), key=lambda group: place[group[0]])
@@ -96,7 +109,7 @@ def _layers(manifest: Manifest, group: list[str]) -> tuple[list[list[Slot]], dic
     before: dict[Slot, list[Slot]] = {}
     for name in group:
         layers[depth[name]].append(name)
-        for need in manifest[name].needs:
+        for need in sources(manifest, name):
             source: Slot = need
             for column in range(depth[need] + 1, depth[name]):
                 passing: Slot = (need, name, column)

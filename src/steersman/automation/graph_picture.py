@@ -7,7 +7,7 @@ from html import escape
 from typing import Final
 
 from steersman.automation.graph import limits, when
-from steersman.automation.graph_layout import Layout, layout
+from steersman.automation.graph_layout import Layout, layout, sources
 from steersman.automation.model.manifest import Automation, Manifest
 
 _HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 48, 48, 16, 12
@@ -60,7 +60,7 @@ def svg(
         f' role="{"group" if link else "img"}" aria-label="Automations and what they need"'
         f' font-family="{_FONT if alone else "inherit"}">{_STYLE if alone else ""}'
     )
-    parts = [head, *(_edge(place, found, need, a.name, wide) for a in manifest for need in a.needs)]
+    parts = [head, *(_edge(place, found, before, a, wide) for a in manifest for before in sources(manifest, a.name))]
     for name, at in place.items():
         node = _node(manifest[name], at, (status or {}).get(name, "never ran"), wide)
         parts.append(f'<a href="{escape(link(name))}">{node}</a>' if link else node)
@@ -76,20 +76,21 @@ def _at(column: int, row: float, wide: int) -> tuple[int, int]:
     return _MARGIN + column * (wide + _GAP_X), round(_MARGIN + row * (_HEIGHT + _GAP_Y))
 
 
-def _edge(place: Mapping[str, tuple[int, int]], found: Layout, need: str, name: str, wide: int) -> str:
-    """Draw from a need to who needs it, through the places kept free, with a tip."""
-    x, y = place[need][0] + wide, place[need][1] + _HEIGHT // 2
+def _edge(place: Mapping[str, tuple[int, int]], found: Layout, before: str, automation: Automation, wide: int) -> str:
+    """Draw from what comes before, through the places kept free; dashed where its events start the other."""
+    x, y = place[before][0] + wide, place[before][1] + _HEIGHT // 2
     way = f"M{x} {y}"
-    for column, row in found.ways.get((need, name), ()):
+    for column, row in found.ways.get((before, automation.name), ()):
         left, top = _at(column, row, wide)
         level = top + _HEIGHT // 2
         bend = (x + left) // 2
         way += f"C{bend} {y} {bend} {level} {left} {level}H{left + wide}"
         x, y = left + wide, level
-    end_x, end_y = place[name][0] - 2, place[name][1] + _HEIGHT // 2
+    end_x, end_y = place[automation.name][0] - 2, place[automation.name][1] + _HEIGHT // 2
     bend = (x + end_x) // 2
     way += f"C{bend} {y} {bend} {end_y} {end_x} {end_y}m-6 -4l6 4l-6 4"
-    return f'<path class="edge" d="{way}" fill="none" stroke="currentColor" stroke-opacity="0.6"/>'
+    dashes = "" if before in automation.needs else ' stroke-dasharray="5 4"'
+    return f'<path class="edge" d="{way}" fill="none" stroke="currentColor" stroke-opacity="0.6"{dashes}/>'
 
 
 def _node(automation: Automation, at: tuple[int, int], status: str, wide: int) -> str:
@@ -124,11 +125,15 @@ def _legend(top: int, manifest: Manifest) -> list[str]:
             f' fill="currentColor" fill-opacity="0.8">{word}</text></svg>'
         )
         x += 24 + round(len(word) * _SMALL)
-    if any(manifest[name].needs for name in manifest.order):
+    lines = [
+        ("a → b: b runs once a has succeeded", any(a.needs for a in manifest)),
+        ("dashed: an event of a starts b", any(set(sources(manifest, a.name)) - set(a.needs) for a in manifest)),
+    ]
+    for words in (words for words, there in lines if there):
         said.append(
-            f'<text x="{x}" y="{top + 10}" font-size="11" fill="currentColor" fill-opacity="0.8">'
-            "a → b: b runs once a has succeeded</text>"
+            f'<text x="{x}" y="{top + 10}" font-size="11" fill="currentColor" fill-opacity="0.8">{words}</text>'
         )
+        x += 24 + round(len(words) * _SMALL)
     return said
 
 

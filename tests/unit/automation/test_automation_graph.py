@@ -13,6 +13,7 @@ from steersman.automation import Manifest
 from steersman.automation.graph import columns, rows
 from steersman.automation.graph_layout import layout
 from steersman.automation.graph_picture import svg
+from steersman.ledger.patterns import EventPattern
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -87,6 +88,15 @@ def test_names_that_begin_alike_are_told_apart_however_long_they_are() -> None:
     assert len(set(shown)) == 3
     assert all(len(name) < 34 for name in shown)
     assert "fundamentals_of_every_listed_company_check" in "".join(root.itertext()), "the whole name is the title"
+
+
+def test_what_an_event_of_another_starts_stands_behind_it_on_a_dashed_line() -> None:
+    failed = EventPattern(event="automation.run.finished", where={"automation": "prices", "status": "failed"})
+    manifest = Manifest([an_automation("tell", on=(failed,)), an_automation("prices", schedule="0 1 * * *")])
+    assert layout(manifest, across=5).places == {"prices": (0, 0.0), "tell": (1, 0.0)}
+    root = ET.fromstring(svg(manifest))  # noqa: S314 - our own
+    assert [path.get("stroke-dasharray") for path in root.findall(f"{SVG}path")] == ["5 4"]
+    assert "an event of a starts b" in "".join(root.itertext())
 
 
 @given(
