@@ -12,6 +12,7 @@ import msgspec
 
 from steersman.automation.audit import python, shell
 from steersman.automation.audit.compare import Audit, Draft
+from steersman.automation.audit.embedded import joined_into, modules_in
 from steersman.automation.audit.facts import Change, Script
 from steersman.automation.audit.files import scripts
 from steersman.automation.audit.history import History
@@ -110,8 +111,11 @@ def _read(folder: Path) -> tuple[list[Script], list[NotRead]]:
             settings.append(source)
     for tree in trees:
         tree.link(trees)
-    read += [shell.read(tree) for tree in trees]
-    read += _python(modules, files)
+    inside = {tree: modules_in(tree, files) for tree in trees}
+    modules += [module for found in inside.values() for module in found]
+    by_module = dict(zip(modules, _python(modules, files), strict=True))
+    read += [joined_into(shell.read(t), [by_module.pop(m) for m in found]) for t, found in inside.items()]
+    read += by_module.values()
     read += [_settings(s) for s in settings if _is_read(s, read)]
     return sorted(read, key=lambda s: s.file), unread
 
@@ -125,7 +129,7 @@ def _python(modules: Sequence[Module], folder: Folder) -> list[Script]:
     for module in modules:
         files = {name: m.source.file for name, m in folder.modules.items() if m is not module}
         script = python.read(module, files)
-        facts = [*by_http.get(module.source.file, [])]
+        facts = [*by_http.get(module.name, [])]
         facts += [(what, f) for what in ("login", "pull", "check") for f in getattr(script, f"{what}s")]
         placed = [(what, replace(f, reached=reach.files(module, f.place.line))) for what, f in facts]
         read.append(

@@ -34,8 +34,12 @@ _CALLED = {"urllib": "urlopen", "curl": "curl", "urlretrieve": "urlretrieve", "f
 _READS = ("get", "head", "options")
 
 
-def parse(source: Source, folder: Folder) -> Module | NotRead:
-    """Return `source` as a module of `folder`, or why it is none: Python 2, or broken."""
+def parse(source: Source, folder: Folder, *, name: str = "") -> Module | NotRead:
+    """Return `source` as a module of `folder`, or why it is none: Python 2, or broken.
+
+    Args:
+        name: what imports call it; made from its file when empty.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # invalid escapes are the script's business
@@ -45,8 +49,9 @@ def parse(source: Source, folder: Folder) -> Module | NotRead:
     except (ValueError, RecursionError, MemoryError) as exc:
         return NotRead(file=source.file, line=None, reason=f"not Python 3: {exc}")
     # Only what ends in .py can be imported; a script without that must not stand in the way of one that does.
-    name, _, suffix = source.file.rpartition(".")
-    module = Module(source, tree, name.replace(".", "_") if suffix == "py" else f"{source.file}#", folder)
+    stem, _, suffix = source.file.rpartition(".")
+    own = stem.replace(".", "_") if suffix == "py" else f"{source.file}#"
+    module = Module(source, tree, name or own, folder)
     folder.add(module)
     return module
 
@@ -109,7 +114,7 @@ def _writes(request: Request) -> bool:
 
 
 def shared(folder: Folder) -> dict[str, list[tuple[str, Shared]]]:
-    """Return logins, pulls and checks made by HTTP, as (what, fact) by the file in which the address is decided."""
+    """Return logins, pulls and checks made by HTTP, as (what, fact) by the name of the module in which the address is decided."""
     found: dict[str, list[tuple[str, Shared]]] = {}
     for module in folder.modules.values():
         for request in requests_of(module):
@@ -117,7 +122,7 @@ def shared(folder: Folder) -> dict[str, list[tuple[str, Shared]]]:
                 asked = request.asked(frame)
                 if asked is not None and asked.comparable:
                     for what, fact in _facts(request, asked, home, call, frame):
-                        found.setdefault(home.source.file, []).append((what, fact))
+                        found.setdefault(home.name, []).append((what, fact))
     return found
 
 

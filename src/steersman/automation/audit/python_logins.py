@@ -49,6 +49,7 @@ _POSITIONS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
 )
 _NO_LOGIN: Final = frozenset(("cryptography", "Crypto", "jwt", "nacl", "itsdangerous", "jose", "joserfc"))
 _GENERIC: Final = frozenset(("api_key", "apikey", "api_secret", "access_token", "client_secret", "secret_key"))
+_WHERE: Final = ("host", "account", "base_url", "server", "endpoint_url", "api_base_url")
 _VERBS: Final = ("login", "log_in", "authenticate", "sign_in", "connect", "service_account", "authorize")
 _HTTP: Final = re.compile(r"^(requests|httpx2?|aiohttp|urllib3)$")
 _PART_OF_A_LOGIN: Final = re.compile(r"(Credentials?|Auth|Manager|Provider|Config|Settings|Params|Request)$")
@@ -165,9 +166,12 @@ def _by_name(module: Module, call: ast.Call, name: str, given: dict[str, ast.exp
     imported = {a.partition(".")[0] for a in module.aliases.values()} - set(module.folder.modules)
     if package not in imported or package in _NO_LOGIN or package in sys.stdlib_module_names or _HTTP.match(package):
         return None
+    given |= {k.arg: k.value for k in call.keywords if k.arg in _WHERE}
     handed = {**given, **{f"{n}": a for n, a in enumerate(call.args)}}
     handed |= {k.arg: k.value for k in call.keywords if k.arg and promises_secret(_called(module, k.value))}
-    plainly = any(promises_secret(_called(module, a)) for a in handed.values())
+    plainly = any(promises_secret(_called(module, a)) for a in handed.values()) or any(
+        _SECRET.match(k) and not isinstance(v, ast.Constant) for k, v in given.items()
+    )
     if last in _VERBS:  # `client.login(user, password)`, `snowflake.connector.connect(password=...)`
         return handed if plainly or bool(_GENERIC & set(given)) else None
     if "()" in name or not last[:1].isupper() or _PART_OF_A_LOGIN.search(last):
@@ -217,11 +221,10 @@ def _identity(module: Module, call: ast.Call, name: str, given: dict[str, ast.ex
         host = literal(evaluate(home, _first(home, made))) if made is not None and home is not None else None
         return f"{library} {host} {_print(module, given.get('user'))}", host or ""
     # Whatever of a library is made with them, and in whatever order: equal credentials are one login.
-    prints = {
-        _print(module, v) for k, v in given.items() if _CREDENTIAL.match(k) or promises_secret(_called(module, v))
-    }
+    secret = {k: v for k, v in given.items() if _SECRET.match(k) or promises_secret(_called(module, v))}
+    who = secret or {k: v for k, v in given.items() if _CREDENTIAL.match(k)} or given
+    prints = {_print(module, v) for v in who.values()} | {_print(module, v) for k, v in given.items() if k in _WHERE}
     exchange = name.replace("()", "").rpartition(".")[2] if library == "ccxt" else ""
-    prints = prints or {_print(module, v) for v in given.values()}
     return " ".join([library, *([exchange] if exchange else []), *sorted(prints)]), ""
 
 

@@ -76,7 +76,9 @@ class Folder:
                 target = module.target(call)
                 if target is not None:
                     found[target].append((module, call))
-                if isinstance(target, ast.ClassDef) and (made := module.constructor(target)) is not None:
+                home = self.home(target) if isinstance(target, ast.ClassDef) else None
+                made = home.constructor(target) if home is not None and isinstance(target, ast.ClassDef) else None
+                if made is not None:
                     found[made].append((module, call))
         self._sites = dict(found)
         self._given.clear()
@@ -293,9 +295,23 @@ class Module:
         found = [v for v in found if not _is_nothing(v)] or found
         if found or depth > _DEEPEST:
             return found[0] if found and len(found) == 1 else None
-        bases = [self.definitions.get(b.id) for b in owner.bases if isinstance(b, ast.Name)]
-        known = (self._member(b, name, depth + 1) for b in bases if isinstance(b, ast.ClassDef))
+        known = (home._member(base, name, depth + 1) for home, base in self._bases(owner))
         return next((value for value in known if value is not None), None)
+
+    def _bases(self, owner: ast.ClassDef) -> Iterator[tuple[Module, ast.ClassDef]]:
+        """Return the classes of this folder that a class extends, each with the file it stands in."""
+        for base in owner.bases:
+            home, found = self.find(self.resolve(base).name)
+            if home is not None and isinstance(found, ast.ClassDef) and found is not owner:
+                yield home, found
+
+    def method(self, owner: ast.ClassDef, name: str, depth: int = 0) -> Function | ast.ClassDef | None:
+        """Return the method that objects of a class have, its own or one of a class it extends."""
+        found = self.definitions.get(f"{owner.name}.{name}")
+        if found is not None or depth > _DEEPEST:
+            return found
+        above = (home.method(base, name, depth + 1) for home, base in self._bases(owner))
+        return next((m for m in above if m is not None), None)
 
     def _is_property(self, decorator: ast.expr) -> bool:
         name = decorator.id if isinstance(decorator, ast.Name) else getattr(decorator, "attr", "")
@@ -373,15 +389,21 @@ class Module:
 
     def constructor(self, definition: ast.ClassDef) -> Function | None:
         """Return the `__init__` of a class of this folder."""
-        return next((n for n in definition.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+        found = self.method(definition, "__init__")
+        return found if isinstance(found, ast.FunctionDef) else None
 
     def target(self, call: ast.Call) -> ast.AST | None:
         """Return the function that `call` runs, if it stands in this folder."""
         func = call.func
         if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name) and func.value.id == "self":
             owner = self.class_of(call)
-            return self.definitions.get(f"{owner.name}.{func.attr}") if owner is not None else None
-        return self.find(self.resolve(func).name)[1]
+            return self.method(owner, func.attr) if owner is not None else None
+        name = self.resolve(func).name
+        found = self.find(name)[1]
+        if found is None and isinstance(func, ast.Attribute) and "()." in name:
+            home, owner_ = self.find(name.rpartition("().")[0])
+            found = home.method(owner_, func.attr) if home is not None and isinstance(owner_, ast.ClassDef) else None
+        return found
 
 
 def _is_nothing(node: ast.expr | None) -> bool:

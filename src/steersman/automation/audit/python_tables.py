@@ -28,6 +28,8 @@ def table(module: Module, node: ast.expr) -> dict[str, ast.expr] | None:
     """Return the entries of a dict that `node` is, or is bound to, where they are written out."""
     for _ in range(_DEEPEST):
         match node:
+            case ast.BoolOp(op=ast.Or()):  # `given or {"base": "https://..."}`
+                node = node.values[-1]
             case ast.Name() if (value := module.value_of(node)) is not None:
                 node = value
             case ast.Attribute() if (value := module.attribute_value(node)) is not None:

@@ -31,7 +31,7 @@ _IN_JSON: Final = re.compile(r"""\\?"([A-Za-z_-]+)\\?"\s*:\s*\\?"([^"\\\s{}$]+)\
 _AUTHORIZATION: Final = re.compile(r"(?i)\b(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{8,})")
 _NAME: Final = re.compile(
     r"(?i)(pass(word|wd|phrase)?|pwd|secret|token|credentials?|auth|"
-    r"(?:^|[-_]|(?:api|access|secret|private|app|account))key)s?\d*$|(?i:^(?:passw(or)?d|pgpassword))"
+    r"(?:^|[-_])pw|(?:^|[-_]|(?:api|access|secret|private|app|account))key)s?\d*$|(?i:^(?:passw(or)?d|pgpassword))"
 )
 _NAME_OF_SOMETHING_ELSE: Final = re.compile(
     r"(?i)(checksum|digest|hash|file|path|url|uri|name|env|field|count|hint|header|ttl|separator|type|prefix|length|endpoint|public[-_]?key)$"
