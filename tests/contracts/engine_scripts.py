@@ -63,6 +63,14 @@ run = "true"
 approve = true
 approve_within = "1s"
 
+[automation.elsewhere]
+run = "automations/where.sh"
+cwd = "automations"
+
+[automation.on_broken]
+run = "automations/told.py"
+on = [{ event = "automation.run.finished", where = { automation = "broken", will_retry = false } }]
+
 [automation.gone]
 run = "automations/goes.sh"
 needs = ["login"]
@@ -109,6 +117,12 @@ FILES = {
         here.unlink()
         """,
     "goes.sh": "true\n",
+    "where.sh": 'echo "::result {\\"folder\\": \\"$(basename "$PWD")\\"}"\n',
+    "told.py": """
+        import json, os, pathlib
+        event = json.loads(pathlib.Path(os.environ["STEERSMAN_EVENT"]).read_text())
+        print("::result", json.dumps({"type": event["type"], "automation": event["data"]["automation"]}))
+        """,
 }
 
 SCRIPTS = Scripts(TOML, FILES)
@@ -127,6 +141,7 @@ ENDS: dict[str, tuple[str, int, str]] = {
     "second_call": ("succeeded", 1, ""),
     "holiday": ("skipped", 0, "blackout 2001-01-01..2199-12-31"),
     "unapproved": ("skipped", 0, "nobody approved it within 1 s"),
+    "elsewhere": ("succeeded", 1, ""),
     "gone": ("failed", 1, "there is no file automations/goes.sh in the workspace"),
 }
 """Status, attempts and the beginning of the reason, by automation."""

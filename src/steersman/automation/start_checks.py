@@ -20,7 +20,7 @@ _OWN: Final = "automation"
 _RUNS: Final = "automation.run."
 _SCRIPTS: Final = "script."
 _EXAMPLE: Final = 'write e.g. "*/15 * * * mon-fri" (minute hour day month weekday)'
-_LONGEST_JITTER_S: Final = 3600.0
+LONGEST_JITTER_S: Final = 3600.0
 _LONGEST_DEBOUNCE_S: Final = 3600.0
 
 
@@ -41,6 +41,13 @@ class Written(Protocol):
     def on(self) -> tuple[str | EventPattern, ...]: ...
 
 
+def in_one_text(written: Written) -> str | None:
+    """Return what `schedule` or `every` says as `Automation.schedule` has it, unchecked; None for neither."""
+    if written.every is not None:
+        return every(written.every.strip())
+    return written.schedule if isinstance(written.schedule, str | None) else BETWEEN.join(written.schedule)
+
+
 def schedule(file: TomlFile, here: tuple[str, ...], written: Written) -> str | None:
     """Return the schedule in one text (model/schedule.py), None if no clock starts it."""
     if written.every is not None:
@@ -48,7 +55,7 @@ def schedule(file: TomlFile, here: tuple[str, ...], written: Written) -> str | N
             raise file.error((*here, "every"), "stands beside `schedule`", fix="write one of the two")
         if problem := check_every(written.every):
             raise file.error((*here, "every"), problem, fix='write e.g. every = "90m"')
-        return every(written.every.strip())
+        return in_one_text(written)
     if written.schedule is None:
         return None
     lines = (written.schedule,) if isinstance(written.schedule, str) else written.schedule
@@ -57,7 +64,7 @@ def schedule(file: TomlFile, here: tuple[str, ...], written: Written) -> str | N
     for line in lines:
         if problem := check_cron(line):
             raise file.error((*here, "schedule"), f"{problem}; found {line!r}", fix=_EXAMPLE)
-    return BETWEEN.join(lines)
+    return in_one_text(written)
 
 
 def zone(file: TomlFile, here: tuple[str, ...], tz: str | None, default: str) -> str:
@@ -74,7 +81,7 @@ def zone(file: TomlFile, here: tuple[str, ...], tz: str | None, default: str) ->
 
 def jitter_s(file: TomlFile, here: tuple[str, ...], text: str, schedule: str | None, tz: str) -> float:
     """Return the seconds of `jitter`: it must end before the next start is due."""
-    found = _span(file, (*here, "jitter"), text, _LONGEST_JITTER_S)
+    found = _span(file, (*here, "jitter"), text, LONGEST_JITTER_S)
     if not found:
         return 0.0
     if schedule is None:

@@ -261,7 +261,8 @@ class _Offer:
         say("Nothing of it runs until enabled = true." if not enabled else f"enabled: {', '.join(enabled)}")
         lines = commands(self._removable())
         if lines:
-            say("\nNever let both run. Stop it where it runs today, then enable it here and restart `steersman up`:")
+            then = "a desk that runs takes it over at once" if enabled else "then enable it here"
+            say(f"\nNever let both run. Stop it where it runs today; {then}:")
             for line in lines:
                 # Not wrapped: it is there to be copied.
                 print(line)
@@ -291,6 +292,7 @@ def _entry(proposed: Proposed) -> dict[str, object]:
         "when": c.when,
         "command": c.original,
         "run": c.run,
+        "cwd": c.cwd,
         "schedule": None if proposed.follows else c.schedule,
         "tz": c.tz,
         "on": c.on,

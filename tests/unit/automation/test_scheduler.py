@@ -200,3 +200,24 @@ def test_an_automation_that_is_enabled_again_makes_up_for_nothing(tmp_path: Path
         scheduler.tick()
         clock.advance(3600)
     assert seen == ["14:10"]
+
+
+@pytest.mark.parametrize("schedule", ["* * * * *", "every 10s", "*/5 9-17 * * mon-fri"])
+def test_after_a_year_only_the_last_starts_are_looked_at(tmp_path: Path, schedule: str) -> None:
+    clock, job = FakeClock(NOON), an_automation(schedule=schedule, catchup="all")
+    Scheduler(Manifest([job]), clock, lambda names, at: None, handled=Handled(tmp_path / "s.json"))
+    clock.advance(365 * 86_400)
+    seen: list[int] = []
+    missed: list[Missed] = []
+    again = Scheduler(
+        Manifest([job]),
+        clock,
+        lambda names, at: seen.append(at),
+        handled=Handled(tmp_path / "s.json"),
+        on_missed=missed.append,
+    )
+    again.tick()
+    assert (len(seen), seen == sorted(set(seen))) == (100, True)
+    assert clock.now_ns() - seen[-1] < 86_400 * 10**9
+    assert missed[0].last < seen[0]
+    assert missed[0].said().startswith("missed at least 4,900 starts from 2026-06-0")

@@ -26,6 +26,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         original: the command as it stands, without secrets.
         when: its times as they stand, for a person.
         label: what to call it after.
+        cwd: the folder it works in; empty: the workspace.
         timeout_s: seconds; None: it has no limit today.
         notes: what reads differently here, for a person.
         holds: why it stays `enabled = false` until somebody has looked, even where the others are enabled.
@@ -40,8 +41,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     when: str
     label: str
     run: str
+    cwd: str = ""
     schedule: str | None = None
     tz: str | None = None
+    jitter_s: float = 0.0
     on: tuple[str, ...] = ()
     env: dict[str, str] = {}
     timeout_s: float | None = None

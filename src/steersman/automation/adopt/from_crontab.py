@@ -31,7 +31,7 @@ _READ_NO_SECRETS: Final = re.compile(
 )
 _INTERPRETER: Final = re.compile(r"python[\d.]*|(ba|da)?sh")
 _DETACHES: Final = re.compile(r"\b(screen\s+-\w*[dD]\w*m\w*|tmux\s+new\S*\s.*-d|daemonize|systemd-run|at\s+now)\b")
-_SYSTEM_PROGRAM: Final = re.compile(r"(env -C \S+ )?/(usr/)?s?bin/")
+_SYSTEM_PROGRAM: Final = re.compile(r"/(usr/)?s?bin/")
 _IGNORED: Final = {
     "RANDOM_DELAY": "starts are not delayed at random here",
     "START_HOURS_RANGE": "use window = ... on the automation",
@@ -157,6 +157,7 @@ class _EntryReader:
             when=entry.nickname or entry.when,
             label=started.label if entry.stdin is None else label_of_text(entry.command),
             run=started.run,
+            cwd=started.cwd,
             schedule=None if reboot else entry.when,
             tz=None if reboot else tz,
             on=(DESK_STARTED,) if reboot else (),

@@ -18,7 +18,7 @@ from steersman.automation.model.schedule import check_cron
 
 _SKIPPED: Final = frozenset({"__pycache__", "node_modules", "venv", "env", "site-packages", "tests", "test"})
 _NO_SCRIPT: Final = re.compile(r"(__\w+__|conftest|setup|test_.*|.*_test)\.py")
-_OWN_FOLDER: Final = "it starts in its own folder: change env -C if that is not where you start it"
+_OWN_FOLDER: Final = "it starts in its own folder: change cwd if that is not where you start it"
 _LIMIT: Final = 500
 _HEAD_LINES: Final = 25
 _TIME_LINE: Final = re.compile(r"(?i)^\W*(?:cron|crontab|schedule)\s*[:=]\s*(?P<rest>[\d*@].*)$")
@@ -87,13 +87,14 @@ def _candidate(file: Path, folder: Path, text: str, machine: Machine, tz: str) -
         when=schedule or "no times: started by hand or after what it needs",
         label=file.stem,
         run=_in_workspace(started.run, machine),
+        cwd=started.cwd,
         schedule=schedule,
         tz=zone,
         # Scripts by hand run with the caller's PATH, and so they do here.
         env={k: v for k, v in started.env.items() if k != "PATH"},
         notes=(
             *(n for n in started.notes if "x bit" not in n),
-            *([_OWN_FOLDER] if "env -C" in started.run else []),
+            *([_OWN_FOLDER] if started.cwd else []),
             *([f"its own line {line} says these times"] if schedule else []),
         ),
         left=started.missing,

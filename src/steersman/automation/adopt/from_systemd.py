@@ -13,12 +13,15 @@ from steersman.automation.adopt.candidate import Candidate, Problem, Reading, ma
 from steersman.automation.adopt.commands import read_command
 from steersman.automation.adopt.from_crontab import DESK_STARTED
 from steersman.automation.adopt.machine import Machine
+from steersman.automation.adopt.manifest_text import span
 from steersman.automation.adopt.removal import Removal
 from steersman.automation.adopt.secrets import Secret, hide
 from steersman.automation.adopt.service import SYSTEMD_PATH, ServiceCommand, read_service, systemd_seconds
 from steersman.automation.adopt.started import Started, start
 from steersman.automation.adopt.units import SERVICE_FOLDERS, Unit, load_unit
 from steersman.automation.model.manifest import Backoff
+from steersman.automation.model.schedule import check_every, every, shortest_gap_s
+from steersman.automation.start_checks import LONGEST_JITTER_S, REFERENCE_NS
 
 _MONOTONIC: Final = ("OnUnitActiveSec", "OnUnitInactiveSec")
 _AT_START: Final = ("OnBootSec", "OnStartupSec", "OnActiveSec")
@@ -116,6 +119,8 @@ class _Timer:
             when=when.text,
             label=self._file.stem,
             run=started.run,
+            cwd=started.cwd,
+            jitter_s=_jitter_s(timer, when),
             schedule=cron.schedule if cron else None,
             tz=(cron.tz or machine.zone or None) if cron else None,
             on=(DESK_STARTED,) if when.at_start else (),
@@ -183,10 +188,10 @@ def _whens(timer: Unit) -> list[_When]:
     return whens
 
 
-def _every(key: str, span: str) -> _When:
+def _every(key: str, written: str) -> _When:
     """Say "every 15 minutes" with the clock, when the step divides the hour or the day."""
-    text = f"{key}={span}"
-    seconds = systemd_seconds(span)
+    text = f"{key}={written}"
+    seconds = systemd_seconds(written)
     minutes = 0 if seconds is None or seconds % 60 else int(seconds // 60)
     if minutes and minutes < 60 and 60 % minutes == 0:
         return _When(text=text, cron=CronTime(schedule=f"*/{minutes} * * * *" if minutes > 1 else "* * * * *"))
@@ -194,7 +199,9 @@ def _every(key: str, span: str) -> _When:
         hours = minutes // 60
         schedule = "0 0 * * *" if hours == 24 else f"0 */{hours} * * *" if hours > 1 else "0 * * * *"
         return _When(text=text, cron=CronTime(schedule=schedule))
-    return _When(text=text, left=f"every {span}: a step that divides neither the hour nor the day has no schedule")
+    if seconds is not None and not check_every(shown := span(seconds)):
+        return _When(text=text, cron=CronTime(schedule=every(shown)))
+    return _When(text=text, left=f"every {written}: allowed is 10 s to 24 h, or whole days")
 
 
 def _timer_notes(timer: Unit, when: _When) -> list[str]:
@@ -205,10 +212,22 @@ def _timer_notes(timer: Unit, when: _When) -> list[str]:
         notes.append("starts whenever the desk starts, without the delay")
     delay = timer.last("Timer", "RandomizedDelaySec")
     if delay and delay != "0":
-        notes.append(f"RandomizedDelaySec={delay} is left out: starts of one engine do not crowd a machine")
+        notes.append(
+            f"RandomizedDelaySec={delay} is jitter: always the same for a name"
+            if _jitter_s(timer, when)
+            else f"RandomizedDelaySec={delay} is left out: jitter is 1h at most, and ends before the next start"
+        )
     if _true(timer.last("Timer", "WakeSystem")):
         notes.append("WakeSystem: Steersman does not wake a sleeping machine")
     return notes
+
+
+def _jitter_s(timer: Unit, when: _When) -> float:
+    """Return RandomizedDelaySec, 0 if there is none or `jitter` cannot say it."""
+    delay = systemd_seconds(timer.last("Timer", "RandomizedDelaySec") or "0") or 0.0
+    if when.cron is None or not 0 < delay <= LONGEST_JITTER_S:
+        return 0.0
+    return delay if delay < shortest_gap_s(when.cron.schedule, when.cron.tz or "UTC", REFERENCE_NS) else 0.0
 
 
 def _timeout(service: Unit) -> float | None:

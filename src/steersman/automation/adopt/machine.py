@@ -41,6 +41,13 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         except OSError:
             return False
 
+    def is_folder(self, path: Path) -> bool:
+        """Say whether there is a folder at `path` that may be looked at."""
+        try:
+            return path.is_dir()
+        except OSError:
+            return False
+
     def is_executable(self, path: Path) -> bool:
         """Say whether the file has an x bit for us."""
         return os.access(path, os.X_OK)

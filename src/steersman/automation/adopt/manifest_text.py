@@ -11,6 +11,7 @@ import msgspec
 
 from steersman.automation.adopt.candidate import Candidate
 from steersman.automation.adopt.depends import Edge
+from steersman.automation.model.schedule import EVERY
 from steersman.automation.settings import SECTION, AutomationSettings
 
 WIDTH: Final = 78
@@ -85,7 +86,7 @@ def _comment(text: str) -> list[str]:
 
 def _fields(proposed: Proposed) -> list[str]:
     c = proposed.candidate
-    lines = [f"run = {quoted(c.run)}"]
+    lines = [f"run = {quoted(c.run)}", *([f"cwd = {quoted(c.cwd)}"] if c.cwd else [])]
     lines += _start(proposed)
     why = {e.producer: e.evidence for e in proposed.edges if not e.why_not}
     for need in proposed.needs:
@@ -117,7 +118,10 @@ def _start(proposed: Proposed) -> list[str]:
     c = proposed.candidate
     if c.schedule is None:
         return []
-    lines = [f"schedule = {quoted(c.schedule)}", *([f"tz = {quoted(c.tz)}"] if c.tz else [])]
+    interval = c.schedule.removeprefix(EVERY)
+    start = f"schedule = {quoted(c.schedule)}" if interval == c.schedule else f"every = {quoted(interval)}"
+    lines = [start, *([f"tz = {quoted(c.tz)}"] if c.tz else [])]
+    lines += [f"jitter = {quoted(span(c.jitter_s))}"] if c.jitter_s else []
     if not proposed.follows:
         return lines
     needed = " and ".join(proposed.needs)

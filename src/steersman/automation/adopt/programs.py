@@ -15,7 +15,6 @@ import msgspec
 
 from steersman.automation.adopt.commands import Command
 from steersman.automation.adopt.machine import Machine
-from steersman.automation.adopt.shell_text import join
 from steersman.automation.adopt.wrappers import programs_in
 
 CRON_PATH: Final = "/usr/bin:/bin"
@@ -69,12 +68,6 @@ def resolve(command: Command, machine: Machine, *, path: str = CRON_PATH, start:
 def venv_folder(venv: str, folder: Path) -> str:
     """Return the folder of a virtual environment named from `folder`."""
     return os.path.normpath(folder / venv)
-
-
-def run_line(program: Program, *, folder: Path | None) -> str:
-    """Return `run`: the words quoted for a shell, started in `folder` when it is given."""
-    words = ("env", "-C", str(folder), *program.words) if folder is not None else program.words
-    return join(words)
 
 
 def _file(program: str, folder: Path, machine: Machine, path: str) -> Path | None:

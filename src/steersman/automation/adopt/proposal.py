@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 import msgspec
@@ -15,6 +16,7 @@ from steersman.automation.adopt.manifest_text import Proposed
 from steersman.automation.adopt.naming import name_from, unique
 from steersman.automation.model.schedule import starts
 from steersman.automation.settings import AutomationSettings
+from steersman.automation.start_checks import in_one_text
 
 _STARTS: Final = 400
 _SPAN_NS: Final = 400 * 86_400 * 10**9
@@ -66,8 +68,8 @@ def propose(
 def _known_as(candidate: Candidate, text: str, existing: Mapping[str, AutomationSettings], desk_tz: str) -> str | None:
     """Return what the candidate is called in the manifest already, None if it is not there."""
     for name, settings in existing.items():
-        same_time = (settings.schedule, settings.tz or desk_tz) == (candidate.schedule, candidate.tz or desk_tz)
-        if settings.run == candidate.run and same_time and settings.on == candidate.on:
+        same_time = (in_one_text(settings), settings.tz or desk_tz) == (candidate.schedule, candidate.tz or desk_tz)
+        if _runs_the_same(settings, candidate) and same_time and settings.on == candidate.on:
             return name
     if f"[{candidate.mark}]:" not in text:
         return None
@@ -75,6 +77,12 @@ def _known_as(candidate: Candidate, text: str, existing: Mapping[str, Automation
     at = next(i for i, line in enumerate(lines) if f"[{candidate.mark}]:" in line)
     header = next((line for line in lines[at:] if line.lstrip("# ").startswith("[automation.")), "")
     return header.lstrip("# ").removeprefix("[automation.").rstrip("] ") or "a comment"
+
+
+def _runs_the_same(settings: AutomationSettings, candidate: Candidate) -> bool:
+    # Before there was `cwd`, the folder stood in the command.
+    before = f"env -C {quote(candidate.cwd)} {candidate.run}"
+    return (settings.run, settings.cwd) in ((candidate.run, candidate.cwd), (before, ""))
 
 
 def _with_neighbours(candidate: Candidate, existing: Mapping[str, AutomationSettings]) -> Candidate:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import join
 from typing import Final
 
 import msgspec
 
 from steersman.automation.adopt.commands import Command
 from steersman.automation.adopt.machine import Machine
-from steersman.automation.adopt.programs import Program, resolve, run_line, venv_folder
+from steersman.automation.adopt.programs import Program, resolve, venv_folder
 from steersman.automation.adopt.python_files import read_python
 from steersman.automation.adopt.shell_files import argument_touches, read_shell, read_text
 from steersman.automation.adopt.touched import Reader, Seen, Touch, touches_of
@@ -23,11 +24,13 @@ class Started(msgspec.Struct, frozen=True, kw_only=True):
     """How a command runs here: its `run` line, the environment it needs, and what it touches.
 
     Attributes:
+        cwd: the folder it works in, relative to the workspace where it lies in it; empty: the workspace.
         script: the file with its code, None for programs of the system and shell text.
         scripts: that file, or all that the shell text starts.
     """
 
     run: str
+    cwd: str
     label: str
     env: dict[str, str]
     touches: tuple[Touch, ...]
@@ -69,15 +72,24 @@ def start(
         env["VIRTUAL_ENV"] = venv_folder(command.venv, folder)
         env["PATH"] = f"{env['VIRTUAL_ENV']}/bin:{path}"
     return Started(
-        run=run_line(program, folder=shown_folder),
+        run=join(program.words),
+        cwd="" if shown_folder is None else _in_workspace(shown_folder, machine),
         label=program.label,
         env=env,
         touches=() if seen is None else seen.touches,
         script=program.script,
         scripts=scripts,
-        missing=program.missing,
+        missing=program.missing or _missing(shown_folder, machine),
         notes=program.notes,
     )
+
+
+def _in_workspace(folder: Path, machine: Machine) -> str:
+    return str(folder.relative_to(machine.workspace) if folder.is_relative_to(machine.workspace) else folder)
+
+
+def _missing(folder: Path | None, machine: Machine) -> str:
+    return "" if folder is None or machine.is_folder(folder) else f"there is no folder {folder} on this machine"
 
 
 def _seen(

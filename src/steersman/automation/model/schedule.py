@@ -21,7 +21,7 @@ from steersman.kernel.clock import to_ns, utc
 from steersman.kernel.durations import seconds
 
 BETWEEN: Final = "; "
-_EVERY: Final = "every "
+EVERY: Final = "every "
 _DAY_S: Final = 86_400
 _ONE_LONG: Final = re.compile(r"\b(\w+)-\1/\d+")
 _FIELDS: Final = {
@@ -68,17 +68,17 @@ def check_every(span: str) -> str:
 
 def every(span: str) -> str:
     """Return the schedule of an interval, as `starts` reads it."""
-    return f"{_EVERY}{span}"
+    return f"{EVERY}{span}"
 
 
 def interval_s(schedule: str) -> float | None:
     """Return the seconds of an interval, None for cron lines."""
-    return seconds(schedule.removeprefix(_EVERY)) if schedule.startswith(_EVERY) else None
+    return seconds(schedule.removeprefix(EVERY)) if schedule.startswith(EVERY) else None
 
 
 def cron_lines(schedule: str) -> tuple[str, ...]:
     """Return the cron lines of a schedule; none for an interval."""
-    return () if schedule.startswith(_EVERY) else tuple(schedule.split(BETWEEN))
+    return () if schedule.startswith(EVERY) else tuple(schedule.split(BETWEEN))
 
 
 def as_cron(schedule: str, most: int) -> tuple[str, ...] | None:

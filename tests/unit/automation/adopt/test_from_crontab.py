@@ -54,10 +54,10 @@ def offer(reading: Reading, root: Path, text: str = "") -> Proposal:
 RUNS = [
     ("ROOT/s/pull.py --day 1", "ROOT/venv/bin/python ROOT/s/pull.py --day 1"),
     ("ROOT/venv/bin/python ROOT/s/plain.py", "ROOT/venv/bin/python ROOT/s/plain.py"),
-    ("cd ROOT/s && ../venv/bin/python -u plain.py", "env -C ROOT/s ROOT/venv/bin/python -u ROOT/s/plain.py"),
-    ("ROOT/venv/bin/python ROOT/s/local.py", "env -C ROOT/home ROOT/venv/bin/python ROOT/s/local.py"),
+    ("cd ROOT/s && ../venv/bin/python -u plain.py", "ROOT/s: ROOT/venv/bin/python -u ROOT/s/plain.py"),
+    ("ROOT/venv/bin/python ROOT/s/local.py", "ROOT/home: ROOT/venv/bin/python ROOT/s/local.py"),
     ("ROOT/s/run.sh", "ROOT/s/run.sh"),
-    ("ROOT/s/run.sh out.csv", "env -C ROOT/home ROOT/s/run.sh out.csv"),
+    ("ROOT/s/run.sh out.csv", "ROOT/home: ROOT/s/run.sh out.csv"),
     ("nice -n 5 ROOT/s/run.sh", "nice -n 5 ROOT/s/run.sh"),
     ("ROOT/s/run.sh || true", "/bin/sh -c 'ROOT/s/run.sh || true'"),
     ("ROOT/s/run.sh > /d/out.csv", "/bin/sh -c 'ROOT/s/run.sh > /d/out.csv'"),
@@ -72,7 +72,8 @@ def test_a_command_runs_as_under_cron(root: Path, command: str, run: str) -> Non
     candidate = only(root, f"0 6 * * * {command}")
     expected = run.replace("ROOT", str(root))
     shells = {expected, expected.replace("/bin/sh", "/usr/bin/sh")}
-    assert {candidate.run, candidate.run.removeprefix(f"env -C {root}/home ")} & shells
+    shown = f"{candidate.cwd}: {candidate.run}" if candidate.cwd else candidate.run
+    assert {shown, shown.removeprefix(f"{root}/home: ")} & shells
     assert not candidate.left
 
 

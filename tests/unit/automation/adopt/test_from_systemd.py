@@ -68,7 +68,13 @@ def test_an_empty_value_takes_back_what_stood_before(units: Path) -> None:
 
 def test_what_cron_cannot_say_is_left_with_its_reason(units: Path) -> None:
     assert "within a minute" in only(units, "OnCalendar=*:*:0/10").left
-    assert "divides neither" in only(units, "OnUnitActiveSec=45min").left
+    assert "allowed is 10 s to 24 h, or whole days" in only(units, "OnUnitActiveSec=36h").left
+
+
+def test_a_step_that_divides_neither_hour_nor_day_is_an_interval_and_a_random_delay_is_jitter(units: Path) -> None:
+    found = only(units, "OnUnitActiveSec=45min\nRandomizedDelaySec=2min")
+    assert (found.schedule, found.jitter_s) == ("every 45m", 120.0)
+    assert only(units, "OnUnitActiveSec=1min\nRandomizedDelaySec=2min").jitter_s == 0
 
 
 def test_spans_that_divide_the_hour_or_the_day_follow_the_clock(units: Path) -> None:
@@ -93,7 +99,7 @@ def test_folder_variables_limits_and_retries_are_carried(units: Path) -> None:
     )
     found = only(units, "OnCalendar=daily", service)
     home = units.parents[2]
-    assert found.run == f"env -C {folder} nice -n 10 {folder}/run.sh --a 1 {home}"
+    assert (found.cwd, found.run) == (str(folder), f"nice -n 10 {folder}/run.sh --a 1 {home}")
     assert {k: found.env[k] for k in "ABH"} == {"A": "1", "B": "2 3", "H": f"{home}/x"}
     assert (found.timeout_s, found.retries, found.backoff, found.backoff_s) == (330.0, 2, "fixed", 10.0)
     assert any("MemoryMax" in note for note in found.notes)
