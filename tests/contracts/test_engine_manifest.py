@@ -17,7 +17,6 @@ from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of
 from steersman.ledger import Event
 
-
 TOLD = {"type": "automation.run.finished", "automation": "broken"}
 
 
