@@ -174,8 +174,9 @@ class Attempts:
                 end = self._end(turn, "cancelled", error=str(asked_to))
             if not end.will_retry:
                 return outcome_of(end)
-            due = end.at + int(delay_s(automation, number, request.run_id) * 1e9)
-            wait_s = max(0.0, (due - self._clock.now_ns()) / 1e9)
+            delay = delay_s(automation, number, request.run_id)
+            # What has passed counts, also over a restart; a clock set back since then must not make it longer.
+            wait_s = min(delay, max(0.0, delay - (self._clock.now_ns() - end.at) / 1e9))
             turn.say("retrying", f"{end.error or end.status}; attempt {number + 1} in {wait_s:.1f} s")
             turn = dataclasses.replace(turn, number=number + 1)
             try:

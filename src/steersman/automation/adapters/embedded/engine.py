@@ -7,7 +7,9 @@ own scheduler starts them: DBOS adds up to ten seconds of jitter to a schedule a
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 
 from steersman.automation.adapters.embedded import process
 from steersman.automation.adapters.embedded.sizes import file_bytes, folder_bytes
+from steersman.automation.adapters.embedded.store import usable
 from steersman.automation.adapters.embedded.worker import named, this_process
 from steersman.automation.engine import BaseEngine
 from steersman.automation.model.outcome import RunRequest
@@ -24,7 +27,7 @@ from steersman.automation.runner.lock import FileLock
 from steersman.automation.runner.process import GRACE_S
 from steersman.automation.settings import EngineSettings
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Conflict
+from steersman.kernel.errors import Conflict, Unavailable
 from steersman.kernel.sizes import spoken_bytes
 from steersman.ledger import Ledger
 
@@ -66,12 +69,15 @@ class EmbeddedEngine(BaseEngine):
         super().__init__(root=root, ledger=ledger, clock=clock, settings=settings, actor=actor, grace_s=grace_s)
         self._count = itertools.count(1)
         self._claim = FileLock(self._state / "dbos.lock")
+        self._database = self._state / DATABASE
 
     def carry_out(self, request: str) -> object:
         """Execute a request as DBOS stores it, and now and then forget old ones."""
         outcome = self.execute(msgspec.json.decode(request, type=RunRequest))
         if next(self._count) % _PRUNE_EVERY == 0:
-            self._prune()
+            # The run has ended well; what is left over is forgotten another time.
+            with suppress(Unavailable), usable(self._database):
+                self._prune()
         return outcome
 
     def _version(self) -> str:
@@ -81,6 +87,9 @@ class EmbeddedEngine(BaseEngine):
         holder = named(self._claim.holder())
         if holder is not None and holder.lives():
             yield Fact(name="schedules", level="ok", found=f"followed by pid {holder.pid}")
+            if not self._database.is_file():
+                gone = f".steersman/{DATABASE} is gone; what is due cannot be started"
+                yield Fact(name="database", level="fail", found=gone, fix="start the desk again")
         else:
             yield Fact(name="schedules", level="warn", found="nobody follows them", fix="steersman up")
         store = sum(file_bytes(path) for path in self._state.glob(f"{DATABASE}*"))
@@ -102,19 +111,22 @@ class EmbeddedEngine(BaseEngine):
     def _resume(self) -> None:
         config: DBOSConfig = {
             "name": APPLICATION,
-            "system_database_url": f"sqlite:///{self._state / DATABASE}",
+            "system_database_url": f"sqlite:///{self._database}",
             "application_version": VERSION,
             # Nothing here waits for messages; closing does wait for the thread that looks for them this often.
             "notification_listener_polling_interval_sec": 0.1,
             "enable_otlp": False,
-            "log_level": "ERROR",
+            # While it opens the database: we say ourselves what is wrong with it, and what to do.
+            "log_level": "CRITICAL",
         }
-        DBOS(config=config)
-        DBOS.launch()
-        self._prune()
+        with usable(self._database):
+            DBOS(config=config)
+            DBOS.launch()
+            self._prune()
+        logging.getLogger("dbos").setLevel(logging.ERROR)
 
     def _launch(self, request: RunRequest) -> None:
-        with SetWorkflowID(request.run_id):
+        with usable(self._database), SetWorkflowID(request.run_id):
             DBOS.start_workflow(_run, msgspec.json.encode(request).decode())
 
     def _prune(self) -> None:
