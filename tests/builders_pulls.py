@@ -18,8 +18,7 @@ from typing import Any
 
 import msgspec
 
-from steersman.bootstrap.plugins import factory
-from steersman.bootstrap.workspace import commons_type
+from steersman.bootstrap.plugins import factory, setting_type
 from steersman.kernel.clock import Clock, FakeClock, SystemClock
 from steersman.kernel.toml_file import TomlFile
 from steersman.ledger import Ledger
@@ -270,7 +269,7 @@ def askers(root: Path, toml: str, count: int, what: str = "bars") -> Iterator[li
 
 def _be_asker(root: Path, what: str) -> None:
     toml = (root / "steersman.toml").read_text(encoding="utf-8")
-    shared = read_shared(TomlFile(toml, name="steersman.toml"), root, commons_type)
+    shared = read_shared(TomlFile(toml, name="steersman.toml"), root, lambda kind: setting_type("commons", kind))
     commons = factory("commons", shared.kind)(shared, root=root, clock=SystemClock()) if shared else None
     rig = Rig(root, toml, clock=SystemClock(), commons=commons, shared=shared)
     print("ready", flush=True)

@@ -1,0 +1,161 @@
+"""Commons on real servers, used by processes that die, stop and are cut off."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from tests import postgres, redis_server
+from tests.builders_commons import machines, open_from, shared_toml
+from tests.contracts.commons_harness import taken
+
+from steersman.kernel.clock import SystemClock
+from steersman.kernel.errors import Unavailable
+from steersman.services.commons import Commons
+from steersman.services.commons.adapters.postgres.commons import PostgresCommons
+from steersman.services.commons.adapters.postgres.locks import PostgresLock
+from steersman.services.commons.adapters.redis.commons import RedisCommons
+
+
+@pytest.fixture(scope="module", params=["redis", "postgres"])
+def toml(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A `[shared]` table whose server runs."""
+    module = redis_server if request.param == "redis" else postgres
+    if missing := module.missing():
+        pytest.skip(missing)
+    running: Callable[[], contextlib.AbstractContextManager[redis_server.RedisServer | postgres.Postgres]] = (
+        redis_server.a_redis if request.param == "redis" else postgres.a_postgres
+    )
+    with running() as server:
+        yield shared_toml(request.param, server.url)
+
+
+@pytest.fixture
+def here(toml: str) -> Iterator[Commons]:
+    with contextlib.closing(open_from(toml, Path())) as commons:
+        yield commons
+
+
+def test_processes_that_count_together_lose_no_count(toml: str, here: Commons) -> None:
+    with machines(toml, 3) as counting:
+        for machine in counting:
+            machine.tell("count", "sum", "20")
+        assert [machine.answer() for machine in counting] == [True] * 3
+    assert here.read("sum") == b"60"
+
+
+def test_whoever_is_killed_lets_go_within_seconds(toml: str, here: Commons) -> None:
+    with machines(toml, 1) as (dying,):
+        assert dying.ask("lock", "killed", "5")
+        assert here.lock("killed") is None
+        dying.kill()
+    with taken(here, "killed", wait_s=10):
+        pass
+
+
+def test_who_is_stopped_past_its_lease_and_wakes_overwrites_nothing(toml: str, here: Commons) -> None:
+    with machines(toml, 1) as (sleeper,):
+        assert sleeper.ask("lock", "asleep", "5")
+        sleeper.stop()
+        with taken(here, "asleep", wait_s=10) as lock:
+            here.write("asleep", b"of the next holder", under=lock)
+            sleeper.wake()
+            assert sleeper.ask("write", "asleep", "of the one that slept") == "Conflict"
+            assert sleeper.ask("held", "asleep") is False
+            assert lock.is_held
+        assert here.read("asleep") == b"of the next holder"
+
+
+def test_who_lives_keeps_its_lock_for_longer_than_a_lease(toml: str, here: Commons) -> None:
+    with machines(toml, 1) as (holder,):
+        assert holder.ask("lock", "long", "5")
+        assert here.lock("long", wait_s=1.6) is None
+        assert holder.ask("write", "long", "still mine")
+
+
+def test_connections_that_were_cut_while_nobody_used_them_are_made_anew(here: Commons) -> None:
+    here.now_ns()
+    _cut(here)
+    assert here.read("nothing") is None
+    _cut(here)
+    with taken(here, "cut"):
+        pass
+
+
+def test_a_child_of_a_fork_uses_the_commons_and_takes_nothing_from_its_parent(here: Commons) -> None:
+    with taken(here, "parent") as lock:
+        child = os.fork()
+        if child == 0:
+            try:
+                with taken(here, "child"):
+                    os._exit(0 if here.lock("parent") is None else 3)
+            finally:
+                os._exit(4)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        here.write("parent", b"still here", under=lock)
+        assert lock.is_held
+
+
+def test_a_server_that_answers_nothing_is_not_waited_for(toml: str) -> None:
+    bound = toml.replace('/0"', '/0?socket_timeout=0.3"')
+    clock = SystemClock()
+    with contextlib.closing(open_from(bound, Path())) as commons:
+        with _paused(commons):
+            began = clock.elapsed_ns()
+            if isinstance(commons, PostgresCommons):
+                # Only the process behind our session hangs there: another session is answered.
+                assert commons._sessions.ask("SELECT 1", timeout_s=0.3) == [(1,)]
+            else:
+                with pytest.raises(Unavailable, match="did not answer"):
+                    commons.read("x")
+            assert (clock.elapsed_ns() - began) / 1e9 < 5
+        assert commons.read("x") is None
+
+
+def test_a_login_that_is_refused_is_said_without_repeating_it(here: Commons) -> None:
+    if not isinstance(here, RedisCommons):
+        return  # this test's PostgreSQL trusts everybody on loopback
+    wrong = here._url.replace("://", "://somebody:planted-secret@")
+    other = RedisCommons(wrong, namespace="desk", lease_s=1, accepted="always", clock=SystemClock())
+    with contextlib.closing(other), pytest.raises(Unavailable) as caught:
+        other.read("x")
+    assert "refuses our login" in caught.value.message
+    assert "planted-secret" not in f"{caught.value}{caught.value.__cause__}"
+
+
+def _cut(commons: Commons) -> None:
+    """Have the server end every connection of ours."""
+    if isinstance(commons, RedisCommons):
+        with contextlib.closing(redis.Redis.from_url(commons._url)) as other:
+            other.client_kill_filter(_type="normal", skipme=True)
+    else:
+        assert isinstance(commons, PostgresCommons)
+        with psycopg.connect(commons._url, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s",
+                (commons._application,),
+            )
+
+
+@contextlib.contextmanager
+def _paused(commons: Commons) -> Iterator[None]:
+    """Stop the process that answers us: it takes every byte, and says nothing."""
+    if isinstance(commons, RedisCommons):
+        with contextlib.closing(redis.Redis.from_url(commons._url)) as other:
+            pid = int(other.info("server")["process_id"])
+    else:
+        lock = taken(commons, "pid")
+        assert isinstance(lock, PostgresLock)
+        pid = lock.session.info.backend_pid
+        lock.release()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
