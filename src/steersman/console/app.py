@@ -12,12 +12,15 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Stre
 
 from steersman import __version__
 from steersman.bootstrap.desk import Desk
+from steersman.bootstrap.hand import Hand
 from steersman.console import charts
-from steersman.console.act_api import add_act_api
+from steersman.console.act_api import ActApi, add_act_api
 from steersman.console.act_pages import add_act_pages
 from steersman.console.acts import Acts
 from steersman.console.api import add_api
 from steersman.console.assets import Assets
+from steersman.console.auto_act_pages import add_auto_act_api, add_auto_act_pages
+from steersman.console.auto_acts import AutoActs
 from steersman.console.auto_pages import add_auto_pages
 from steersman.console.calendar_pages import add_calendar_pages
 from steersman.console.content_pages import add_content_pages
@@ -49,6 +52,7 @@ class Console:
         self.guesses = Guesses(desk.clock)
         self.shells = Shells(desk)
         self.kpis = Kpis(desk)
+        self.hand = Hand(desk, self.refresh)
         self.live = Live(desk.ledger, self._fragments, is_behind=self.kpis.are_behind)
         # The projector's connection is for one thread at a time.
         self._refreshing = threading.Lock()
@@ -101,6 +105,8 @@ def create_app(desk: Desk, *, token: str) -> FastAPI:
     _add_data(app, console)
     acts = Acts(desk, console.refresh)
     add_act_pages(app, console, acts)
+    auto_acts = AutoActs(desk, console.refresh, console.hand)
+    add_auto_act_pages(app, console, auto_acts)
     add_auto_pages(app, console)
     add_run_pages(app, console)
     add_calendar_pages(app, console)  # before the pages of pieces, whose addresses are any path
@@ -109,6 +115,7 @@ def create_app(desk: Desk, *, token: str) -> FastAPI:
     add_act_api(
         app, desk, acts, console.sessions, workers
     )  # before the signal API, which answers what is left of /api/
+    add_auto_act_api(app, ActApi(desk, acts, console.sessions, workers), auto_acts)
     add_api(app, desk, console.refresh, workers)
     add_hooks(app, desk, workers)
 

@@ -9,13 +9,16 @@ import msgspec
 
 from steersman.automation import Automation, Manifest, graph
 from steersman.automation import queries as runs
+from steersman.automation.control.forecast import forecast
+from steersman.automation.control.underway import Underway
 from steersman.automation.model.schedule import why_not
-from steersman.automation.model.upcoming import Coming, upcoming
+from steersman.automation.model.upcoming import Coming
 from steersman.automation.queries import Run, Skip, Summary
 from steersman.automation.schedule_words import spoken
 from steersman.automation.standing import Standing, standing
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of
+from steersman.bootstrap.operating import held, register
 from steersman.console import run_files, run_history, wording
 from steersman.console.drawing import sparkline
 from steersman.console.lanes import Lanes
@@ -64,6 +67,8 @@ class AutomationView(msgspec.Struct, frozen=True, kw_only=True):
     skipped: tuple[Skip, ...]
     artifacts: tuple[Artifact, ...]
     made_by: str
+    under_way: tuple[Underway, ...]
+    own_pause: bool
 
 
 def look(desk: Desk, name: str, span: str) -> AutomationView | None:
@@ -73,15 +78,16 @@ def look(desk: Desk, name: str, span: str) -> AutomationView | None:
     if declared is None:
         return None
     latest = runs.recent_runs(desk.db, limit=_RUNS, automation=name)
+    paused = held(desk, manifest).get(name)
     made = next((run for run in latest if run.last.artifacts), None)
     return AutomationView(
         automation=declared,
-        summary=next(s for s in runs.summaries(desk.db, manifest, now_ns=now) if s.automation == name),
+        summary=runs.summary(desk.db, manifest, name, now_ns=now, held=paused),
         starts=starts(declared),
         facts=tuple(_facts(declared)),
         needs=declared.needs,
         needed_by=manifest.dependants(name),
-        coming=tuple(c for c in upcoming(_only(manifest, declared), now, _STARTS)),
+        coming=tuple(c for c in forecast(_only(manifest, declared), {name: paused} if paused else {}, now, _STARTS)),
         still=tuple(s for s in standing(manifest, desk.ledger, desk.workspace.state) if s.automation == name),
         lanes=run_history.timeline(desk, span or "7d", only=name),
         trends=tuple(_trends(latest)),
@@ -90,6 +96,8 @@ def look(desk: Desk, name: str, span: str) -> AutomationView | None:
         skipped=tuple(runs.recent_skips(desk.db, limit=_SKIPS, automation=name)),
         artifacts=tuple(run_files.artifacts(desk.workspace.root, [made.last])) if made else (),
         made_by=made.run_id if made else "",
+        under_way=tuple(register(desk).living(name)),
+        own_pause=paused is not None and not paused.needs,
     )
 
 

@@ -11,14 +11,18 @@ import msgspec
 
 from steersman.automation import Manifest, graph
 from steersman.automation import queries as runs
+from steersman.automation.control.forecast import forecast
+from steersman.automation.control.pauses import Pauses
+from steersman.automation.control.underway import Underway
 from steersman.automation.graph_picture import svg
 from steersman.automation.model.schedule import why_not
-from steersman.automation.model.upcoming import Coming, upcoming
+from steersman.automation.model.upcoming import Coming
 from steersman.automation.queries import Attempt, Run, Skip, Summary
 from steersman.automation.runner.follow import SafeText, open_log
 from steersman.automation.standing import Standing, standing
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of
+from steersman.bootstrap.operating import held, register
 from steersman.console import run_files
 from steersman.console.run_cycle import Around, around
 from steersman.console.run_files import Artifact
@@ -46,6 +50,8 @@ class Automations(msgspec.Struct, frozen=True, kw_only=True):
     still: tuple[Standing, ...]
     latest: tuple[Run, ...]
     skipped: tuple[Skip, ...]
+    under_way: tuple[Underway, ...]
+    all_paused: str
     engine: str
 
 
@@ -78,7 +84,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
 def look(desk: Desk) -> Automations:
     """Read the page; the read models are as the last refresh left them."""
     manifest, now = manifest_of(desk.workspace), desk.clock.now_ns()
-    summaries = runs.summaries(desk.db, manifest, now_ns=now)
+    state, paused = Pauses(desk.ledger).now(), held(desk, manifest)
+    summaries = runs.summaries(desk.db, manifest, now_ns=now, held=paused)
     return Automations(
         lines=tuple(Line(summary=s, starts=_starts(manifest, s)) for s in summaries),
         drawn=svg(
@@ -86,10 +93,12 @@ def look(desk: Desk) -> Automations:
             {s.automation: (s.last_status or "never ran").replace("_", " ") for s in summaries},
             link=lambda name: f"/automations/{quote(name, safe='')}",
         ),
-        coming=tuple(upcoming(manifest, now, _STARTS)),
+        coming=tuple(forecast(manifest, paused, now, _STARTS)),
         still=tuple(standing(manifest, desk.ledger, desk.workspace.state)),
         latest=tuple(runs.recent_runs(desk.db, limit=_RUNS)),
         skipped=tuple(runs.recent_skips(desk.db, limit=_SKIPS)),
+        under_way=tuple(register(desk).living()),
+        all_paused=str(state.everything) if state.everything is not None and state.everything.covers(now) else "",
         engine=desk.workspace.engine.kind,
     )
 

@@ -10,7 +10,7 @@ import msgspec
 
 from steersman.automation.events import PAUSED, RESUMED, Paused, Resumed
 from steersman.automation.model.manifest import Manifest
-from steersman.kernel.clock import iso
+from steersman.kernel.clock import iso, utc
 from steersman.kernel.errors import Rejected
 from steersman.ledger import Event, Ledger, new_event
 
@@ -35,8 +35,12 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         what = "paused with all others" if self.automation == EVERYTHING else "paused"
-        end = f" until {iso(self.until)[:16]}Z" if self.until is not None else ""
-        return f"{what} by {self.by} since {iso(self.since)[:16]}Z{end}" + (f": {self.reason}" if self.reason else "")
+        end = f" until {_minute(self.until)}" if self.until is not None else ""
+        return f"{what} by {self.by} since {_minute(self.since)}{end}" + (f": {self.reason}" if self.reason else "")
+
+
+def _minute(at: int) -> str:
+    return f"{utc(at):%Y-%m-%d %H:%M} UTC"
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
