@@ -11,10 +11,11 @@ from typing import Final
 from urllib.parse import unquote, unquote_plus, urlsplit
 
 _LOGIN: Final = re.compile(
-    r"^(o?auth2?|((access|api|auth|get|id)[-_]?)?tokens?([-_]auth)?|log-?[io]n|sign-?in|sessions?|"
-    r"authenticat(e|ion)|authorize)(\.(json|php))?$"
+    r"^(o?auth2?|((access|api|auth|get|id|generate|create|request|issue|new|refresh)[-_]?)?tokens?([-_]?auth)?|"
+    r"(api[-_]?)?log[-_]?[io]n|sign[-_]?in|((create|new|start|open)[-_]?)?sessions?|jwt|"
+    r"authenticat(e|ion)|authorize)(\.(json|php|aspx?|do|cgi))?$"
 )
-_ENDS_A_LOGIN: Final = re.compile(r"^(log-?out|sign-?out|revoke|introspect|userinfo)$")
+_ENDS_A_LOGIN: Final = re.compile(r"^(log-?out|sign-?out|revoke|introspect|userinfo|status|verify|validate)$")
 _STATE: Final = {
     "clock": "market open",
     "market-status": "market open",
@@ -47,10 +48,17 @@ _STATE: Final = {
     "live": "service up",
     "readiness": "service up",
     "liveness": "service up",
+    "market-hours": "market open",
+    "market_hours": "market open",
+    "markethours": "market open",
+    "marketstatus": "market open",
+    "trading-hours": "market open",
+    "is-market-open": "market open",
     "quota": "quota",
     "rate_limit": "quota",
     "rate-limit": "quota",
 }
+_RUNNING: Final = re.compile(r"(?i)(^|[_-])(id|uuid|page|offset|cursor|after|before|next|start)$|[a-z]Id$")
 _IN_WORDS: Final = ("status", "health", "healthcheck", "heartbeat", "balance", "balances")
 _SUFFIX: Final = re.compile(r"\.(json|xml|xsl|php|txt|html?|csv|aspx?)$")
 _PORT: Final = re.compile(r":(80|443)$")
@@ -70,7 +78,8 @@ _KEY: Final = re.compile(r"(?i)key|token|auth|sig|appid")
 class Hole:
     """A part that is only known when the script runs: `name` for people, `source` as the script computes it.
 
-    `env` is what stays the same all day, such as a variable of the environment; `values` is all that a loop puts there.
+    `env` is what stays the same all day, such as a variable of the environment; `values` is all that a loop puts there;
+    `same` says what it is where others may spell it otherwise: `day 0` for today.
     """
 
     name: str
@@ -78,6 +87,7 @@ class Hole:
     env: bool = False
     parameter: bool = False
     values: tuple[str, ...] = ()
+    same: str = ""
 
 
 Text = tuple[str | Hole, ...]
@@ -102,7 +112,13 @@ def literal(text: Text) -> str | None:
 
 def masked(text: Text) -> str:
     """Return the text with `{}` for what varies; environment variables keep their name: they stay the same all day."""
-    return "".join(p if isinstance(p, str) else f"{{env:{p.name}}}" if p.env else "{}" for p in text)
+    return "".join(p if isinstance(p, str) else _masked(p) for p in text)
+
+
+def _masked(hole: Hole) -> str:
+    if hole.same:
+        return f"{{{hole.same}}}"
+    return f"{{env:{hole.name}}}" if hole.env else "{}"
 
 
 def shown(text: Text) -> str:
@@ -198,11 +214,22 @@ class Endpoint:
         return "://" in first and bool(first.split("://", 1)[1].split("/")[0])
 
     @property
+    def one_of_many(self) -> bool:
+        """Whether it asks for a thing by an id or a page that only running tells: two scripts rarely mean the same."""
+        return any(not (h.env or h.values or h.same) and _RUNNING.search(h.name) for h in self.holes)
+
+    @property
     def is_login(self) -> bool:
         if len(self.url) == 1 and isinstance(self.url[0], Hole):  # the whole address is a setting
             return bool(_LOGIN_ADDRESS.search(self.url[0].name))
         last = [s.lower() for s in self.path[-2:]]
+        last += [s.rpartition(".")[2] for s in last[-1:]]  # `/xrpc/com.atproto.server.createSession`
         return any(_LOGIN.match(s) for s in last) and not _ENDS_A_LOGIN.match(last[-1])
+
+    @property
+    def ends_in_a_login(self) -> bool:
+        """Whether the last part of the path is a token or a login: then reading it, too, may be one."""
+        return bool(self.path) and bool(re.match(r"(\w+[-_]?)?(tokens?|log-?in|authenticate)$", self.path[-1].lower()))
 
     @property
     def state(self) -> str:

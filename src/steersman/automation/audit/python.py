@@ -26,8 +26,10 @@ from steersman.automation.audit.python_requests import (
 )
 from steersman.automation.audit.python_retries import retried
 from steersman.automation.audit.python_secrets import secrets
+from steersman.automation.audit.python_tables import argument_of
 from steersman.automation.audit.python_text import overridden
 from steersman.automation.audit.python_waits import waits
+from steersman.automation.audit.secret_shapes import promises_secret
 from steersman.automation.audit.source import Source
 
 _CALLED = {"urllib": "urlopen", "curl": "curl", "urlretrieve": "urlretrieve", "feedparser": "feedparser.parse"}
@@ -114,7 +116,7 @@ def _writes(request: Request) -> bool:
 
 
 def shared(folder: Folder) -> dict[str, list[tuple[str, Shared]]]:
-    """Return logins, pulls and checks made by HTTP, as (what, fact) by the name of the module in which the address is decided."""
+    """Return logins, pulls and checks made by HTTP, as (what, fact) by the module in which the address is decided."""
     found: dict[str, list[tuple[str, Shared]]] = {}
     for module in folder.modules.values():
         for request in requests_of(module):
@@ -130,10 +132,20 @@ def _facts(
     request: Request, asked: Endpoint, home: Module, call: ast.Call, frame: Frame | None
 ) -> Iterator[tuple[str, Shared]]:
     reads = request.method(frame) in _READS
-    if asked.is_login and not (reads and request.method(frame) != "") and request.method(frame) != "delete":
+    if _logs_in(request, asked, frame):
         yield "login", _login(request, asked, home, call, frame)
-    elif reads:
+    elif reads and not asked.one_of_many:
         yield ("check" if asked.state else "pull"), _pull(request, asked, home, call, frame)
+
+
+def _logs_in(request: Request, asked: Endpoint, frame: Frame | None) -> bool:
+    """Say whether a request asks for a token: by sending who asks, or by reading it with a login or key of its own."""
+    if not asked.is_login or request.method(frame) == "delete":
+        return False
+    if request.method(frame) not in _READS:
+        return True
+    own = argument_of(request.module, request.call, "auth") is not None
+    return asked.ends_in_a_login and (own or asked.with_key or any(promises_secret(k) for k, _ in asked.query))
 
 
 def _login(request: Request, asked: Endpoint, home: Module, call: ast.Call, frame: Frame | None) -> Shared:

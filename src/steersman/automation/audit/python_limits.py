@@ -21,6 +21,8 @@ _ENDLESS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"^subprocess\.Popen\(\)\.(wait|communicate)$"), "timeout=600"),
     (re.compile(r"^smtplib\.(SMTP|SMTP_SSL|LMTP)$"), "timeout=30"),
     (re.compile(r"^(ftplib\.FTP(_TLS)?|imaplib\.IMAP4(_SSL)?|poplib\.POP3(_SSL)?)$"), "timeout=30"),
+    (re.compile(r"^telnetlib\.Telnet$"), "timeout=30"),
+    (re.compile(r"^socket\.socket\(\)\.connect$"), "settimeout"),
     (re.compile(r"^http\.client\.HTTPS?Connection$"), "timeout=30"),
     (re.compile(r"^(socket|websocket)\.create_connection$"), "timeout=30"),
     (re.compile(r"^paramiko(\.client)?\.SSHClient\(\)\.connect$"), "timeout=30"),
@@ -37,13 +39,24 @@ def waits(module: Module) -> Iterator[Call]:
         name = module.resolve(call.func).name
         for pattern, text in _ENDLESS:
             if pattern.match(name) and curl(module, call) is None:
-                limited = _limited(module, call, text.partition("=")[0])
+                bare = text == "settimeout"
+                limited = _is_set(module, call) if bare else _limited(module, call, text.partition("=")[0])
+                change = Change(why_not="settimeout(30) on the socket, before it connects") if bare else None
                 yield Call(
                     place=module.place(call),
                     what=name.replace("()", ""),
                     limited=limited,
-                    limit=Change() if limited else add_keyword(module, call, text),
+                    limit=Change() if limited else change or add_keyword(module, call, text),
                 )
+
+
+def _is_set(module: Module, call: ast.Call) -> bool:
+    """Say whether the socket that `call` connects was given a limit by `settimeout` or `setblocking`."""
+    made = module.resolve(call.func).call
+    sets = [
+        c for c in module.calls if isinstance(c.func, ast.Attribute) and c.func.attr in ("settimeout", "setblocking")
+    ]
+    return module.has_default_timeout or any(module.resolve(c.func).call is made for c in sets)
 
 
 def _limited(module: Module, call: ast.Call, name: str) -> bool:

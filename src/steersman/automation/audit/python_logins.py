@@ -27,6 +27,7 @@ _SDKS: Final = re.compile(
     r"pymysql\.connect|MySQLdb\.connect|mysql\.connector\.connect|sqlalchemy\.create_engine|pymongo\.MongoClient|"
     r"paramiko\.(client\.)?SSHClient\(\)\.connect|"
     r"smtplib\.SMTP(_SSL)?\(\)\.login|imaplib\.IMAP4(_SSL)?\(\)\.login|ftplib\.FTP(_TLS)?\(\)\.login|"
+    r"ftplib\.FTP(_TLS)?|"
     r"(authlib\.integrations\.\w+|requests_oauthlib|authlib\.\w+)\.\w*OAuth2?(Session|Client)\(\)\.fetch_token|"
     r"google\.oauth2\.service_account\.Credentials\.from_service_account_(file|info))$"
 )
@@ -40,6 +41,7 @@ _SECRET: Final = re.compile(
 )
 _POSITIONS: Final[tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]] = (
     (re.compile(r"\.login$"), ("user", "password")),
+    (re.compile(r"^ftplib\.FTP(_TLS)?$"), ("host", "user", "passwd")),
     (re.compile(r"^alpaca"), ("key_id", "secret_key")),
     (re.compile(r"^slack"), ("token",)),
     (re.compile(r"^google"), ("file",)),
@@ -152,6 +154,8 @@ def _credentials(module: Module, call: ast.Call, name: str) -> dict[str, ast.exp
         entries = zip(call.args[0].keys, call.args[0].values, strict=True)
         named = {str(k.value): v for k, v in entries if isinstance(k, ast.Constant)}
         given |= {k: v for k, v in named.items() if _CREDENTIAL.match(k)}
+    if re.fullmatch(r"ftplib\.FTP(_TLS)?", name) and "user" not in given:
+        return None  # it logs in later, if at all
     if name.startswith("boto3") and not any("key" in k for k in given):
         return None  # the ambient chain of AWS is shared already
     dsn = literal(evaluate(module, given["dsn"])) if "dsn" in given else None

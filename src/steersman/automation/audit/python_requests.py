@@ -48,6 +48,7 @@ class Request:
     url: ast.expr | None
     session: Ref | None = None
     limited_by_class: bool = False
+    retried_by_class: bool = False
     partial: ast.Call | None = None
     run: Curl | None = None
 
@@ -73,8 +74,8 @@ class Request:
 
     @property
     def retrying(self) -> bool:
-        """Say whether the library tries again by itself: urllib3 does, three times."""
-        return self.library == "urllib3"
+        """Say whether library or session class try again by themselves: urllib3 does, three times."""
+        return self.library == "urllib3" or self.retried_by_class
 
     def _params(self, frame: Frame | None) -> dict[str, Text] | None:
         given = argument_of(self.module, self.call, "params")
@@ -192,15 +193,16 @@ def _recognise(module: Module, call: ast.Call) -> Request | None:
             url=url,
             session=session,
             limited_by_class=limited,
+            retried_by_class=_class_retries(module, ref.name),
             partial=partial,
         )
     run = curl(module, call)
     if run is not None:
         return Request(module=module, call=call, library="curl", verb=run.verb, url=run.url, run=run)
-    if name == "urllib.request.urlopen":
+    if name in ("urllib.request.urlopen", "urllib.request.build_opener().open"):
         url = call.args[0] if call.args else keyword(call, "url")
         return Request(module=module, call=call, library="urllib", verb="get", url=url)
-    if name == "urllib.request.urlretrieve" and call.args:
+    if name in ("urllib.request.urlretrieve", "wget.download") and call.args:
         return Request(module=module, call=call, library="urlretrieve", verb="get", url=call.args[0])
     if re.match(r"^http\.client\.HTTPS?Connection\(\)\.request$", name) and len(call.args) > 1:
         return Request(module=module, call=call, library="http.client", verb="request", url=call.args[1], session=ref)
@@ -232,6 +234,13 @@ def _known_class(module: Module, name: str) -> tuple[str, bool]:
         k.arg == "timeout" for n in ast.walk(definition) if isinstance(n, ast.Call) for k in n.keywords
     )
     return (f"{base}().{method}", limited) if base else (name, False)
+
+
+def _class_retries(module: Module, name: str) -> bool:
+    """Say whether the class of this folder that a session is of mounts an adapter that tries again."""
+    _, definition = module.find(name.rpartition("().")[0]) if "()." in name else (None, None)
+    calls = [n for n in ast.walk(definition) if isinstance(n, ast.Call)] if definition is not None else []
+    return any(k.arg == "max_retries" for c in calls for k in c.keywords)
 
 
 def home_methods(definition: ast.ClassDef) -> set[str]:

@@ -8,6 +8,7 @@ import re
 from steersman.automation.audit.endpoints import UNKNOWN, Hole, Text, joined, literal
 from steersman.automation.audit.python_calls import Function, argument, argument_given, keyword
 from steersman.automation.audit.python_config import settings_place
+from steersman.automation.audit.python_days import day_of
 from steersman.automation.audit.python_frames import Frame
 from steersman.automation.audit.python_mapping import entries_of
 from steersman.automation.audit.python_module import Module, Ref
@@ -36,6 +37,8 @@ def evaluate(module: Module, node: ast.expr | None, frame: Frame | None = None, 
     if node is None or depth > _DEEPEST:
         return UNKNOWN
     home = module if node in module.parents else module.folder.home(node) or module
+    if isinstance(node, ast.Call | ast.BinOp) and (day := day_of(home, node)) is not None:
+        return (Hole("today" if day == 0 else "day", home.text(node), same=f"day {day}"),)
     return _evaluate(home, node, frame, depth)
 
 

@@ -206,7 +206,10 @@ def _facts(tree: Tree, request: Http, script: Tree) -> Iterator[tuple[str, Share
         if reads or asked.is_login:
             if made.method == "delete":
                 continue
-            what = "login" if not reads else "check" if asked.state or made.only_asks else "pull"
+            if asked.one_of_many and reads:
+                continue
+            signs = asked.ends_in_a_login and (asked.with_key or made.has("-u", "--user"))
+            what = "login" if not reads or signs else "check" if asked.state or made.only_asks else "pull"
             yield what, _shared(home, made, command, asked, what, by_function)
 
 

@@ -60,7 +60,7 @@ _WGET_LONG: Final = frozenset(
 CURL_BODY: Final = ("-d", "-F", "--data", "--data-raw", "--data-binary", "--data-urlencode", "--json", "--form")
 # Wait for ever unless told otherwise -> the words that tell them, as each manual has it.
 _LIMITS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
-    "curl": (("-m", "--max-time"), "--max-time 30"),
+    "curl": (("-m", "--max-time", "-y", "--speed-time"), "--max-time 30"),
     "wget": (("-T", "--timeout", "--read-timeout"), "--timeout=30"),
     "http": (("--timeout",), "--timeout=30"),
     "https": (("--timeout",), "--timeout=30"),
@@ -239,7 +239,9 @@ def limited(tree: Tree, command: Command) -> bool:
         return True
     options, _ = _LIMITS[command.name]
     if command.name in ("psql", "pg_dump", "pg_restore"):
-        given = "PGCONNECT_TIMEOUT" in command.environment or "PGCONNECT_TIMEOUT" in tree.values
+        given = "PGCONNECT_TIMEOUT" in command.environment or any(
+            "PGCONNECT_TIMEOUT" in t.values for t in (tree, *tree.libraries)
+        )
         return given or any("connect_timeout" in shown(w.text) for w in command.words)
     request = http(command)
     if request is not None:
