@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from steersman.automation.control.pauses import Held
 from steersman.automation.model.manifest import Manifest
+from steersman.automation.model.pause import Held
 from steersman.automation.model.schedule import why_not
 from steersman.automation.model.upcoming import first_start
 from steersman.ledger.projections import Database
