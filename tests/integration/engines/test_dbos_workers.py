@@ -94,7 +94,7 @@ def test_a_worker_follows_a_manifest_that_changed_after_it_started(desk: Desk, e
         toml = root / "steersman.toml"
         toml.write_text('[automation.new]\nrun = "true"\n' + toml.read_text(encoding="utf-8"), encoding="utf-8")
         reread = open_again(root)
-        engine.conductor.manifest = manifest_of(reread.workspace)
+        engine.renew(manifest_of(reread.workspace))
         # Two at once here: of six at least some are the other worker's.
         for at in range(1, 7):
             engine.begin("schedule", ["new"], at * 1_000_000_000)

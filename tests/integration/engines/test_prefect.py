@@ -19,7 +19,7 @@ from uuid import uuid4
 import httpx2
 import msgspec
 import pytest
-from tests.builders_automation import wait_for
+from tests.builders_automation import an_automation, wait_for
 from tests.contracts.engine_harness import Scripts, a_workspace
 from tests.prefect_server import IDLE, WORKED, PrefectServer, a_prefect_server, missing
 
@@ -66,8 +66,8 @@ SCHEDULED = Scripts(
     enabled = false
 
     [automation.on_halt]
-    run = "true"
-    on = ["policy.halt.set"]
+    run = 'sh -c "grep -q policy.halt.set $STEERSMAN_EVENT"'
+    on = [{ event = "policy.halt.set", where = { scope = "all" } }]
     """,
     {},
 )
@@ -156,11 +156,13 @@ def test_a_deployment_changed_on_the_server_or_no_longer_declared_is_put_right(
         kept = api.set_deployment(theirs)
         mine = next(b for b in wanted(place, manifest, desk.clock.now_ns()) if b["name"] == "every_minute")
         api.set_deployment({**mine, "schedules": [], "flow_id": api.flow(place.flow), "description": "mine now"})
-        fewer = Manifest(a for a in manifest if a.name != "on_halt")
+        twice = an_automation("twice", schedule="30 3 * * *; 0 5 * * sat")
+        fewer = Manifest([*(a for a in manifest if a.name != "on_halt"), twice])
 
         mended = engine.deploy(fewer)
         assert mended.updated["every_minute"] == "schedule none -> * * * * * UTC, description"
         assert mended.removed == {"on_halt": "no longer declared"}
+        assert mended.created == {"twice": "schedule 30 3 * * * UTC and 0 5 * * sat UTC"}
         assert CANARY in mended.updated
         assert engine.deploy(fewer).updated == {}
         assert api.deployment("theirs", "theirs") is not None
@@ -226,7 +228,9 @@ def test_two_cannot_follow_the_same_schedules(scheduled: tuple[Desk, PrefectEngi
         second.start(manifest_of(desk.workspace))
 
 
-def test_an_event_starts_a_flow_run_once(scheduled: tuple[Desk, PrefectEngine]) -> None:
+def test_an_event_starts_a_flow_run_once_whatever_is_declared_meanwhile(
+    scheduled: tuple[Desk, PrefectEngine], server: PrefectServer, api: PrefectApi
+) -> None:
     desk, engine = scheduled
     halt: dict[str, object] = {"scope": "all"}
     event = new_event("policy.halt.set", stream="halts", data=halt, actor="person:x", now_ns=1)
@@ -234,6 +238,11 @@ def test_an_event_starts_a_flow_run_once(scheduled: tuple[Desk, PrefectEngine]) 
     stored = desk.ledger.get(event.id)
     assert stored is not None
     engine.begin("event", ["on_halt"], stored.recorded_at, key=str(event.id))
+    manifest = manifest_of(desk.workspace)
+    engine.renew(Manifest([*manifest, an_automation("later", schedule="30 3 * * *")]))
+    assert "later" in {d["name"] for d in api.deployments(place_of(desk, server).tag)}
+    engine.renew(manifest)
+    assert "later" not in {d["name"] for d in api.deployments(place_of(desk, server).tag)}
     wait_for(lambda: ends(desk, "on_halt"), timeout_s=150)
     assert ends(desk, "on_halt") == ["succeeded"]
 

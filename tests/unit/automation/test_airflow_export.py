@@ -285,6 +285,27 @@ def test_without_airflow_files_are_exported_and_the_status_says_what_cannot_be_d
     assert {f.name: f.level for f in status.facts} == {"airflow": "warn", "DAG files": "ok", "a differs": "ok"}
 
 
+def test_another_manifest_is_exported_while_the_desk_runs_unless_airflow_cannot_be_told(tmp_path: Path) -> None:
+    root, dags = tmp_path / "desk", tmp_path / "dags"
+    dags.mkdir()
+    engine = an_engine(root, dags=str(dags))
+    engine.start(Manifest([an_automation("a", schedule="0 1 * * *"), an_automation("h", on=("policy.halt.set",))]))
+    later = Manifest([an_automation("b", schedule="0 9 * * *; 0 12 * * sat"), an_automation("c", schedule="every 90m")])
+    engine.renew(later)
+    texts = {path.name: path.read_text() for path in dags.glob("*.py")}
+    with pytest.raises(Misconfigured, match="'every 2d'"):
+        engine.renew(Manifest([an_automation("b", schedule="every 2d")]))
+    status = engine.status()
+    engine.close()
+    assert list(texts) in (
+        ["steersman_desk_b.py", "steersman_desk_c.py"],
+        ["steersman_desk_c.py", "steersman_desk_b.py"],
+    )
+    assert 'MultipleCronTriggerTimetable("0 9 * * *", "0 12 * * sat", timezone="UTC")' in texts["steersman_desk_b.py"]
+    assert "30 1,4,7,10,13,16,19,22 * * *" in texts["steersman_desk_c.py"]
+    assert (status.deployed, engine.conductor.manifest.digest()) == (later.digest(), later.digest())
+
+
 def test_files_of_an_older_manifest_are_told_with_the_way_to_mend_it(tmp_path: Path) -> None:
     engine = an_engine(tmp_path, dags=str(tmp_path))
     engine.export(Manifest([an_automation("a")]), tmp_path)

@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.builders_automation import an_automation
 
 from steersman.automation import Manifest
@@ -20,6 +21,7 @@ from steersman.automation.adapters.prefect.plan import (
     wanted,
 )
 from steersman.bench import peer_venv
+from steersman.kernel.errors import Misconfigured
 
 NOW = 1_700_000_000_000_000_000
 PLACE = Place(root=Path("/desk"), pool="p", python=Path("/venv/bin/python"), own_python="/own/python", processes=3)
@@ -65,6 +67,15 @@ def test_those_with_the_same_schedule_are_one_cycle_that_brings_their_followers(
     assert found["b"]["schedules"] == found["both"]["schedules"] == []
     assert "together with a" in found["b"]["description"]
     assert len(found["other"]["schedules"]) == 1
+
+
+def test_several_lines_are_several_schedules_of_one_cycle_and_an_interval_is_lines_too() -> None:
+    found = planned(an_automation("a", schedule="0 9 * * *; 0 12 * * sat"), an_automation("b", schedule="every 90m"))
+    shown = {n: [(s["slug"], s["schedule"]["cron"]) for s in found[n]["schedules"]] for n in ("a", "b")}
+    assert shown["a"] == [("steersman", "0 9 * * *"), ("steersman-2", "0 12 * * sat")]
+    assert sorted(cron for _, cron in shown["b"]) == ["0 0,3,6,9,12,15,18,21 * * *", "30 1,4,7,10,13,16,19,22 * * *"]
+    with pytest.raises(Misconfigured, match="b: 'every 2d' would take seconds, several days"):
+        planned(an_automation("b", schedule="every 2d"))
 
 
 def test_a_different_catchup_is_a_cycle_of_its_own() -> None:
