@@ -19,6 +19,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 LONGEST_FIRST = (
     "tests/contracts/test_engine_manifest.py",
     "tests/crash/test_up_kill.py",
+    "tests/integration/test_demo.py",
     "tests/integration/engines/test_prefect.py",
     "tests/contracts/test_venue.py",
     "tests/integration/engines/test_dbos_workers.py",

@@ -119,7 +119,7 @@ def test_a_desk_without_its_core_says_that_the_request_waits(
         held = e.trade_approval(made.signal("hold-1", quantity=60))
         root = made.desk.workspace.root
         made.stop_core()
-    assert run("inbox", ["approve", held, "--yes", "--json", "--dir", str(root)]) == 0
+    assert run("inbox", ["approve", held, "--yes", "--wait", "0.5", "--json", "--dir", str(root)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["known"], found["outcome"]) == (False, "waits")
     assert "the core is not running" in found["text"]
