@@ -10,6 +10,7 @@ import pytest
 
 from steersman.automation.runner.disk import used_bytes
 from steersman.automation.runner.folders import Folders
+from steersman.automation.runner.inflight import Inflight
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
@@ -68,3 +69,14 @@ def test_folders_deeper_than_any_path_break_neither_the_list_nor_what_clears_awa
     folders.open("job", "job-2")
     folders.prune("job", 1, spare="job-2")
     assert [entry.name for entry in (folders.runs / "job").iterdir()] == ["job-2"]
+
+
+def test_a_marker_that_lost_its_content_with_the_power_counts_as_no_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    inflight = Inflight(tmp_path)
+    inflight.intend(run_id="job-1", automation="job", attempt=1, log="", began_at=1, may_retry=False)
+    (tmp_path / "job-2.1.json").write_bytes(b"")
+    assert list(inflight.orphans()) == []
+    assert inflight.count() == 1, "the one of this process, which lives"
+    assert "job-2.1.json is damaged" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ import msgspec
 
 from steersman.automation.events import RunFinished
 from steersman.automation.runner.group import boot_id, kill_run, signal_group, start_ticks
+
+
+_log = logging.getLogger(__name__)
 
 
 class Marker(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +101,13 @@ class Inflight:
         for path in sorted(self._folder.glob("*.json")):
             try:
                 marker = msgspec.json.decode(path.read_bytes(), type=Marker)
-            except (msgspec.DecodeError, FileNotFoundError):
-                # Killed while writing: `os.replace` never ran, so the older marker (if any) is the one in force.
+            except FileNotFoundError:
+                continue
+            except msgspec.DecodeError:
+                # Markers are replaced whole, so no engine that lives has left it: the machine lost its power, and with
+                # it whatever ran. What was started and has no end is known from the ledger.
+                _log.warning("the marker %s is damaged and was deleted", path.name)
+                path.unlink(missing_ok=True)
                 continue
             if automation in (None, marker.automation) and not marker.owner_lives():
                 yield marker
