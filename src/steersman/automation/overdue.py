@@ -26,6 +26,7 @@ from steersman.automation.model.outcome import run_id
 from steersman.automation.recorder import Recorder
 from steersman.automation.successes import Successes
 from steersman.kernel.clock import Clock, iso
+from steersman.kernel.errors import Conflict
 from steersman.kernel.ids import stable_uuid
 from steersman.kernel.plurals import counted
 from steersman.ledger import Ledger, NewEvent, new_event
@@ -124,9 +125,9 @@ class Overdue:
                 missed.append(due)
         if missed:
             overdue = self._overdue(automation, missed, now)
-            self._append(RUN_OVERDUE, overdue, overdue.scheduled_at)
             self._open[name] = overdue
-            said.append(overdue)
+            if self._append(RUN_OVERDUE, overdue, overdue.scheduled_at):
+                said.append(overdue)
         self._marks[name] = _Mark(_declared(automation), through)
         return said + self._recovered(manifest, name, now)
 
@@ -137,7 +138,7 @@ class Overdue:
         ended = self._succeeded_at(manifest, name, Expected(late.scheduled_at, late.deadline_at))
         if ended is None:
             return []
-        return [self._end(late, now, late_s=max(0.0, (ended - late.deadline_at) / 1e9), reason="it succeeded")]
+        return self._end(late, now, late_s=max(0.0, (ended - late.deadline_at) / 1e9), reason="it succeeded")
 
     def _end_unwatched(self, watched: set[str], now: int) -> list[RunOverdue | RunRecovered]:
         """End what is late of those that nobody expects anything of any more."""
@@ -147,15 +148,19 @@ class Overdue:
                 del self._marks[name]
                 self._known.discard(name)
         reason = "nothing is expected of it any more: it is disabled, or its deadline was taken out"
-        return [self._end(late, now, late_s=(now - late.deadline_at) / 1e9, reason=reason) for late in gone]
+        return [
+            ended
+            for late in gone
+            for ended in self._end(late, now, late_s=(now - late.deadline_at) / 1e9, reason=reason)
+        ]
 
-    def _end(self, late: RunOverdue, now: int, *, late_s: float, reason: str) -> RunRecovered:
+    def _end(self, late: RunOverdue, now: int, *, late_s: float, reason: str) -> list[RunOverdue | RunRecovered]:
         recovered = RunRecovered(
             automation=late.automation, scheduled_at=late.scheduled_at, late_s=late_s, reason=reason, at=now
         )
-        self._append(RUN_RECOVERED, recovered, late.scheduled_at)
+        is_new = self._append(RUN_RECOVERED, recovered, late.scheduled_at)
         del self._open[late.automation]
-        return recovered
+        return [recovered] if is_new else []
 
     def _overdue(self, automation: Automation, missed: Sequence[Expected], now: int) -> RunOverdue:
         first, last = missed[0], missed[-1]
@@ -210,7 +215,8 @@ class Overdue:
 
     # -- what is remembered --------------------------------------------------------------------------------------
 
-    def _append(self, kind: str, data: RunOverdue | RunRecovered, start: int) -> None:
+    def _append(self, kind: str, data: RunOverdue | RunRecovered, start: int) -> bool:
+        """Record it; return whether it is new: a look whose answer got lost has said it in its own words."""
         now = self._clock.now_ns()
         event: NewEvent = new_event(
             kind,
@@ -220,7 +226,12 @@ class Overdue:
             now_ns=now,
             id=stable_uuid(kind, data.automation, str(start)),
         )
-        self._ledger.append([event])
+        try:
+            return not self._ledger.append([event]).repeated
+        except Conflict:
+            if self._ledger.get(event.id) is None:
+                raise
+            return False
 
     def _save(self, now: int, *, at_once: bool) -> None:
         """Write what was judged, once a minute or when something was said."""

@@ -18,6 +18,7 @@ from steersman.bootstrap.diagnosis import Diagnosis
 from steersman.bootstrap.doctor_content import examine_publishing
 from steersman.bootstrap.doctor_services import examine_services
 from steersman.bootstrap.engines import engine_trouble, missing_script
+from steersman.bootstrap.notice_status import examine_notices
 from steersman.bootstrap.workspace import CATALOGUE, LOOPBACK, Workspace, load_workspace
 from steersman.kernel.errors import SteersmanError
 from steersman.ledger.anchor import check_anchors
@@ -42,7 +43,8 @@ def examine(directory: Path) -> list[Diagnosis]:
     except SteersmanError as exc:
         return [*found, Diagnosis(name="ledger", level="fail", found=exc.message, fix=exc.fix)]
     try:
-        for look in (_ledger, _policy, _halts, _processes, _automations, examine_services, examine_publishing):
+        parts = (_ledger, _policy, _halts, _processes, _automations, examine_services, examine_publishing)
+        for look in (*parts, examine_notices):
             found += [*look(desk)]
     finally:
         desk.close()

@@ -53,6 +53,7 @@ _AUTOMATION: Final = (
         page="automations/{automation}",
         ends=_on(automation.RUN_RECOVERED),
         over="{automation} is not overdue any more: {reason}",
+        hushed_by=("run_failed/{automation}", "engine_unavailable/engine"),
     ),
     Rule(
         name="engine_unavailable",
@@ -290,7 +291,7 @@ _MACHINE: Final = (
         subject="{source}",
         first="an edit of {source} is refused; what was in force stays",
         why="{problem}",
-        do="{fix}",
+        do="steersman doctor",
         ends=_on(policy.ACTIVATED),
         over="{source} is in force again",
     ),

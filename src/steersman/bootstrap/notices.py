@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import Final
 
+from steersman.automation.successes import position_before
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.notice_rules import CORE_AWAY, RULES
@@ -19,15 +20,18 @@ from steersman.bootstrap.workspace import Workspace
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, SteersmanError
 from steersman.kernel.references import resolve
+from steersman.ledger import Event, Ledger, NewEvent
 from steersman.services.notices import HeartbeatSettings, Notifier, Reader, Teller, Telling, http
 from steersman.services.notices.heartbeat import Heartbeat
 from steersman.services.notices.memory import StateFile
+from steersman.services.notices.preview import Preview, preview
 from steersman.services.notices.storm import Limits
 from steersman.services.notices.wording import moment
 
 _LOOK_S: Final = 1.0
 _AWAY_S: Final = 60.0
 _ASK_S: Final = 5.0
+_ANSWER_S: Final = 3.0
 _END_S: Final = 15.0
 _RULE: Final = next(rule for rule in RULES if rule.name == CORE_AWAY)
 Say = Callable[[str], None]
@@ -40,8 +44,11 @@ def check_target(workspace: Workspace, name: str) -> None:
         Misconfigured: names those there are.
     """
     if name not in workspace.notify:
-        there = ", ".join(workspace.notify) or "none"
-        raise Misconfigured(f"there is no target {name!r}; declared: {there}", fix=f"add [notify.{name}]")
+        there, near = ", ".join(workspace.notify) or "none", difflib.get_close_matches(name, workspace.notify, n=1)
+        raise Misconfigured(
+            f"there is no target {name!r}; declared: {there}",
+            fix=f"did you mean {near[0]}?" if near else f"add [notify.{name}] to steersman.toml",
+        )
 
 
 def notifier(workspace: Workspace, name: str, clock: Clock) -> Notifier:
@@ -101,7 +108,7 @@ def teller(desk: Desk, name: str, *, say: Say = lambda _: None) -> Teller:
     """
     workspace = desk.workspace
     reads = reader(workspace, name)
-    away = CoreAway(workspace.socket, desk.clock, tz=workspace.desk.tz)
+    away = CoreAway(lambda: core_is_well(desk), desk.clock, tz=workspace.desk.tz)
     is_told = desk.through_core and reads.chosen(_RULE) != "off"
     return Teller(
         name=name,
@@ -116,17 +123,53 @@ def teller(desk: Desk, name: str, *, say: Say = lambda _: None) -> Teller:
     )
 
 
+def tried_over(desk: Desk, names: Sequence[str], span_s: float) -> list[Preview]:
+    """Return what each target would have been told of the last `span_s` seconds; without one, by the rules alone."""
+    workspace, now = desk.workspace, desk.clock.now_ns()
+    since = now - round(span_s * 1e9)
+    tried: list[tuple[Reader, Limits]] = [(reader(workspace, name), limits(workspace, name)) for name in names]
+    if not tried:
+        tried = [(Reader(RULES, least="warn", tz=workspace.desk.tz), Limits(target="", tz=workspace.desk.tz))]
+    return [
+        preview(reads, allowed, _recorded_since(desk.ledger, reads.types, since), since_ns=since, until_ns=now)
+        for reads, allowed in tried
+    ]
+
+
+def _recorded_since(ledger: Ledger, types: Sequence[str], since: int) -> Iterator[Event]:
+    after = position_before(ledger, since)
+    return (event for event in ledger.read(after=after, types=types) if event.recorded_at >= since)
+
+
+def core_is_well(desk: Desk) -> bool:
+    """Say whether the core takes events: it is given one that it has, which writes nothing.
+
+    A process that is stopped, or whose disk hangs, still lets others connect.
+    """
+    if not core_answers(desk.workspace.socket):
+        return False
+    known = next(iter(desk.ledger.read(limit=1)), None)
+    if known is None:
+        return True
+    fields = {name: getattr(known, name) for name in NewEvent.__struct_fields__}
+    try:
+        desk.ledger.append_soon([NewEvent(**fields)]).result(_ANSWER_S)
+    except (SteersmanError, TimeoutError):
+        return False
+    return True
+
+
 class CoreAway:
     """Notices that the core does not answer, which no event can say: events go through it."""
 
-    def __init__(self, socket: Path, clock: Clock, *, tz: str, answers: Callable[[Path], bool] = core_answers) -> None:
-        self._socket = socket
+    def __init__(self, answers: Callable[[], bool], clock: Clock, *, tz: str) -> None:
+        self._answers = answers
         self._clock = clock
         self._tz = tz
-        self._answers = answers
         self._asked: int | None = None
         self._since: tuple[int, int] | None = None
-        self._told = False
+        # What an earlier life told is over at the first answer, too.
+        self._told = True
 
     def look(self, now: int) -> Iterable[Telling]:
         """Return what is to be told at `now` (ns): that it is away for a minute, or back."""
@@ -134,11 +177,11 @@ class CoreAway:
         if self._asked is not None and elapsed - self._asked < _ASK_S * 1e9:
             return ()
         self._asked = elapsed
-        if self._answers(self._socket):
+        if self._answers():
             back, self._told, self._since = self._told, False, None
             return (self._telling(now, ends=True),) if back else ()
         if self._since is None:
-            self._since = (elapsed, now)
+            self._since, self._told = (elapsed, now), False
         if self._told or elapsed - self._since[0] < _AWAY_S * 1e9:
             return ()
         self._told = True
@@ -167,7 +210,7 @@ def heartbeat(desk: Desk, name: str, settings: HeartbeatSettings, *, say: Say) -
         http.send(url, None, headers={}, timeout_s=settings.timeout_s, named=settings.url)
 
     def trouble() -> str:
-        return "" if core_answers(workspace.socket) else "the core does not answer"
+        return "" if core_is_well(desk) else "the core does not answer"
 
     return Heartbeat(
         target=name,

@@ -7,6 +7,7 @@ import msgspec
 from steersman.automation import queries as automation
 from steersman.bootstrap import presence
 from steersman.bootstrap.access import core_answers
+from steersman.bootstrap.deadlines import overdue_now
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import engine_trouble
 from steersman.content import queries as content
@@ -23,6 +24,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         feeds: name -> in words how far it is.
         waiting: holds that nobody answered.
         logins: providers that a person must log in to again.
+        late: automation -> what it should have done by its deadline and has not.
         overdue: posts that should be out, and why they are not.
         publishing: what is wrong with the worker that publishes; empty if nothing is.
         venues: name -> mode, and why it takes no order if it takes none.
@@ -43,6 +45,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     runs: dict[str, int]
     engine: str
     logins: tuple[str, ...]
+    late: dict[str, str]
     drafts: int
     blocked: int
     published: int
@@ -76,6 +79,7 @@ def look(desk: Desk) -> Status:
         runs=automation.counts(db),
         engine=workspace.engine.kind + (f": {trouble}" if (trouble := engine_trouble(desk.ledger)) else ""),
         logins=wanting_a_person(desk.ledger, among=desk.workspace.providers),
+        late=overdue_now(desk),
         drafts=counted.drafts,
         blocked=counted.blocked,
         published=counted.published,

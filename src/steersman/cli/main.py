@@ -29,6 +29,7 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
     "token": ("token", "lease a login that the broker keeps fresh"),
     "auth": ("auth", "log in once for all scripts: login, status, logout"),
     "pull": ("pull", "shared data, asked for once and checked once"),
+    "notify": ("notify", "who is told when something breaks: test, list, preview"),
     "serve": ("serve", "serve logins and data to scripts, without the rest of the desk"),
     "content": ("content", "drafts: check, review, schedule, publish, measure"),
     "ai": ("ai", "language models: which, what they cost today, what is remembered"),
@@ -40,7 +41,7 @@ NOUNS: Final[dict[str, tuple[str, str]]] = {
 GROUPS: Final = {
     "start": ("init", "demo", "up", "status", "doctor", "bench"),
     "trade": ("signal", "inbox", "order", "halt", "resume", "venue", "reconcile", "journal", "replay"),
-    "run": ("auto", "token", "auth", "pull", "serve"),
+    "run": ("auto", "token", "auth", "pull", "notify", "serve"),
     "write": ("content", "ai"),
     "know": ("kpi", "policy", "ledger"),
 }

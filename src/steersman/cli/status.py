@@ -40,6 +40,7 @@ def _render(found: Status) -> None:
         ["verdicts", verdicts],
         ["waiting", f"{found.waiting} (steersman inbox list)" if found.waiting else "nothing waits for you"],
         ["runs", f"{runs} (engine {found.engine})"],
+        *([f"late {name}", what] for name, what in found.late.items()),
         *([f"login {name}", f"wants you: steersman auth login {name}"] for name in found.logins),
         ["drafts", f"{found.drafts}: {found.blocked} blocked, {found.published} published"],
         *([["overdue", "\n".join(found.overdue)]] if found.overdue else []),

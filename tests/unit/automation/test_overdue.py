@@ -19,7 +19,7 @@ from steersman.automation.recorder import Recorder
 from steersman.automation.records import end_without_process, start_of
 from steersman.automation.successes import position_before
 from steersman.kernel.clock import FakeClock
-from steersman.kernel.errors import Unavailable
+from steersman.kernel.errors import OutcomeUnknown, Unavailable
 from steersman.ledger.adapters.memory import MemoryLedger
 
 MINUTE = 60_000_000_000
@@ -156,6 +156,25 @@ def test_a_ledger_that_takes_nothing_is_told_at_the_next_look(tmp_path: Path, mo
         desk.at(SIX + 31 * MINUTE)
     monkeypatch.setattr(desk.ledger, "append", append)
     assert len(desk.at(SIX + 32 * MINUTE)) == 1
+
+
+def test_a_look_whose_answer_got_lost_says_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(tmp_path, hourly())
+    desk.at(SIX - MINUTE)
+    append = desk.ledger.append
+
+    def unanswered(*args: Any, **options: Any) -> Any:
+        append(*args, **options)
+        raise OutcomeUnknown("no answer")
+
+    monkeypatch.setattr(desk.ledger, "append", unanswered)
+    with pytest.raises(OutcomeUnknown):
+        desk.at(SIX + 31 * MINUTE)
+    monkeypatch.setattr(desk.ledger, "append", append)
+    assert desk.at(SIX + 32 * MINUTE) == []
+    assert desk.events(RUN_OVERDUE) == 1
+    desk.run("prices", SIX + 33 * MINUTE, SIX + 34 * MINUTE)
+    assert len(desk.at(SIX + 35 * MINUTE)) == 1
 
 
 def test_a_success_that_began_after_a_start_was_due_stands_for_it_unless_each_counts(tmp_path: Path) -> None:

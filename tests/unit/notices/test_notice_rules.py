@@ -62,6 +62,13 @@ def test_events_beyond_the_rules_are_told_in_plain_words_or_in_those_of_the_rule
     assert read(failed(ledger, "news"), wanted=only, defaults=False) == []
 
 
+def test_what_an_event_says_is_one_word_of_the_command_and_one_part_of_the_address(ledger: MemoryLedger) -> None:
+    event = record(ledger, "content.post.overdue", draft="a b; rm -rf ~/$(x)", channel="site", key="k", due_at=NOON)
+    found = Reader(RULES).read(event)[0]
+    assert found.do == "steersman content publish 'a b; rm -rf ~/$(x)'"
+    assert found.page == "content/a%20b%3B%20rm%20-rf%20~/%24%28x%29"
+
+
 def test_data_that_is_no_object_or_lacks_a_field_is_told_as_far_as_it_goes(ledger: MemoryLedger) -> None:
     assert read(record(ledger, "policy.halt.set")) == [("halt_set", "critical", "halted: ?")]
 

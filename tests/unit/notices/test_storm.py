@@ -85,6 +85,16 @@ def test_what_gets_worse_is_told_at_once() -> None:
     ]
 
 
+def test_what_follows_from_something_that_was_told_is_no_news_unless_it_is_worse() -> None:
+    storm = Tried()
+    storm.sends(a_telling())
+    late = a_telling(rule="run_overdue", hushed_by=("run_failed/prices",))
+    assert storm.sends(late) == []
+    assert storm.sends(a_telling(rule="run_overdue", hushed_by=("run_failed/prices",), severity="critical")) != []
+    storm.sends(an_end(), an_end(rule="run_overdue"))
+    assert storm.sends(late, after=HOUR) == ["prices failed"]
+
+
 def test_the_limit_holds_and_what_is_over_it_comes_together() -> None:
     storm = Tried(per_hour=8)
     sent = storm.sends(*(a_telling(f"job{n}") for n in range(30)))

@@ -39,6 +39,13 @@ class StateFile:
                 self._path.replace(self._path.with_suffix(".broken"))
             return None
 
+    def peek(self) -> Kept | None:
+        """Return what was written last for somebody who only looks: nothing is moved, None if it cannot be read."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Kept)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return None
+
     def write(self, kept: Kept) -> None:
         """Put it on disk, durably.
 

@@ -28,6 +28,7 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
         at, pos: when it happened (ns) and where in the ledger it stands; 0 for what no event said.
         can_end: whether something will say that it is over.
         repeated: how often it must happen before it is told.
+        hushed_by: keys that make it no news while they are told and not over.
     """
 
     rule: str
@@ -42,6 +43,7 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
     ends: bool = False
     can_end: bool = False
     repeated: Repeated | None = None
+    hushed_by: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

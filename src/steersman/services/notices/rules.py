@@ -9,6 +9,7 @@ import msgspec
 
 from steersman.ledger import Event
 from steersman.ledger.patterns import EventPattern
+from steersman.services.notices import wording
 from steersman.services.notices.events import OWN
 from steersman.services.notices.model import RANK, Repeated, Severity, Telling
 from steersman.services.notices.wording import clean, filled
@@ -27,6 +28,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         on: the events that raise it.
         subject: tells one such thing from another: equal subjects are told together.
         ends: the events that say it is over, with the same `subject`; `over` is what is said then, empty: nothing.
+        hushed_by: `rule/subject` of what, once told and not over, makes this no news: its cause, or the same in other
+            words.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     ends: tuple[EventPattern, ...] = ()
     over: str = ""
     repeated: Repeated | None = None
+    hushed_by: tuple[str, ...] = ()
 
 
 class Wanted(EventPattern, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,12 +126,13 @@ class Reader:
             severity=severity,
             first=say(rule.first),
             why=say(rule.why),
-            do=say(rule.do),
-            page=say(rule.page),
+            do=wording.command(rule.do, data, self._tz),
+            page=wording.page(rule.page, data, self._tz),
             at=event.recorded_at,
             pos=event.pos,
             can_end=bool(rule.ends),
             repeated=rule.repeated,
+            hushed_by=tuple(say(key) for key in rule.hushed_by),
         )
 
     def _plain(self, event: Event, data: Mapping[str, object], severity: Severity) -> Telling:
@@ -139,7 +144,7 @@ class Reader:
             severity=severity,
             first=f"{event.type.replace('.', ' ').replace('_', ' ')}: {clean(event.stream)}",
             why=clean(why),
-            do=f"steersman ledger tail --stream {clean(event.stream)}",
+            do=f"steersman ledger tail --types {event.type}",
             at=event.recorded_at,
             pos=event.pos,
         )
@@ -151,7 +156,7 @@ class Reader:
             subject=say(rule.subject),
             severity=rule.severity,
             first=say(rule.over),
-            page=say(rule.page),
+            page=wording.page(rule.page, data, self._tz),
             at=event.recorded_at,
             pos=event.pos,
             ends=True,

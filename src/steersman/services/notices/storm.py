@@ -80,7 +80,7 @@ class Storm:
         """Take in one thing that happened."""
         if telling.ends:
             self._end(telling, now)
-        elif self._is_enough(telling):
+        elif self._is_enough(telling) and not self._is_hushed(telling):
             self._raise(telling, now)
 
     def tick(self, now: int) -> None:
@@ -105,9 +105,15 @@ class Storm:
         self.state.recent[telling.key] = times[-telling.repeated.times :]
         return len(times) >= telling.repeated.times
 
+    def _is_hushed(self, telling: Telling) -> bool:
+        """Say whether something that was told already, no less loudly, says this too."""
+        causes = (self.state.incidents.get(key) for key in telling.hushed_by)
+        return any(c is not None and c.is_open and RANK[c.last.severity] >= RANK[telling.severity] for c in causes)
+
     def _raise(self, telling: Telling, now: int) -> None:
         incident = self.state.incidents.get(telling.key)
-        if incident is None:
+        is_past = incident is not None and not incident.is_open and not incident.untold and now >= incident.next_at
+        if incident is None or is_past:
             self.state.incidents[telling.key] = Incident(
                 last=telling,
                 since=telling.at,

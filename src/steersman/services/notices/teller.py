@@ -16,7 +16,6 @@ import msgspec
 
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, OutcomeUnknown, Rejected, SteersmanError, Unavailable
-from steersman.kernel.ids import stable_uuid
 from steersman.ledger import Ledger, NewEvent, new_event
 from steersman.services.notices.events import NOTICE_FAILED, NOTICE_SENT, NoticeFailed, NoticeSent, stream
 from steersman.services.notices.memory import Kept, StateFile
@@ -31,6 +30,7 @@ LONGEST_WAIT_S: Final = 1800.0
 _LONGEST_ASKED_S: Final = 3600.0
 _JITTER: Final = 0.2
 _AT_ONCE: Final = 5
+_RECORD_S: Final = 5.0
 _OLD_NS: Final = 7 * 86_400 * 10**9
 _MOST_UNRECORDED: Final = 500
 _SAVE_AFTER: Final = 1000
@@ -180,7 +180,7 @@ class Teller:
             through=self._through(),
             at=now,
         )
-        self._note(NOTICE_SENT, said, now, message.id, str(message.attempts + 1))
+        self._note(NOTICE_SENT, said, now)
 
     def _note_failed(self, message: Message, problem: str, now: int, *, unknown: bool, retry_at: int | None) -> None:
         said = NoticeFailed(
@@ -195,8 +195,7 @@ class Teller:
             through=self._through(),
             at=now,
         )
-        ending = "given up" if retry_at is None else str(message.attempts)
-        self._note(NOTICE_FAILED, said, now, message.id, ending)
+        self._note(NOTICE_FAILED, said, now)
 
     def _through(self) -> int:
         """Return the position up to which everything was told or is told by what waits in the file."""
@@ -205,14 +204,14 @@ class Teller:
 
     # -- written down --------------------------------------------------------------------------------------------
 
-    def _note(self, kind: str, data: NoticeSent | NoticeFailed, now: int, *what: str) -> None:
+    def _note(self, kind: str, data: NoticeSent | NoticeFailed, now: int) -> None:
+        # Its id is on disk before the ledger is told: telling it again is a repeat.
         event = new_event(
             kind,
             stream=stream(self.name),
             data=data,
             actor="desk",
             now_ns=now,
-            id=stable_uuid(kind, self.name, *what),
         )
         self._kept.unrecorded = [*self._kept.unrecorded, event][-_MOST_UNRECORDED:]
 
@@ -221,8 +220,9 @@ class Teller:
         events: list[NewEvent] = self._kept.unrecorded
         if not events:
             return
-        with suppress(Unavailable):
-            self._ledger.append(events)
+        # With a limit of our own: a core that hangs must not keep anybody from being told so.
+        with suppress(Unavailable, TimeoutError):
+            self._ledger.append_soon(events).result(_RECORD_S)
             self._kept.unrecorded = []
 
     def _save(self) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Mapping
 from typing import Final
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from steersman.kernel.clock import utc
@@ -16,13 +18,28 @@ _MOST: Final = 3
 _NEVER: Final = 2**62
 
 
-def filled(template: str, data: Mapping[str, object], tz: str) -> str:
-    """Return `template` with each `{field}` replaced from `data`; `{a.b}` is a field within.
+def filled(
+    template: str, data: Mapping[str, object], tz: str, *, each: Callable[[str], str] = lambda value: value
+) -> str:
+    """Return `template` with each `{field}` replaced from `data` and passed through `each`; `{a.b}` is a field within.
 
     Instants (`..._at`, ns) are said on the clocks of `tz`, spans (`..._s`) as people say them; of a list the first
     three. What is not there is said as `?`.
     """
-    return _PLACE.sub(lambda found: _said(data, found.group(1), tz), template)
+    return _PLACE.sub(lambda found: each(_said(data, found.group(1), tz)), template)
+
+
+def command(template: str, data: Mapping[str, object], tz: str) -> str:
+    """Return a command line with the facts of an event in it, each one word whatever it holds.
+
+    What an event says is not ours: it must not become a second command in the terminal of who pastes the first.
+    """
+    return filled(template, data, tz, each=shlex.quote)
+
+
+def page(template: str, data: Mapping[str, object], tz: str) -> str:
+    """Return the path of a page with the facts of an event in it."""
+    return filled(template, data, tz, each=lambda value: quote(value, safe="/"))
 
 
 def clean(value: object) -> str:
