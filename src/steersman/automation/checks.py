@@ -80,9 +80,15 @@ def folder(file: TomlFile, here: tuple[str, ...], cwd: str, root: Path | None) -
     path = (*here, "cwd")
     if "\0" in cwd:
         raise file.error(path, "has a NUL byte in it", fix="write the path of a folder")
-    if not cwd or root is None or (root / cwd).is_dir():
+    if not cwd or root is None:
         return
-    if (root / cwd).exists():
+    try:
+        if (root / cwd).is_dir():
+            return
+        exists = (root / cwd).exists()
+    except OSError as exc:
+        raise file.error(path, f"cannot be looked at: {exc.strerror}", fix="name a folder that can be entered") from exc
+    if exists:
         raise file.error(path, f"{cwd} is no folder", fix="name the folder that it stands in")
     above = (root / cwd).parent
     near = difflib.get_close_matches(

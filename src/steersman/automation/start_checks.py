@@ -135,6 +135,8 @@ def events(
                 f"{one.event!r} is no type of event; allowed: e.g. policy.halt.set, or trading.order.* for all of them",
                 fix="small letters with dots between",
             )
+        if () in one.where.values():
+            raise file.error((*here, "on"), f"{one}: no value fits an empty list", fix="name the values it may have")
         if one.event.split(".")[0] == _OWN:
             _check_own(file, here, one, automations)
         if types is not None and not one.event.startswith(_SCRIPTS):
@@ -174,7 +176,8 @@ def _check_own(file: TomlFile, here: tuple[str, ...], one: EventPattern, automat
 
 def _check_known(file: TomlFile, here: tuple[str, ...], one: EventPattern, types: EventTypes) -> None:
     """Refuse a type that nothing here writes, and a condition on a field that such an event never has."""
-    meant = [fields for kind, fields in types.items() if one.wants(kind)]
+    exact = one.event in types
+    meant = [types[one.event]] if exact else [fields for kind, fields in types.items() if one.wants(kind)]
     if not meant:
         near = difflib.get_close_matches(one.event, types, n=3, cutoff=0.5)
         raise file.error(

@@ -17,6 +17,7 @@ from steersman.automation.scheduler import MAX_CAUGHT_UP, PUNCTUAL_NS
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Unavailable
 from steersman.ledger import Event, Ledger, Subscription
+from steersman.ledger.type_filter import TypeFilter
 
 _log = logging.getLogger(__name__)
 _LOOK_S: Final = 0.5
@@ -33,11 +34,12 @@ class _Trigger:
     def __init__(self, automation: Automation) -> None:
         self.automation = automation
         self.name = automation.name
+        self._types = TypeFilter(pattern.event for pattern in automation.on)
         self.quiet_ns = int(automation.debounce_s * 1e9)
         self.burst: Burst | None = None
 
     def wants(self, event: Event) -> bool:
-        return any(pattern.matches(event) for pattern in self.automation.on)
+        return self._types(event.type) and any(pattern.matches(event) for pattern in self.automation.on)
 
     def take(self, event: Event) -> Burst | None:
         """Take in an event and return the burst that it ended, if it did."""

@@ -6,7 +6,8 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from typing import TypeVar, cast, get_args, get_origin
+from types import UnionType
+from typing import TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 
@@ -94,6 +95,18 @@ class TomlFile:
         place = f"{self.name}:{line}" if line else self.name
         return Misconfigured(f"{place}: {'.'.join(path)}: {problem}", fix=fix)
 
+    def _found(self, path: tuple[str, ...]) -> object:
+        """Return the raw value at `path`, where a number is a place in a list; None if there is none."""
+        here: object = self.data
+        for part in path:
+            if isinstance(here, list) and part.isdecimal() and int(part) < len(here):
+                here = here[int(part)]
+            elif isinstance(here, Mapping):
+                here = here.get(part)
+            else:
+                return None
+        return here
+
     def _rewritten(self, problem: str, found: object) -> str:
         """Return how to write `found` where only its form is wrong."""
         if problem.startswith("Expected `array`") and isinstance(found, str):
@@ -122,7 +135,7 @@ class TomlFile:
             return self.error(
                 full, f"`{missing.group(1)}` is missing", fix=f"add `{missing.group(1)} = ...` to [{'.'.join(full)}]"
             )
-        found = self.get(*full)
+        found = self._found(full)
         return self.error(full, f"{plain[0].lower()}{plain[1:]}; found {found!r}", fix=self._rewritten(plain, found))
 
 
@@ -139,10 +152,10 @@ def _field_names(kind: object, inner: tuple[str, ...]) -> list[str]:
         if isinstance(here, type) and issubclass(here, msgspec.Struct):
             here = next((f.type for f in msgspec.structs.fields(here) if f.encode_name == part), None)
         else:
-            arguments = [a for a in get_args(here) if a is not type(None)]
+            arguments = [a for a in get_args(here) if a not in (type(None), Ellipsis)]
             here = arguments[-1] if arguments else None
         members = [a for a in get_args(here) if isinstance(a, type) and issubclass(a, msgspec.Struct)]
-        if members and not (isinstance(here, type)) and type(None) in get_args(here):
+        if len(members) == 1 and not isinstance(here, type) and get_origin(here) in (Union, UnionType):
             here = members[0]
     if isinstance(here, type) and issubclass(here, msgspec.Struct):
         return [f.encode_name for f in msgspec.structs.fields(here)]

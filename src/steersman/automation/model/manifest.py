@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
@@ -219,20 +219,41 @@ def _closure(manifest: Manifest, names: Iterable[str]) -> set[str]:
 
 
 def _sorted(by_name: Mapping[str, Automation]) -> tuple[str, ...]:
+    try:
+        return _after(by_name, lambda name: by_name[name].needs)
+    except _Circle as exc:
+        raise Cycle((*exc.path, exc.path[0])) from None
+
+
+def _after(names: Iterable[str], before: Callable[[str], Iterable[str]]) -> tuple[str, ...]:
+    """Return all names, each after those `before` it; however long a chain is.
+
+    Raises:
+        _Circle: some are before each other.
+    """
     done: dict[str, None] = {}
-
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        if name in done:
-            return
-        if name in path:
-            raise Cycle((*path[path.index(name) :], name))
-        for need in by_name[name].needs:
-            visit(need, (*path, name))
-        done[name] = None
-
-    for name in by_name:
-        visit(name, ())
+    for first in names:
+        path = {first: iter(before(first))} if first not in done else {}
+        while path:
+            name, rest = next(reversed(path.items()))
+            one = next((other for other in rest if other not in done), None)
+            if one is None:
+                done[name] = None
+                del path[name]
+            elif one in path:
+                here = list(path)
+                raise _Circle(tuple(here[here.index(one) :]))
+            else:
+                path[one] = iter(before(one))
     return tuple(done)
+
+
+class _Circle(ValueError):
+    """Names that come before each other, each before the one that stands before it."""
+
+    def __init__(self, path: tuple[str, ...]) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 def _sha256(what: object) -> str:
@@ -251,19 +272,13 @@ def started_by(automation: Automation) -> tuple[str, ...]:
 
 
 def _refuse_rings(by_name: Mapping[str, Automation]) -> None:
-    done: set[str] = set()
+    def before(name: str) -> Iterable[str]:
+        return (n for n in (*by_name[name].needs, *started_by(by_name[name])) if n in by_name)
 
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        if name in done or name not in by_name:
-            return
-        if name in path:
-            ring = path[path.index(name) :]
-            turn = next(n for n, one in enumerate(ring) if ring[(n + 1) % len(ring)] in started_by(by_name[one]))
-            ring = ring[turn:] + ring[:turn]
-            raise Ring((*ring, ring[0]))
-        for before in (*by_name[name].needs, *started_by(by_name[name])):
-            visit(before, (*path, name))
-        done.add(name)
-
-    for name in by_name:
-        visit(name, ())
+    try:
+        _after(by_name, before)
+    except _Circle as exc:
+        ring = exc.path
+        turn = next(n for n, one in enumerate(ring) if ring[(n + 1) % len(ring)] in started_by(by_name[one]))
+        ring = ring[turn:] + ring[:turn]
+        raise Ring((*ring, ring[0])) from None
