@@ -18,6 +18,7 @@ from steersman.kernel.clock import Clock, FakeClock, SystemClock
 from steersman.kernel.toml_file import TomlFile
 from steersman.ledger import Ledger
 from steersman.ledger.adapters.memory import create as memory_ledger
+from steersman.services.commons import Commons, SharedSettings
 from steersman.services.credentials.broker import Broker
 from steersman.services.credentials.places import Backend, Places
 from steersman.services.credentials.settings import ProviderSettings, read
@@ -86,6 +87,8 @@ def a_broker(
     environ: Mapping[str, str] | None = None,
     backend: Backend | None = None,
     wait: Callable[[float], object] = lambda _: None,
+    commons: Commons | None = None,
+    shared: SharedSettings | None = None,
 ) -> Broker:
     state = root / ".steersman" / "services"
     places = FilePlaces(state, environ=environ or {}, backend=backend)
@@ -97,6 +100,8 @@ def a_broker(
         clock=clock or SystemClock(),
         places=places,
         wait=wait,
+        commons=commons,
+        shared=shared,
     )
 
 

@@ -23,6 +23,8 @@ PULL_FAILED: Final = "services.pull.failed"
 CACHE_QUARANTINED: Final = "services.cache.quarantined"
 DATA_FETCHED: Final = "services.data.fetched"
 COMMONS_FAILED: Final = "services.commons.failed"
+TOKEN_RECEIVED: Final = "services.token.received"  # noqa: S105 - the name of an event
+LOGIN_SHARED: Final = "services.login.shared"
 
 
 class LeaseGranted(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +40,8 @@ class LeaseGranted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenRefreshed(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider gave a new token; what it rotated is on disk. `why` is first, due, refused or expired."""
+    """A provider gave a new token; what it rotated is on disk. `why` is first, due, refused or expired; late: it was
+    given while the commons were away, and is there now."""
 
     provider: str
     token_id: str
@@ -70,19 +73,45 @@ class ReauthRequired(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoggedIn(msgspec.Struct, frozen=True, kw_only=True):
-    """A person logged in by `flow` (pkce, device, paste)."""
+    """A person logged in by `flow` (pkce, device, paste; shared: on another `machine`)."""
 
     provider: str
     flow: str
     scopes: str
     at: int
+    machine: str = ""
 
 
 class LoggedOut(msgspec.Struct, frozen=True, kw_only=True):
-    """What was stored for a provider was deleted; `revoked` says whether the provider was told so and agreed."""
+    """What was stored for a provider was deleted; `revoked` says whether the provider was told so and agreed.
+
+    With a `machine`, somebody did so there, and the copy here went too.
+    """
 
     provider: str
     revoked: bool
+    at: int
+    machine: str = ""
+
+
+class TokenReceived(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that another machine fetched, `age_s` ago, came from the commons: the provider was not asked here."""
+
+    provider: str
+    token_id: str
+    machine: str
+    expires_at: int | None
+    age_s: float
+    at: int
+
+
+class LoginShared(msgspec.Struct, frozen=True, kw_only=True):
+    """A login that only this machine had met the commons; `did` says what became of it, `quarantined` where it lies."""
+
+    provider: str
+    did: str
+    quarantined: str
+    machine: str
     at: int
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from steersman.ledger import Ledger
-from steersman.services.events import LOGGED_IN, LOGGED_OUT, REAUTH_REQUIRED, TOKEN_REFRESHED
+from steersman.services.events import LOGGED_IN, LOGGED_OUT, REAUTH_REQUIRED, TOKEN_RECEIVED, TOKEN_REFRESHED
 
 _PREFIX = "provider/"
 
@@ -29,5 +29,5 @@ def wanting_a_person(ledger: Ledger, *, among: Collection[str] | None = None) ->
 
 
 def _refreshed(ledger: Ledger, provider: str, pos: int) -> bool:
-    found = ledger.read(after=pos, types=(TOKEN_REFRESHED,), stream=f"{_PREFIX}{provider}", limit=1)
+    found = ledger.read(after=pos, types=(TOKEN_REFRESHED, TOKEN_RECEIVED), stream=f"{_PREFIX}{provider}", limit=1)
     return next(iter(found), None) is not None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from steersman.kernel.clock import Clock
     from steersman.ledger import Ledger
+    from steersman.services.commons import Commons, SharedSettings
     from steersman.services.credentials.broker import Broker
     from steersman.services.credentials.places import KeyPlace
     from steersman.services.credentials.provider import ProviderSettings
@@ -15,17 +16,29 @@ if TYPE_CHECKING:
 __all__ = ["create", "key_place"]
 
 
-def create(*, root: Path, state: Path, providers: dict[str, ProviderSettings], ledger: Ledger, clock: Clock) -> Broker:
+def create(
+    *,
+    root: Path,
+    state: Path,
+    providers: dict[str, ProviderSettings],
+    ledger: Ledger,
+    clock: Clock,
+    commons: Commons | None = None,
+    shared: SharedSettings | None = None,
+) -> Broker:
     """Return the broker of a workspace; any process may have one, and all share what is stored below `state`.
 
     Args:
         root: the workspace's folder, which references and commands are relative to.
         state: folder of the shared services (`Workspace.services`); made with mode 0700.
+        commons: what `shared` names; None: logins are this machine's alone. Closed by whoever opened it.
     """
     # Start-up time: every command reads settings from this package, few lease.
     from steersman.services.credentials.broker import Broker
 
-    return Broker(root=root, state=state, providers=providers, ledger=ledger, clock=clock)
+    return Broker(
+        root=root, state=state, providers=providers, ledger=ledger, clock=clock, commons=commons, shared=shared
+    )
 
 
 def key_place(state: Path) -> KeyPlace:

@@ -5,29 +5,37 @@ from __future__ import annotations
 import difflib
 import random
 import secrets
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Misconfigured, Rejected, Unavailable
+from steersman.kernel.errors import Misconfigured, Rejected, SteersmanError, Unavailable
 from steersman.ledger import Ledger
+from steersman.services.commons import Commons, SharedSettings
 from steersman.services.credentials.counts import Counts
 from steersman.services.credentials.instant import Instant
 from steersman.services.credentials.keychain import Keychain
+from steersman.services.credentials.machines import Machines
 from steersman.services.credentials.places import KeyPlace, PlaceKind, Places
-from steersman.services.credentials.provider import Fetched, ProviderSettings, Surroundings, Token
+from steersman.services.credentials.provider import Fetched, Kind, Provider, ProviderSettings, Surroundings, Token
 from steersman.services.credentials.providers import kind_named
 from steersman.services.credentials.recorder import Recorder
 from steersman.services.credentials.refresh import Refresher
 from steersman.services.credentials.rotation import rotate
-from steersman.services.credentials.slot import Slot
+from steersman.services.credentials.shared_store import SharedStore
+from steersman.services.credentials.slot import Slot, longest_s
 from steersman.services.credentials.standing import standing
 from steersman.services.credentials.store import Store
+from steersman.services.credentials.telling import Telling
 from steersman.services.disk import usable
 from steersman.services.events import KEY_ROTATED, KeyRotated, LeaseGranted
 from steersman.services.ports import Lease, ProviderStatus
 
 _TRIES = 3
+_WATCH_S = 15.0
+_CLOSE_S = 5.0
 
 
 class Broker:
@@ -41,12 +49,15 @@ class Broker:
         providers: dict[str, ProviderSettings],
         ledger: Ledger,
         clock: Clock,
+        commons: Commons | None = None,
+        shared: SharedSettings | None = None,
         places: Places | None = None,
         wait: Callable[[float], object] | None = None,
     ) -> None:
         """Touches nothing yet: keys and folders are made when the first login is stored.
 
         Args:
+            commons, shared: where logins lie that several machines have in common; None: this machine has its own.
             places: where keys may be; from the environment of this process if not given.
             wait: sleeps that many seconds while the ledger takes nothing.
         """
@@ -56,6 +67,12 @@ class Broker:
         self._keychain = Keychain(state, places or Places(state), clock)
         self._recorder = Recorder(ledger, clock, wait=wait)
         self._counts = Counts(ledger)
+        self._machines: Machines | None = None
+        if commons is not None and shared is not None:
+            self._machines = Machines(commons, shared, state, self._recorder, clock)
+        self._stores: dict[str, Store] = {}
+        self._over = threading.Event()
+        self._watcher: threading.Thread | None = None
         self._slots = {name: self._made(name, settings) for name, settings in providers.items()}
 
     def lease(self, provider: str, *, who: str, run_id: str = "", refused: str = "") -> Lease:
@@ -152,16 +169,57 @@ class Broker:
     def rotate(self, *, to: PlaceKind | None = None) -> KeyRotated:
         """Seal every login under a new key and record it. Raises as `rotation.rotate`."""
         with usable():
-            done = rotate(self._state, self._keychain, self._clock, to=to)
-        self._recorder.say_about_keys(KEY_ROTATED, done)
+            done = rotate(self._state, self._keychain, self._clock, to=to, stores=self._stores)
+        self._recorder.say_about("services/keys", KEY_ROTATED, done, actor="person:cli")
         return done
 
     def key_place(self) -> KeyPlace:
         """Return where the keys are, or would be made."""
         return self._keychain.places.describe()
 
+    @property
+    def shared_in(self) -> str:
+        """Where logins lie that several machines have in common, for people; empty: this machine has its own."""
+        return self._machines.where if self._machines is not None and self._stores else ""
+
+    def check_shared(self) -> None:
+        """Refuse commons that may forget a login; one that does not answer is found out about later.
+
+        Raises:
+            Misconfigured: says why, and what to change.
+        """
+        if self._machines is not None and self._stores:
+            with suppress(Unavailable):
+                self._machines.check_durable()
+
+    def look(self) -> list[SteersmanError]:
+        """Take over what other machines changed; return what cannot be used here."""
+        found: list[SteersmanError] = []
+        for name in self._stores:
+            try:
+                with usable():
+                    self._slots[name].look()
+            except SteersmanError as exc:
+                found.append(exc)
+        return found
+
+    def watch(self) -> None:
+        """Look, from a thread and until `close`, what other machines change: a login there ends what waits here."""
+        if self._stores and self._watcher is None:
+            self._watcher = threading.Thread(target=self._watch, name="shared-logins", daemon=True)
+            self._watcher.start()
+
     def close(self) -> None:
-        """Nothing is held open between two leases."""
+        """End looking; nothing else is held open between two leases."""
+        self._over.set()
+        if self._watcher is not None:
+            self._watcher.join(_CLOSE_S)
+        for slot in self._slots.values():
+            slot.close()
+
+    def _watch(self) -> None:
+        while not self._over.wait(_WATCH_S):
+            self.look()
 
     def _refused_token(self, provider: str, lease_id: str) -> str:
         granted = self._recorder.lease(lease_id)
@@ -188,7 +246,7 @@ class Broker:
     def _made(self, name: str, settings: ProviderSettings) -> Slot:
         kind = kind_named(settings.kind)
         provider = kind.make(self.around(name), settings)
-        store = Store(self._state, name, self._keychain, self._clock)
+        store = self._store(name, settings, kind, provider)
         refresher = Refresher(
             name,
             provider=provider,
@@ -208,6 +266,23 @@ class Broker:
             recorder=self._recorder,
             clock=self._clock,
         )
+
+    def _store(self, name: str, settings: ProviderSettings, kind: Kind, provider: Provider) -> Store:
+        """Return where a login lies: with the other machines if it is one that they can have in common."""
+        is_kept = not provider.static or bool(kind.flows and not getattr(settings, kind.seed, ""))
+        if self._machines is None or not settings.shared or not is_kept:
+            return Store(self._state, name, self._keychain, self._clock)
+        self._stores[name] = store = SharedStore(
+            self._state,
+            name,
+            self._keychain,
+            self._clock,
+            machines=self._machines,
+            telling=Telling(name, self._recorder, self._clock),
+            spends=provider.spends,
+            longest_s=longest_s(settings),
+        )
+        return store
 
 
 def _lease(slot: Slot, token: Token, granted: LeaseGranted) -> Lease:

@@ -25,6 +25,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     Attributes:
         lease: span after which whoever leased asks again, at most.
         timeout: span within which the provider must have answered whole.
+        shared: whether the login is one for all machines that `[shared]` connects; False: this machine has its own.
     """
 
     SECRETS: ClassVar[tuple[str, ...]] = ()
@@ -33,6 +34,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     kind: str
     lease: str = "60s"
     timeout: str = "10s"
+    shared: bool = True
 
     @property
     def lease_s(self) -> float:
@@ -78,7 +80,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything stored about one login, sealed on disk.
+    """Everything stored about one login, sealed wherever it lies.
 
     Attributes:
         pasted: what a person typed in, by field; `refresh_token` is what the provider gave last.

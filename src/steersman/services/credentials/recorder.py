@@ -41,14 +41,13 @@ class Recorder:
             new_event(kind, stream=f"provider/{provider}", data=data, actor=actor, now_ns=self._clock.now_ns(), id=id)
         )
 
-    def say_about_keys(self, kind: str, data: msgspec.Struct) -> None:
-        """Append an event about the keys that seal logins.
+    def say_about(self, stream: str, kind: str, data: msgspec.Struct, *, actor: str = ACTOR) -> None:
+        """Append an event about what several logins have in common: their keys, what machines share.
 
         Raises:
             Unavailable: the ledger takes none.
         """
-        now_ns = self._clock.now_ns()
-        self._append(new_event(kind, stream="services/keys", data=data, actor="person:cli", now_ns=now_ns))
+        self._append(new_event(kind, stream=stream, data=data, actor=actor, now_ns=self._clock.now_ns()))
 
     def granted(self, lease: LeaseGranted) -> None:
         """Append a lease; its event is found again by the lease's id.

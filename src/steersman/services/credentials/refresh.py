@@ -65,6 +65,8 @@ class Refresher:
         fingerprint = self._fingerprint(login)
         health = self._store.health()
         self._refuse_known(health, fingerprint, why)
+        if self._provider.spends(login):
+            self._store.check_may_spend()
         began, lost = instant(self._clock), login.pending_since is not None
         login = self._intend(login, began)
         try:
@@ -114,7 +116,7 @@ class Refresher:
     def keep(self, login: Login, fetched: Fetched, asked: Instant) -> Token:
         """Store what a provider gave, durably, and return the token. `asked` is when it was asked."""
         token = self._token(fetched, asked)
-        self._store.write(
+        self._store.keep(
             msgspec.structs.replace(
                 login,
                 token=token,

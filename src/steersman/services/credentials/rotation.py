@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured
 from steersman.services.credentials.keychain import Keychain
 from steersman.services.credentials.keys import Ring
-from steersman.services.credentials.lock import held
 from steersman.services.credentials.places import Chosen, PlaceKind
 from steersman.services.credentials.store import Store
 from steersman.services.events import KeyRotated
@@ -16,11 +16,19 @@ from steersman.services.events import KeyRotated
 _LOCK_S = 150.0
 
 
-def rotate(state: Path, keychain: Keychain, clock: Clock, *, to: PlaceKind | None = None) -> KeyRotated:
+def rotate(
+    state: Path,
+    keychain: Keychain,
+    clock: Clock,
+    *,
+    to: PlaceKind | None = None,
+    stores: Mapping[str, Store] | None = None,
+) -> KeyRotated:
     """Seal every stored login under a new key, then drop the old ones; return what was done.
 
     Args:
         to: where the keys shall be from now on; None: where they are.
+        stores: those of declared logins, by name; one that machines share is sealed anew where they share it.
 
     Raises:
         Misconfigured: the environment holds no new key in front of the old one.
@@ -37,7 +45,7 @@ def rotate(state: Path, keychain: Keychain, clock: Clock, *, to: PlaceKind | Non
         new = places.candidate(target, old).current
         staged = Ring((new, *(key for key in old.keys if key.id != new.id)))
         _stage(keychain, here, target, staged)
-        resealed = _reseal(state, keychain, clock, staged)
+        resealed = _reseal(state, keychain, clock, staged, stores or {})
         places.save(target, Ring((new,)))
         places.remember(target)
         if target != here:
@@ -58,11 +66,11 @@ def _stage(keychain: Keychain, here: Chosen, target: Chosen, staged: Ring) -> No
         places.remember(target)
 
 
-def _reseal(state: Path, keychain: Keychain, clock: Clock, staged: Ring) -> int:
+def _reseal(state: Path, keychain: Keychain, clock: Clock, staged: Ring, stores: Mapping[str, Store]) -> int:
     """Seal every login anew, those of providers that are no longer declared too; return how many."""
     done = 0
-    for path in sorted((state / "logins").glob("*.sealed")):
-        store = Store(state, path.stem, keychain, clock)
-        with held(store.lock_path, clock=clock, timeout_s=_LOCK_S):
+    for name in sorted({path.stem for path in (state / "logins").glob("*.sealed")} | set(stores)):
+        store = stores.get(name) or Store(state, name, keychain, clock)
+        with store.turn(_LOCK_S):
             done += store.reseal(staged)
     return done

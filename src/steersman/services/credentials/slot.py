@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
 import msgspec
 
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Corrupt, Misconfigured, Rejected, SteersmanError, Unavailable
+from steersman.kernel.errors import Conflict, Corrupt, Misconfigured, Rejected, SteersmanError, Unavailable
 from steersman.services.credentials.freshness import age_s, judge, left_s
 from steersman.services.credentials.instant import Instant, instant
-from steersman.services.credentials.lock import held
 from steersman.services.credentials.provider import (
     Fetched,
     Kind,
@@ -21,10 +20,15 @@ from steersman.services.credentials.provider import (
 )
 from steersman.services.credentials.recorder import Recorder
 from steersman.services.credentials.refresh import Refresher
-from steersman.services.credentials.store import Health, Store
+from steersman.services.credentials.store import Gone, Health, KeyElsewhere, Store
 from steersman.services.events import LOGGED_IN, LOGGED_OUT, TOKEN_FAILED, LoggedIn, LoggedOut, TokenFailed
 
 _PATIENCE_S = 30.0
+
+
+def longest_s(settings: ProviderSettings) -> float:
+    """Return the seconds after which whoever is at work on a login is not waited for any more."""
+    return 2 * settings.timeout_s + _PATIENCE_S
 
 
 class Slot:
@@ -61,6 +65,8 @@ class Slot:
             Rejected, Unavailable, Misconfigured: as `Credentials.lease` says.
             Corrupt: what was stored is damaged; it lies in quarantine, and a person must log in.
         """
+        if self._store.is_unsettled:
+            self._settle()
         if self.provider.static:
             return self._static(refused)
         token = self._read().token
@@ -71,7 +77,10 @@ class Slot:
         state = judge(token, self._age(token))
         if state == "over":
             return self._fetched("expired", refused)
-        return token if state == "fresh" else self._renewed(token)
+        if state == "due":
+            return self._renewed(token)
+        self._store.look_soon()
+        return token
 
     def left_s(self, token: Token) -> float:
         """Return the seconds for which `token` may still be handed out."""
@@ -132,6 +141,8 @@ class Slot:
     def forgive(self) -> None:
         """Forget refusals and pauses, so that the next lease asks the provider: a person says that it may work now."""
         with self._lock():
+            with suppress(Corrupt, Misconfigured):
+                self._store.read_anew()
             self._store.note(msgspec.structs.replace(self._store.health(), broken=None, failures=0, refusals=0))
 
     def forget(self) -> bool:
@@ -147,27 +158,51 @@ class Slot:
             self._recorder.say(LOGGED_OUT, self.name, out, actor="person:cli")
         return revoked
 
+    def look(self) -> None:
+        """Take over what was changed on another machine. Raises as `Store.look`."""
+        self._store.look()
+
+    def close(self) -> None:
+        """Wait a moment for what goes on behind the leases."""
+        self._store.close()
+
     def _static(self, refused: str) -> Token:
+        if refused or (self.needs_person and not self.stored):
+            self._store.look()
         login = self._read()
-        with self._lock():
-            return self._refresher.look(login, refused)
+        with self._store.turn_here(self._longest_s):
+            token = self._refresher.look(login, refused)
+        self._store.look_soon()
+        return token
+
+    def _settle(self) -> None:
+        """Put in order what could not be told when it happened; if that cannot be done now, it is at another lease."""
+        with suppress(Unavailable, Conflict, Misconfigured, Corrupt), self._lock(timeout_s=0.0):
+            self._read_locked()
 
     def _renewed(self, token: Token) -> Token:
         """Return a new token if this process is the one to fetch it and can; the one that is still good otherwise."""
         try:
-            with self._lock(timeout_s=0.0):
+            with self._lock(timeout_s=0.0, alone=True):
                 found = self._read_locked()
                 now = found.token
                 if now is not None and judge(now, self._age(now)) == "fresh":
                     return now
                 return self._refresher.refresh(found, "due")
-        except (Unavailable, Rejected, Misconfigured):
+        except (Unavailable, Rejected, Misconfigured, Conflict):
             # Somebody else fetches it, or the provider fails: recorded where it happened, and no reason to stop work.
             return token
 
     def _fetched(self, why: str, refused: str) -> Token:
         """Return a new token, or the one that another process fetched while this one waited."""
-        with self._lock():
+        try:
+            return self._fetched_in_turn(why, refused)
+        except Conflict:
+            # The turn was lost to another machine: what it fetched may do.
+            return self._fetched_in_turn(why, refused)
+
+    def _fetched_in_turn(self, why: str, refused: str) -> Token:
+        with self._lock(alone=True):
             login = self._read_locked()
             token = login.token
             if token is not None and token.token_id != refused and judge(token, self._age(token)) != "over":
@@ -178,9 +213,12 @@ class Slot:
         now = instant(self._clock)
         return age_s(token, now_ns=now.now_ns, elapsed_ns=now.elapsed_ns, boot=now.boot)
 
-    def _lock(self, *, timeout_s: float | None = None) -> AbstractContextManager[None]:
-        longest = 2 * self.settings.timeout_s + _PATIENCE_S if timeout_s is None else timeout_s
-        return held(self._store.lock_path, clock=self._clock, timeout_s=longest)
+    @property
+    def _longest_s(self) -> float:
+        return longest_s(self.settings)
+
+    def _lock(self, *, timeout_s: float | None = None, alone: bool = False) -> AbstractContextManager[None]:
+        return self._store.turn(self._longest_s if timeout_s is None else timeout_s, alone=alone)
 
     def _read(self) -> Login:
         try:
@@ -217,7 +255,10 @@ class Slot:
         self.check_sealable()
         try:
             self._store.read_anew()
-        except (Corrupt, Misconfigured) as exc:
+        except KeyElsewhere:
+            # What took its place could not be opened by those who have that key.
+            raise
+        except (Corrupt, Misconfigured, Gone) as exc:
             self._set_aside(exc)
 
     def _logged_in(self, flow: str, scopes: str, health: Health) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from steersman.kernel.clock import Clock
-from steersman.kernel.errors import Corrupt, Misconfigured
+from steersman.kernel.errors import Corrupt, Misconfigured, Unavailable
 from steersman.services.credentials import files, sealing
 from steersman.services.credentials.keychain import Keychain
 from steersman.services.credentials.keys import Ring
+from steersman.services.credentials.lock import held
 from steersman.services.credentials.provider import Login
 
 _MOST_ASIDE: Final = 10
@@ -53,6 +56,14 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class KeyElsewhere(Misconfigured):
+    """A login that machines share is sealed with a key that another of them has and this one has not."""
+
+
+class Gone(Unavailable):
+    """A login that machines share is not where they share it any more, and a copy may be older than what was there."""
+
+
 class Store:
     """The stored side of one login. Reading is cheap: the file is opened only after it was replaced."""
 
@@ -75,6 +86,29 @@ class Store:
     def lock_path(self) -> Path:
         """What is locked while anything here changes."""
         return files.private_folder(self._folder) / f"{self._name}.lock"
+
+    @contextmanager
+    def turn_here(self, timeout_s: float) -> Iterator[None]:
+        """Hold this machine's lock of the login meanwhile.
+
+        Raises:
+            Unavailable: another process has had it for `timeout_s` seconds.
+        """
+        with held(self.lock_path, clock=self._clock, timeout_s=timeout_s):
+            yield
+
+    @contextmanager
+    def turn(self, timeout_s: float, *, alone: bool = False) -> Iterator[None]:
+        """Hold the login's lock meanwhile: nobody else changes anything here, or asks the provider.
+
+        Args:
+            alone: whether this machine may go on by itself while it cannot reach the others.
+
+        Raises:
+            Unavailable: somebody else has had it for `timeout_s` seconds.
+        """
+        with self.turn_here(timeout_s):
+            yield
 
     def read_anew(self) -> Login:
         """Return the login as it is on disk. Call with the lock held, before anything is decided that uses it up.
@@ -114,6 +148,36 @@ class Store:
         files.write(self.path, raw)
         with self._mutex:
             self._seen = None
+
+    def keep(self, login: Login) -> None:
+        """Store what a provider just gave; as `write`, and what cannot be stored where it belongs is not lost."""
+        self.write(login)
+
+    def check_may_spend(self) -> None:
+        """Return if what is stored may be sent to the provider and be used up. Call with the lock held.
+
+        Raises:
+            Unavailable: somebody else has sent it, and what came of it may still be told.
+        """
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether something here must be put in order before it is leased from."""
+        return False
+
+    def look(self) -> None:
+        """Take over what was changed elsewhere, if that can be found out at once.
+
+        Raises:
+            Misconfigured: what lies there cannot be used here; says why.
+            Corrupt: it is damaged.
+        """
+
+    def look_soon(self) -> None:
+        """As `look`, behind whoever asks, and not at every call."""
+
+    def close(self) -> None:
+        """Wait a moment for a look that is under way."""
 
     def reseal(self, ring: Ring) -> bool:
         """Seal what is stored under the ring's current key; whether there was anything to do. Call with the lock held.

@@ -39,7 +39,7 @@ def table(kind: str, more: str = "") -> str:
         ),
         (
             table("oauth2_client", OAUTH + f'token = "{SECRET}"'),
-            "unknown field; allowed here: kind, lease, timeout, token_url",
+            "unknown field; allowed here: kind, lease, timeout, shared, token_url",
         ),
         (
             table("oauth2_refresh", OAUTH + f'refresh_token = "{SECRET}"'),

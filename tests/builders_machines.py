@@ -1,0 +1,79 @@
+"""Machines of one operation: each a workspace with a ledger, clocks and (unless said) the keys all of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.builders_credentials import a_broker, a_key, events
+from tests.oauth_server import OAuthServer
+
+from steersman.kernel.clock import FakeClock, SystemClock
+from steersman.ledger import Ledger
+from steersman.ledger.adapters.memory import create as memory_ledger
+from steersman.services.commons import Commons, SharedSettings
+from steersman.services.commons.adapters.memory import MemoryCommons, MemoryServer
+from steersman.services.credentials.broker import Broker
+from steersman.services.credentials.provider import ProviderSettings
+
+Declare = Callable[[Path, OAuthServer], dict[str, ProviderSettings]]
+
+
+class Machine:
+    """A workspace that shares its logins; `broker` is that of a process that has just begun."""
+
+    def __init__(self, root: Path, declared: dict[str, ProviderSettings], *, key: str, commons: Commons | None) -> None:
+        self.root, self.declared, self.key, self.commons = root, declared, key, commons
+        self.clock = FakeClock(SystemClock().now_ns())
+        self.ledger: Ledger = memory_ledger()
+        self.without: Any = "alone"
+
+    @property
+    def name(self) -> str:
+        return self.root.name
+
+    @property
+    def broker(self) -> Broker:
+        shared = SharedSettings(kind="memory", namespace="desk", machine=self.name, without=self.without)
+        return a_broker(
+            self.root, self.declared, ledger=self.ledger, clock=self.clock, environ={"STEERSMAN_KEY": self.key},
+            commons=self.commons, shared=shared,
+        )  # fmt: skip
+
+    @property
+    def state(self) -> Path:
+        return self.root / ".steersman" / "services"
+
+    def said(self, *types: str) -> list[str]:
+        """Return what the ledger was told about logins, leases left out."""
+        return [kind for kind, _ in events(self.ledger, *types) if kind != "lease.granted"]
+
+
+class Operation:
+    """Machines that share a login at `server`, through a server in memory with a clock of its own."""
+
+    def __init__(self, root: Path, server: OAuthServer, declare: Declare) -> None:
+        self._root, self._server, self._declare = root, server, declare
+        self.clock = FakeClock(SystemClock().now_ns())
+        self.commons = MemoryServer(self.clock)
+        self.key = a_key()
+        self.machines: list[Machine] = []
+
+    def machine(self, name: str, *, key: str = "", alone: bool = False) -> Machine:
+        """Return a new machine; `alone`: it does not share yet."""
+        root = self._root / name
+        root.mkdir()
+        commons = None if alone else self.reached()
+        made = Machine(root, self._declare(root, self._server), key=key or self.key, commons=commons)
+        self.machines.append(made)
+        return made
+
+    def reached(self) -> MemoryCommons:
+        """Return a connection to what is shared."""
+        return MemoryCommons(self.commons)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, for all clocks."""
+        for clock in (self.clock, *(machine.clock for machine in self.machines)):
+            clock.advance(seconds)
