@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.builders_automation import PYTHON, a_script, wait_for
 from steersman.automation.runner.command import environment
 from steersman.automation.runner.group import peak_rss_bytes, start_ticks
 from steersman.automation.runner.process import ProcessResult, ProcessSpec, run_process
-from steersman.kernel.clock import SystemClock
+from steersman.kernel.clock import Clock, SystemClock
 
 
 @pytest.fixture
@@ -25,7 +26,9 @@ def stop() -> Iterator[tuple[int, int]]:
     os.close(writing)
 
 
-def run(root: Path, stop: tuple[int, int], *command: str, **fields: object) -> ProcessResult:
+def run(
+    root: Path, stop: tuple[int, int], *command: str, clock: Clock | None = None, **fields: object
+) -> ProcessResult:
     spec = {
         "run_id": f"run-{root.name}",
         "arguments": command,
@@ -39,7 +42,8 @@ def run(root: Path, stop: tuple[int, int], *command: str, **fields: object) -> P
         "grace_s": 0.3,
         **fields,
     }
-    return run_process(ProcessSpec(**spec), SystemClock(), lambda pid: None)  # type: ignore[arg-type]  # by name above
+    given = ProcessSpec(**spec)  # type: ignore[arg-type]  # by name above
+    return run_process(given, clock or SystemClock(), lambda pid: None)
 
 
 def script(root: Path, body: str) -> tuple[str, str]:
@@ -186,3 +190,24 @@ def test_a_start_that_cannot_be_recorded_leaves_no_process(tmp_path: Path, stop:
     with pytest.raises(RuntimeError, match="the ledger is gone"):
         run_process(spec, SystemClock(), refuse)
     assert start_ticks(started[0]) is None
+
+
+class Sleeping(SystemClock):
+    """A clock by which the machine sleeps for an hour, once, from `sleeps` on."""
+
+    def __init__(self) -> None:
+        self.sleeps = threading.Event()
+
+    def elapsed_ns(self) -> int:
+        return super().elapsed_ns() + (3_600_000_000_000 if self.sleeps.is_set() else 0)
+
+
+@pytest.mark.parametrize("body", ["sleep 0.4; echo done", "head -c 200000 /dev/zero; sleep 0.4; echo done"])
+def test_time_in_which_the_engine_was_stopped_or_the_machine_slept_is_not_the_scripts(
+    tmp_path: Path, stop: tuple[int, int], body: str
+) -> None:
+    clock = Sleeping()
+    threading.Timer(0.2, clock.sleeps.set).start()
+    result = run(tmp_path, stop, "sh", "-c", body, timeout_s=20.0, clock=clock)
+    assert (result.ending, result.exit_code) == ("exited", 0)
+    assert result.tail.endswith(b"done\n")

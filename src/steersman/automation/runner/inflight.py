@@ -15,7 +15,6 @@ import msgspec
 from steersman.automation.events import RunFinished
 from steersman.automation.runner.group import boot_id, kill_run, signal_group, start_ticks
 
-
 _log = logging.getLogger(__name__)
 
 

@@ -34,6 +34,7 @@ _LOOK_S = 0.25
 _LOOK_SHARE = 20
 _COUNTER_SLACK_BYTES = 8 << 20
 _CHUNK = 1 << 16
+_HELD_UP_NS = 1_000_000_000
 
 
 class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,11 +196,11 @@ class _Watch:
 
     def until_exit(self) -> None:
         """Return once all of the run has ended, by itself or because of us."""
-        pause, next_look = 0.005, self._clock.elapsed_ns()
+        now = next_look = self._clock.elapsed_ns()
+        pause = 0.005
         while True:
-            now = self._clock.elapsed_ns()
             until = min(next_look, self._kill_at or self._deadline, self._flow.resumes_at or self._deadline)
-            ready = {key.fd for key, _ in self._selector.select(max(0.0, (until - now) / 1e9))}
+            ready = self._ready(now, until)
             if self._out in ready:
                 self._read()
             if self._child.fileno() in ready:
@@ -217,6 +218,18 @@ class _Watch:
                 pause = min(pause * 1.5, _LOOK_S)
                 next_look = now + int(pause * 1e9)
             self._enforce(now)
+
+    def _ready(self, before: int, until: int) -> set[int]:
+        """Wait until then at the latest and return the descriptors that have something; `before` was the last look."""
+        wait_s = max(0.0, (until - self._clock.elapsed_ns()) / 1e9)
+        ready = {key.fd for key, _ in self._selector.select(wait_s)}
+        late = self._clock.elapsed_ns() - max(before, until)
+        if late > _HELD_UP_NS:
+            # This process was stopped, or the machine slept, and such a wait ends without a look at what is there. The
+            # script may have ended meanwhile, or had to wait for us to take in its output: that is not its time.
+            self._deadline += late
+            ready |= {key.fd for key, _ in self._selector.select(0)}
+        return ready
 
     def _enforce(self, now: int) -> None:
         if self._kill_at is None and now >= self._deadline:
