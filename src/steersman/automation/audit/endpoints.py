@@ -142,11 +142,11 @@ class Endpoint:
     def key(self) -> str:
         """Return what equal requests have in common: host, path, and the query in alphabetical order."""
         base = masked(self.url).split("://", 1)[-1]
-        host, slash, path = base.partition("/")
+        host, _, path = base.partition("/")
         pairs = sorted((unquote_plus(k), unquote_plus(masked(v))) for k, v in self.query)
         query = "&".join(f"{k}={v}" for k, v in pairs)
         unread = "" if self.complete else "&{more}"
-        address = f"{_PORT.sub('', host.lower())}{slash}{unquote(path).rstrip('/')}"
+        address = f"{_PORT.sub('', host.lower())}/{unquote(path)}".rstrip("/")
         return address + (f"?{query}{unread}" if query or unread else "")
 
     @property

@@ -34,7 +34,10 @@ def entries_of(
         case ast.Call() if module.resolve(node.func).name == "dict":
             spread = [a.value for a in node.keywords if a.arg is None]
             parts = [entries_of(evaluate, module, part, frame, depth + 1) for part in (*node.args[:1], *spread)]
-            return _merged([*parts, {k.arg: evaluate(module, k.value, frame) for k in node.keywords if k.arg}])
+            named: list[tuple[ast.expr | None, ast.expr]] = [
+                (ast.Constant(k.arg), k.value) for k in node.keywords if k.arg
+            ]
+            return _merged([*parts, _entries(evaluate, module, named, frame, depth)])
         case ast.Name():
             return _named_mapping(evaluate, module, node, frame, depth)
         case ast.Attribute() | ast.Subscript() if (said := table(module, node)) is not None:

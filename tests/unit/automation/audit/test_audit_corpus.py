@@ -37,7 +37,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_findings_are_where_the_labels_say(desk: tuple[str, Path, list[str]]) -> None:
     name, folder, _ = desk
-    if set_of(name) in ("hard", "blind", "blind again"):
+    if set_of(name) not in ("dev", "held out", "blind again"):
         return  # written to be missed, or by others who label some lines otherwise: the bench says how much is
     found: set[Mark] = {(f"{name}/{f.place.file}", f.place.line, f.code) for f in examine(folder).report.findings}
     assert score(found, labels([name])).wrong == 0, sorted(found - labels([name]))
