@@ -23,6 +23,7 @@ from steersman.automation.model.manifest import Automation, Manifest
 from steersman.automation.model.outcome import Progress, RunOutcome, RunRequest, State, Status
 from steersman.automation.model.params import SCHEDULED_AT, filled, start_words, variables
 from steersman.automation.model.retry import delay_s
+from steersman.automation.model.schedule import jitter_ns
 from steersman.automation.model.times import closed_reason
 from steersman.automation.recorder import Recorder, outcome_of
 from steersman.automation.records import end_of, end_without_process, orphaned, start_of
@@ -337,7 +338,8 @@ class Attempts:
         def on_started(pid: int) -> None:
             self._inflight.started(marker, pid)
             command, log = turn.automation.run, self._log(turn)
-            start = start_of(request, number=turn.number, pid=pid, command=command, log=log, at=now)
+            wait_ns = jitter_ns(turn.automation)
+            start = start_of(request, number=turn.number, pid=pid, command=command, log=log, at=now, jitter_ns=wait_ns)
             try:
                 self._recorder.started(request, start)
             except Unavailable:

@@ -11,10 +11,16 @@ from steersman.automation.runner.inflight import Marker
 from steersman.automation.runner.process import ProcessResult
 
 
-def start_of(request: RunRequest, *, number: int, pid: int, command: str, log: str, at: int) -> RunStarted:
-    """Return the record of a process that was started at `at` (ns) as attempt `number`."""
+def start_of(
+    request: RunRequest, *, number: int, pid: int, command: str, log: str, at: int, jitter_ns: int = 0
+) -> RunStarted:
+    """Return the record of a process that was started at `at` (ns) as attempt `number`.
+
+    A start that waits `jitter_ns` on purpose is not late for that.
+    """
     first = number == 1
     in_time = first and request.cause not in ("backfill", "rerun")
+    due = request.scheduled_at + jitter_ns if request.scheduled_at is not None else at
     return RunStarted(
         run_id=request.run_id,
         automation=request.automation,
@@ -23,7 +29,7 @@ def start_of(request: RunRequest, *, number: int, pid: int, command: str, log: s
         pid=pid,
         boot_id=boot_id(),
         scheduled_at=request.scheduled_at,
-        lateness_s=(at - request.scheduled_at) / 1e9 if request.scheduled_at is not None and in_time else None,
+        lateness_s=(at - due) / 1e9 if request.scheduled_at is not None and in_time else None,
         command=command,
         params=request.params,
         cycle=request.cycle,
