@@ -10,6 +10,7 @@ from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.deadlines import overdue_now
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import engine_trouble
+from steersman.bootstrap.policy_file import edit_trouble
 from steersman.content import queries as content
 from steersman.services.reauth import wanting_a_person
 from steersman.trading import queries as trading
@@ -23,6 +24,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         policy_differs: steersman.toml says something else than what is in force; a running core takes it in a second.
         feeds: name -> in words how far it is.
         waiting: holds that nobody answered.
+        refused: why steersman.toml as it stands now is not in force; empty if it is.
         logins: providers that a person must log in to again.
         late: automation -> what it should have done by its deadline and has not.
         overdue: posts that should be out, and why they are not.
@@ -44,6 +46,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     runs: dict[str, int]
     engine: str
+    refused: str
     logins: tuple[str, ...]
     late: dict[str, str]
     drafts: int
@@ -78,6 +81,7 @@ def look(desk: Desk) -> Status:
         waiting=len(trading.holds(db, now_ns=desk.time_ns(), open_only=True)),
         runs=automation.counts(db),
         engine=workspace.engine.kind + (f": {trouble}" if (trouble := engine_trouble(desk.ledger)) else ""),
+        refused=edit_trouble(workspace.root, desk.ledger),
         logins=wanting_a_person(desk.ledger, among=desk.workspace.providers),
         late=overdue_now(desk),
         drafts=counted.drafts,

@@ -20,6 +20,7 @@ from steersman.bootstrap.desk import Desk, open_desk
 from steersman.bootstrap.engines import KeptEngine
 from steersman.bootstrap.events import DESK_STARTED, ProcessStarted
 from steersman.bootstrap.leash import end_with_supervisor
+from steersman.bootstrap.manifest_file import ManifestFile
 from steersman.bootstrap.measuring import measuring
 from steersman.bootstrap.notices import telling
 from steersman.bootstrap.publishing import publishing
@@ -50,6 +51,7 @@ def run(desk: Desk, *, port: int | None, stop: threading.Event) -> None:
 
     def ready(url: str) -> None:
         engine.start()
+        file.start()
         now = desk.clock.now_ns()
         started = ProcessStarted(name="desk", pid=os.getpid(), version=__version__, at=now)
         desk.ledger.append([new_event(DESK_STARTED, stream=STREAM, data=started, actor="desk", now_ns=now)])
@@ -62,6 +64,7 @@ def run(desk: Desk, *, port: int | None, stop: threading.Event) -> None:
             telling(desk, say=say),
             watching_deadlines(desk, say=say),
             closing(engine),
+            closing(ManifestFile(desk, engine, say=say)) as file,
             watching(_watcher(desk)),
             publishing(desk, say=say),
             measuring(desk, say=say),
