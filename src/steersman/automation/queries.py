@@ -82,6 +82,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         p50_wall_s, p95_wall_s: wall seconds that half of those that succeeded, and 95 of 100, did not take longer than.
         next_start: ns since 1970 UTC; None with the reason in `why_not`.
         paused: what holds it back now, in words; empty if nothing does.
+        overdue: what it should have done by now, in words, for whoever asks `automation.overdue` too.
     """
 
     automation: str
@@ -100,6 +101,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     next_start: int | None
     why_not: str
     paused: str = ""
+    overdue: str = ""
 
 
 def recent_runs(db: Database, *, limit: int = 50, automation: str | None = None) -> list[Run]:

@@ -1,4 +1,4 @@
-"""What stands still right now, and why: runs that wait for tokens, automations that wait for a login."""
+"""What stands still right now, and why: runs that wait for tokens, automations that wait for a login or are overdue."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 from steersman.automation.admission.logins import login_required
 from steersman.automation.admission.tokens import Claim, Tokens
 from steersman.automation.model.manifest import Manifest
+from steersman.automation.overdue import overdue, words
 from steersman.ledger import Ledger
 
 
@@ -34,6 +35,9 @@ def standing(manifest: Manifest, ledger: Ledger, state: Path) -> list[Standing]:
         if why:
             text, _, command = why.partition(": ")
             found.append(Standing(automation=automation.name, run_id="", why=text, next=command))
+    for name, late in overdue(manifest, ledger).items():
+        do = f"steersman auto show {name}"
+        found.append(Standing(automation=name, run_id="", why=f"overdue: {words(late)}", next=do))
     return found
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from steersman.automation import Manifest
+from steersman.automation.control.pauses import Pauses
 from steersman.automation.events import RunOverdue
+from steersman.automation.model.manifest import plan_cycle
 from steersman.automation.overdue import Overdue, overdue, words
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of
-from steersman.bootstrap.notices import repeated
+from steersman.bootstrap.notices import running
 from steersman.bootstrap.workspace import Workspace
 
 _LOOK_S: Final = 5.0
-_END_S: Final = 10.0
 FILE: Final = "overdue.json"
 
 
@@ -35,6 +35,17 @@ class Declared:
         return self._manifest
 
 
+def _held_back(desk: Desk) -> Callable[[str, int], bool]:
+    """Return what says whether a pause held an automation, or what it needs, back at an instant (ns)."""
+    pauses = Pauses(desk.ledger)
+    declared = Declared(desk)
+
+    def look(name: str, at: int) -> bool:
+        return any(pauses.between(each, at, at) is not None for each in plan_cycle(declared(), [name]))
+
+    return look
+
+
 @contextmanager
 def watching_deadlines(desk: Desk, *, say: Callable[[str], None]) -> Iterator[None]:
     """Say what is overdue until the end of the block."""
@@ -44,6 +55,7 @@ def watching_deadlines(desk: Desk, *, say: Callable[[str], None]) -> Iterator[No
         clock=desk.clock,
         path=desk.workspace.state / FILE,
         actor="desk",
+        held_back=_held_back(desk),
     )
 
     def look() -> None:
@@ -51,16 +63,8 @@ def watching_deadlines(desk: Desk, *, say: Callable[[str], None]) -> Iterator[No
             what = words(said) if isinstance(said, RunOverdue) else f"not overdue any more: {said.reason}"
             say(f"{said.automation} {what}")
 
-    stop = threading.Event()
-    thread = threading.Thread(
-        target=repeated, args=("deadlines", look, stop, say, _LOOK_S), name="deadlines", daemon=True
-    )
-    thread.start()
-    try:
+    with running("deadlines", look, say, _LOOK_S):
         yield
-    finally:
-        stop.set()
-        thread.join(_END_S)
 
 
 def overdue_now(desk: Desk) -> dict[str, str]:

@@ -19,6 +19,7 @@ from steersman.bootstrap.policy_file import digest_of, refuse_edit
 from steersman.bootstrap.workspace import FILE, Workspace, load_workspace
 from steersman.kernel.errors import Misconfigured, Unavailable
 from steersman.services.credentials import settings as credentials
+from steersman.services.notices import settings as notices
 from steersman.services.pulls import settings as pulls
 
 LIVE: Final = frozenset(
@@ -27,6 +28,7 @@ LIVE: Final = frozenset(
         automation.RESOURCES_SECTION,
         calendars.SECTION,
         credentials.SECTION,
+        notices.SECTION,
         *pulls.SECTIONS,
     }
 )
@@ -94,6 +96,7 @@ class ManifestFile:
             automations=found.automations,
             providers=found.providers,
             pulls=found.pulls,
+            notify=found.notify,
             policy=found.policy,
         )
         before, manifest = manifest_of(old), manifest_of(fresh)
@@ -136,12 +139,14 @@ def differences(before: Manifest, after: Manifest, old: Workspace, new: Workspac
     """Say what is declared otherwise than before; empty if nothing is that comes into force here."""
     was, now = before.declared(), after.declared()
     logins, data = _changed(old.providers, new.providers), _changed(old.pulls.pulls, new.pulls.pulls)
+    told = _changed(old.notify, new.notify)
     parts = [
         _named("new", [name for name in now if name not in was]),
         _named("changed", [name for name in now if name in was and now[name] != was[name]]),
         _named("gone", [name for name in was if name not in now]),
         _named("logins", [f"[provider.{name}]" for name in logins]),
         _named("data", [f"[pull.{name}]" for name in data]),
+        _named("told", [f"[notify.{name}]" for name in told]),
     ]
     if old.pulls != new.pulls and not data:
         parts.append("changed [cache]")

@@ -21,7 +21,7 @@ from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, SteersmanError
 from steersman.kernel.references import resolve
 from steersman.ledger import Event, Ledger, NewEvent
-from steersman.services.notices import HeartbeatSettings, Notifier, Reader, Teller, Telling, http
+from steersman.services.notices import HeartbeatSettings, Notifier, NotifierSettings, Reader, Teller, Telling, http
 from steersman.services.notices.heartbeat import Heartbeat
 from steersman.services.notices.memory import StateFile
 from steersman.services.notices.preview import Preview, preview
@@ -32,7 +32,8 @@ _LOOK_S: Final = 1.0
 _AWAY_S: Final = 60.0
 _ASK_S: Final = 5.0
 _ANSWER_S: Final = 3.0
-_END_S: Final = 15.0
+_END_S: Final = 40.0
+"""Longer than an attempt may take: a target must not be begun anew beside its old self."""
 _RULE: Final = next(rule for rule in RULES if rule.name == CORE_AWAY)
 Say = Callable[[str], None]
 
@@ -223,37 +224,64 @@ def heartbeat(desk: Desk, name: str, settings: HeartbeatSettings, *, say: Say) -
     )
 
 
+class Targets:
+    """The targets of a desk, each told in a thread of its own; what is declared otherwise is begun anew."""
+
+    def __init__(self, desk: Desk, *, say: Say) -> None:
+        self._desk = desk
+        self._say = say
+        self._running: dict[str, tuple[NotifierSettings, ExitStack]] = {}
+
+    def look(self) -> None:
+        """Begin, end and renew targets as they are declared now."""
+        declared = self._desk.workspace.notify
+        for name, (settings, stack) in list(self._running.items()):
+            if declared.get(name) != settings:
+                del self._running[name]
+                stack.close()
+        for name, settings in declared.items():
+            if name not in self._running:
+                self._running[name] = (settings, self._begun(name, settings))
+
+    def close(self) -> None:
+        """End all of them; what waits is on disk."""
+        for _, stack in self._running.values():
+            stack.close()
+        self._running.clear()
+
+    def _begun(self, name: str, settings: NotifierSettings) -> ExitStack:
+        """Begin to tell `name`. One that cannot be set up is said and left out: it must not keep the desk from work."""
+        stack = ExitStack()
+        try:
+            one = stack.enter_context(closing(teller(self._desk, name, say=self._say)))
+        except SteersmanError as exc:
+            self._say(f"notify {name}: {exc}")
+        else:
+            stack.enter_context(running(f"notify-{name}", one.tick, self._say))
+        if settings.heartbeat is not None:
+            beats = heartbeat(self._desk, name, settings.heartbeat, say=self._say)
+            stack.enter_context(running(f"heartbeat-{name}", beats.tick, self._say))
+        return stack
+
+
 @contextmanager
 def telling(desk: Desk, *, say: Say) -> Iterator[None]:
-    """Tell every target and beat for it until the end of the block, each in a thread of its own.
+    """Tell every target and beat for it until the end of the block, edits of `[notify.*]` included."""
+    with closing(Targets(desk, say=say)) as targets, running("notify", targets.look, say):
+        yield
 
-    A target that cannot be set up is said and left out: it must not keep the desk from starting.
-    """
+
+@contextmanager
+def running(name: str, tick: Callable[[], object], say: Say, every_s: float = _LOOK_S) -> Iterator[None]:
+    """Call `tick` about every `every_s` seconds, in a thread, until the end of the block."""
     stop = threading.Event()
-    threads: list[threading.Thread] = []
-    with ExitStack() as stack:
-        for name, settings in desk.workspace.notify.items():
-            try:
-                one = stack.enter_context(closing(teller(desk, name, say=say)))
-            except SteersmanError as exc:
-                say(f"notify {name}: {exc}")
-            else:
-                threads.append(_thread(f"notify-{name}", one.tick, stop, say))
-            if settings.heartbeat is not None:
-                beats = heartbeat(desk, name, settings.heartbeat, say=say)
-                threads.append(_thread(f"heartbeat-{name}", beats.tick, stop, say))
-        try:
-            yield
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join(_END_S)
-
-
-def _thread(name: str, tick: Callable[[], object], stop: threading.Event, say: Say) -> threading.Thread:
-    thread = threading.Thread(target=repeated, args=(name, tick, stop, say), name=name, daemon=True)
+    thread = threading.Thread(target=repeated, args=(name, tick, stop, say, every_s), name=name, daemon=True)
     thread.start()
-    return thread
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(_END_S)
 
 
 def repeated(name: str, tick: Callable[[], object], stop: threading.Event, say: Say, every_s: float = _LOOK_S) -> None:

@@ -24,13 +24,20 @@ app = noun("Scripts declared once: when they run, what they need, how they went.
 @app.command("list", short_help="How each went, and when it starts next.")
 def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """List every automation: last run, how often it succeeds, how long it takes, when it starts next."""
-    from steersman.automation.queries import summaries  # `--help` needs no domain
+    import msgspec  # `--help` needs no domain
+
+    from steersman.automation.queries import summaries  # as above
+    from steersman.bootstrap.deadlines import overdue_now
     from steersman.bootstrap.engines import manifest_of, missing_script
     from steersman.bootstrap.operating import held
 
     with opened(directory) as desk:
         missing, manifest = missing_script(desk.workspace), manifest_of(desk.workspace)
-        rows = summaries(desk.db, manifest, now_ns=desk.clock.now_ns(), held=held(desk, manifest))
+        late = overdue_now(desk)
+        rows = [
+            msgspec.structs.replace(row, overdue=late.get(row.automation, ""))
+            for row in summaries(desk.db, manifest, now_ns=desk.clock.now_ns(), held=held(desk, manifest))
+        ]
 
     def render() -> None:
         show_table(
@@ -39,7 +46,7 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
             [
                 [
                     row.automation,
-                    word(row.last_status),
+                    word(f"{row.last_status or 'never ran'}, overdue" if row.overdue else row.last_status),
                     "-" if row.success_ratio is None else f"{row.success_ratio:.0%} of {row.runs}",
                     "-" if row.p50_wall_s is None else f"{row.p50_wall_s:.2f} s",
                     row.paused or (local(row.next_start, row.tz) if row.next_start is not None else row.why_not),

@@ -180,11 +180,11 @@ def _problems(settings: NotifierSettings, rules: Collection[str]) -> Iterator[tu
             parse_quiet(settings.quiet)
         except ValueError as exc:
             yield "quiet", str(exc), 'write quiet = "22:00-07:00"'
-    yield from bad_span("timeout", settings.timeout, 0.1, 120, "10s")
+    yield from bad_span("timeout", settings.timeout, 0.1, 30, "10s")
     if settings.heartbeat is not None:
         beat = settings.heartbeat
         yield from (_inside("heartbeat", *one) for one in bad_span("every", beat.every, 10, 86_400, "5m"))
-        yield from (_inside("heartbeat", *one) for one in bad_span("timeout", beat.timeout, 0.1, 120, "10s"))
+        yield from (_inside("heartbeat", *one) for one in bad_span("timeout", beat.timeout, 0.1, 30, "10s"))
 
 
 def _inside(table: str, field: str, problem: str, fix: str) -> tuple[str, str, str]:

@@ -49,6 +49,7 @@ class AppriseNotifier:
                 title=line,
                 notify_type=module.NotifyType(_KINDS[message.severity]),
                 body_format=module.NotifyFormat.TEXT,
+                timeout=2 * self._settings.timeout_s,
                 log_callback=lambda entry, _: told.append(str(entry.message)),
             )
         if result:
