@@ -54,6 +54,18 @@ resources = { broker_api = 1 }
 run = "automations/call.py"
 resources = { broker_api = 1 }
 
+[automation.held_back]
+run = "true"
+
+[automation.after_held_back]
+run = "true"
+needs = ["held_back"]
+
+[automation.endless]
+run = "sleep 300"
+retries = 3
+backoff = "none"
+
 [automation.holiday]
 run = "true"
 blackout = ["2001-01-01..2199-12-31"]
@@ -139,6 +151,9 @@ ENDS: dict[str, tuple[str, int, str]] = {
     "chatty": ("succeeded", 1, ""),
     "first_call": ("succeeded", 1, ""),
     "second_call": ("succeeded", 1, ""),
+    "held_back": ("skipped", 0, "paused by person:night since"),
+    "after_held_back": ("skipped", 0, "needs held_back, which is paused by person:night since"),
+    "endless": ("cancelled", 1, "cancelled by person:night: enough of it"),
     "holiday": ("skipped", 0, "blackout 2001-01-01..2199-12-31"),
     "unapproved": ("skipped", 0, "nobody approved it within 1 s"),
     "elsewhere": ("succeeded", 1, ""),

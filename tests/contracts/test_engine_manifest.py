@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -15,6 +18,7 @@ from steersman.automation.model.cycle import event_key
 from steersman.automation.runner.group import start_ticks
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of
+from steersman.bootstrap.operating import Operator
 from steersman.ledger import Event
 
 TOLD = {"type": "automation.run.finished", "automation": "broken"}
@@ -38,13 +42,35 @@ def what_an_event_starts(desk: Desk, engine: Engine) -> object:
     return ends()[0]
 
 
+@contextlib.contextmanager
+def ending(name: str, night: Operator) -> Iterator[None]:
+    """End the run of `name` once it is under way, from a thread that knows nothing of the engine."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            if any(not run.waits for run in night.underway.living(name)):
+                night.cancel(night.targets(name), reason="enough of it", wait_s=0.0)
+                return
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_manifest_ends_the_same_on_every_engine(kind: str, tmp_path: Path) -> None:
     rig = harness(kind)
     if missing := rig.needs():
         pytest.skip(missing)
     with a_workspace(tmp_path, SCRIPTS) as desk:
-        with rig.running(desk) as engine:
+        night = Operator(desk, by="person:night")
+        night.pause(["held_back"], until=None, reason="")
+        with rig.running(desk) as engine, ending("endless", night):
             outcomes = engine.run_cycle(ENDS)
             status = engine.status()
             events = list(desk.ledger.read(types=("automation.run.*",)))
@@ -68,7 +94,13 @@ def test_the_same_manifest_ends_the_same_on_every_engine(kind: str, tmp_path: Pa
     assert told == TOLD
 
     starts, ends, skips = of(events, "started"), of(events, "finished"), of(events, "skipped")
-    assert sorted(str(s["automation"]) for s in skips) == ["after_broken", "holiday", "unapproved"]
+    assert sorted(str(s["automation"]) for s in skips) == [
+        "after_broken",
+        "after_held_back",
+        "held_back",
+        "holiday",
+        "unapproved",
+    ]
     # A script that is gone ends without having been started.
     assert len(starts) == sum(attempts for _, attempts, _ in ENDS.values()) - 1
     assert len(ends) == len(starts) + 1

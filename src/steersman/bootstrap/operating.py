@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 import msgspec
 
@@ -35,11 +36,12 @@ WAIT_S: Final = 15.0
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that can be ended; `held`: a living process has it in hand."""
+    """A run that can be ended; `held`: a living process has it in hand. `cycle`: the correlation id of its cycle."""
 
     run_id: str
     automation: str
     held: bool
+    cycle: str
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,17 +136,17 @@ class Operator:
 
     def _targets(self, what: str) -> list[Target]:
         found = {
-            u.run_id: Target(run_id=u.run_id, automation=u.automation, held=True)
+            u.run_id: Target(run_id=u.run_id, automation=u.automation, held=True, cycle=correlation_of(u.cycle).hex)
             for u in self.underway.living()
             if what in (u.run_id, u.automation)
         }
         rows = self._desk.db.execute(
-            """SELECT run_id, automation FROM automation_run
+            """SELECT run_id, automation, cycle FROM automation_run
                WHERE status IN ('running', 'retrying') AND (run_id = ? OR automation = ?)""",
             (what, what),
         )
-        for run_id, automation in rows:
-            found.setdefault(run_id, Target(run_id=run_id, automation=automation, held=False))
+        for run_id, automation, cycle in rows:
+            found.setdefault(run_id, Target(run_id=run_id, automation=automation, held=False, cycle=cycle))
         return [found[run_id] for run_id in sorted(found)]
 
     def cancel(self, targets: Sequence[Target], *, reason: str, wait_s: float = WAIT_S) -> list[Ended]:
@@ -176,7 +178,8 @@ class Operator:
 
     def _record(self, target: Target, wish: Wish) -> bool:
         try:
-            cancelling.record(self._desk.ledger, target.automation, target.run_id, wish)
+            correlation = UUID(hex=target.cycle) if target.cycle else None
+            cancelling.record(self._desk.ledger, target.automation, target.run_id, wish, correlation=correlation)
         except Unavailable:
             return False
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 
@@ -66,8 +67,8 @@ def ask(folders: Folders, automation: str, run_id: str, wish: Wish) -> None:
     fresh.replace(file)
 
 
-def record(ledger: Ledger, automation: str, run_id: str, wish: Wish) -> None:
-    """Record that a run was asked to end; a second time changes nothing.
+def record(ledger: Ledger, automation: str, run_id: str, wish: Wish, *, correlation: UUID | None = None) -> None:
+    """Record that a run was asked to end; a second time changes nothing. `correlation` is that of its cycle.
 
     Raises:
         Unavailable: the ledger does not take it.
@@ -79,6 +80,7 @@ def record(ledger: Ledger, automation: str, run_id: str, wish: Wish) -> None:
         actor=wish.by,
         now_ns=wish.at,
         id=stable_uuid("automation.cancel", run_id),
+        correlation_id=correlation,
     )
     if ledger.get(event.id) is None:
         ledger.append([event])
