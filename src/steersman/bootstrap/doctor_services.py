@@ -7,10 +7,11 @@ from contextlib import closing
 
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.diagnosis import Diagnosis
-from steersman.bootstrap.services import open_services
+from steersman.bootstrap.services import Services, open_services
 from steersman.client.problem import Problem
 from steersman.client.wire import NobodyAnswers, ask
 from steersman.kernel.errors import SteersmanError
+from steersman.services.commons import in_words
 from steersman.services.credentials import key_place
 from steersman.services.ports import Credentials, Pulls
 from steersman.services.pulls.frames import Frames
@@ -24,6 +25,7 @@ def examine_services(desk: Desk) -> Iterator[Diagnosis]:
     yield _answers(desk)
     try:
         with closing(open_services(desk)) as services:
+            yield from _commons(services)
             if desk.workspace.providers:
                 yield _keys(desk)
                 yield from _logins(services.credentials)
@@ -47,6 +49,19 @@ def _answers(desk: Desk) -> Diagnosis:
     except Problem as exc:
         return Diagnosis(name="services", level="fail", found=exc.message, fix="stop that process and start it again")
     return Diagnosis(name="services", level="ok", found=f"process {pid} answers scripts")
+
+
+def _commons(services: Services) -> Iterator[Diagnosis]:
+    report = services.commons_report
+    if report is None:
+        return
+    if report.standing is None:
+        alone = "pulls go on alone meanwhile" if report.without == "alone" else "pulls fail meanwhile"
+        yield Diagnosis(name="shared", level="fail", found=f"{in_words(report)}; {alone}", fix=report.fix)
+        return
+    yield Diagnosis(name="shared", level="ok", found=in_words(report))
+    for concern in report.standing.concerns:
+        yield Diagnosis(name="shared", level="warn", found=concern.problem, fix=concern.fix)
 
 
 def _keys(desk: Desk) -> Diagnosis:

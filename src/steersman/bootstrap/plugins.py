@@ -11,7 +11,7 @@ from steersman.kernel.errors import Misconfigured
 
 
 def names(kind: str) -> list[str]:
-    """Return the adapters installed for a port: `ledgers`, `venues`, `feeds`, `engines` or `channels`."""
+    """Return the adapters installed for a port: `ledgers`, `venues`, `feeds`, `engines`, `channels`, `commons`."""
     return sorted(point.name for point in entry_points(group=f"steersman.{kind}"))
 
 
@@ -24,7 +24,7 @@ def factory(kind: str, name: str) -> Callable[..., Any]:
     for point in entry_points(group=f"steersman.{kind}", name=name):
         loaded: Callable[..., Any] = point.load()
         return loaded
-    port = kind.removesuffix("_settings").removesuffix("s").replace("_", " ")
+    port = kind.removesuffix("_settings").removesuffix("s").replace("_", " ").replace("common", "the commons")
     near = difflib.get_close_matches(name, names(kind), n=1)
     raise Misconfigured(
         f"there is no adapter {name!r} for {port}; allowed: {', '.join(names(kind))}",

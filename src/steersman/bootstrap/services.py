@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -20,10 +20,13 @@ from steersman.bootstrap.desk import Desk, open_desk
 from steersman.bootstrap.workspace import FILE, Workspace
 from steersman.kernel.errors import Conflict, Misconfigured
 from steersman.services import credentials, pulls
-from steersman.services.commons import Commons
+from steersman.services.commons import Commons, CommonsReport, Watch, look
 from steersman.services.ports import Credentials, Pulls
 from steersman.services.serving import Caller, Claim, Handler, Running, Server, identify
 from steersman.services.serving.protocol import Question
+
+if TYPE_CHECKING:
+    from steersman.services.credentials.broker import Broker
 
 _RETIRED: Final = 4
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,160}")
@@ -63,9 +66,11 @@ class Services:
         self._desk = desk
         self._lock = threading.RLock()
         self._made_of = desk.workspace
-        self._credentials: Credentials | None = None
+        self._credentials: Broker | None = None
+        self._watches = False
         self._pulls: Pulls | None = None
         self._commons: Commons | None = None
+        self._watch: Watch | None = None
         self._retired: deque[Pulls | Credentials] = deque()
 
     @property
@@ -81,7 +86,30 @@ class Services:
             return self._commons
 
     @property
-    def credentials(self) -> Credentials:
+    def commons_report(self) -> CommonsReport | None:
+        """How the commons are, asked now; None where nothing is shared.
+
+        Raises:
+            Misconfigured: see `commons`.
+        """
+        settings, commons = self._desk.workspace.shared, self.commons
+        return look(commons, settings) if settings and commons else None
+
+    @property
+    def commons_watch(self) -> Watch | None:
+        """How the commons were a moment ago, for who must not wait; None where nothing is shared.
+
+        Raises:
+            Misconfigured: see `commons`.
+        """
+        settings, commons = self._desk.workspace.shared, self.commons
+        with self._lock:
+            if self._watch is None and settings and commons:
+                self._watch = Watch(commons, settings, self._desk.clock)
+            return self._watch
+
+    @property
+    def credentials(self) -> Broker:
         """The login broker.
 
         Raises:
@@ -98,8 +126,24 @@ class Services:
                     providers=workspace.providers,
                     ledger=self._desk.ledger,
                     clock=self._desk.clock,
+                    commons=self.commons,
+                    shared=workspace.shared,
                 )
+                if self._watches:
+                    self._credentials.watch()
             return self._credentials
+
+    def watch_logins(self) -> None:
+        """Look from now on, until `close`, what other machines do to logins that are shared.
+
+        Raises:
+            Misconfigured: they cannot be shared through the commons of `[shared]`; says why.
+        """
+        self._watches = True
+        if self._desk.workspace.shared is not None and self._desk.workspace.providers:
+            credentials = self.credentials
+            credentials.check_shared()
+            credentials.watch()
 
     @property
     def pulls(self) -> Pulls:
@@ -188,6 +232,7 @@ def serving(desk: Desk) -> Iterator[Server]:
     services = open_services(desk)
     server = Server(claim, services.handler(), desk.ledger, desk.clock, runs=running_in(workspace))
     try:
+        services.watch_logins()
         yield server
     finally:
         try:

@@ -43,8 +43,9 @@ def pull(
     from steersman.bootstrap.asking import request  # `--help` needs no workspace
 
     if status:
-        rows = request(directory, "status", {}, timeout_s=TIMEOUT_S)["pulls"]
-        emit(as_json, rows, lambda: _show_status(rows))
+        found = request(directory, "status", {}, timeout_s=TIMEOUT_S)
+        rows, commons = found["pulls"], found.get("commons")
+        emit(as_json, rows, lambda: _show_status(rows, commons))
         return
     if not what:
         raise Misconfigured("no NAME", fix="steersman pull NAME; `steersman pull --status` lists them")
@@ -179,7 +180,7 @@ def _show_rows(table: pl.DataFrame, head: int) -> None:
         console().print(f"the first {first.height} of {table.height:,} rows; --out FILE writes all", markup=False)
 
 
-def _show_status(rows: list[dict[str, Any]]) -> None:
+def _show_status(rows: list[dict[str, Any]], commons: dict[str, Any] | None) -> None:
     from steersman.kernel.clock import iso  # start-up time
 
     show_table(
@@ -205,6 +206,15 @@ def _show_status(rows: list[dict[str, Any]]) -> None:
         ],
         empty="no pulls yet: add [pull.NAME] with url = ... to steersman.toml",
     )
+    if commons is not None:
+        import msgspec  # as above
+
+        from steersman.services.commons import CommonsReport, in_words
+
+        report = msgspec.convert(commons, CommonsReport)
+        console().print(f"\nshared: {in_words(report)}", markup=False)
+        if report.fix:
+            console().print(f"  fix: {report.fix}", markup=False)
 
 
 def _cell(value: object) -> str:

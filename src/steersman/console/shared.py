@@ -13,6 +13,7 @@ from steersman.console.drawing import day_bars, freshness
 from steersman.console.when import span
 from steersman.kernel.clock import utc
 from steersman.kernel.errors import SteersmanError
+from steersman.services.commons import CommonsReport
 from steersman.services.credentials import queries as logins
 from steersman.services.credentials.queries import ProviderUse, ScriptUse
 from steersman.services.ports import ProviderStatus, PullStatus
@@ -38,6 +39,7 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
         receipts: the latest of each pull, by name; `ages` how old that is against what is allowed, drawn.
         refused: what lies in quarantine, the latest first.
         days: calls asked and saved on the last days of UTC, oldest first; `days_drawn` shows them.
+        commons: what other machines share with this one, as of a moment ago; None: nothing, or not looked at yet.
         problem: why the declared ones cannot be looked at, empty if they can.
     """
 
@@ -54,6 +56,7 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     days: tuple[Day, ...]
     days_drawn: str
     problem: str = ""
+    commons: CommonsReport | None = None
 
 
 def look(desk: Desk, services: Services) -> Shared:
@@ -64,8 +67,10 @@ def look(desk: Desk, services: Services) -> Shared:
     uses = {use.provider: use for use in logins.by_provider(desk.db)}
     statuses: list[ProviderStatus] = []
     pulls: list[PullStatus] = []
-    problem = ""
+    problem, commons = "", None
     try:
+        watch = services.commons_watch
+        commons = watch.latest() if watch else None
         statuses = services.credentials.status() if desk.workspace.providers else []
         pulls = services.pulls.status() if desk.workspace.pulls.pulls else []
     except SteersmanError as exc:
@@ -84,6 +89,7 @@ def look(desk: Desk, services: Services) -> Shared:
         days=(days := tuple(history.days(desk.db, until_ns=desk.clock.now_ns(), count=_DAYS))),
         days_drawn=_drawn(days),
         problem=problem,
+        commons=commons,
     )
 
 

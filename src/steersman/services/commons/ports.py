@@ -38,13 +38,20 @@ class Lock(Protocol):
     ) -> None: ...
 
 
+class Concern(msgspec.Struct, frozen=True, kw_only=True):
+    """Something an operator should know of the server, and what to do about it there or in `[shared]`."""
+
+    problem: str
+    fix: str
+
+
 class CommonsStanding(msgspec.Struct, frozen=True, kw_only=True):
     """What lies there, for people: nothing of it is secret.
 
     Attributes:
         server: what answers, e.g. `Redis 7.0.15`.
         records, size_bytes, locks: below our namespace; `is_partial` when there were too many to count all.
-        warnings: what an operator should change there, each a sentence with its fix.
+        concerns: what an operator should change there.
     """
 
     server: str
@@ -52,7 +59,7 @@ class CommonsStanding(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     locks: int
     is_partial: bool = False
-    warnings: tuple[str, ...] = ()
+    concerns: tuple[Concern, ...] = ()
 
 
 class Commons(Protocol):
@@ -84,7 +91,7 @@ class Commons(Protocol):
 
     @property
     def not_durable(self) -> str:
-        """Why `is_durable` is False, in words that name the server's setting; empty if it is True. Raises as that."""
+        """Why `is_durable` is False, and the fix; empty if it is True. Raises as that."""
         ...
 
     def now_ns(self) -> int:

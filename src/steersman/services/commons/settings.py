@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal, Self
@@ -17,7 +18,9 @@ from steersman.services.commons.ports import MOST_BYTES
 SECTION: Final = "shared"
 _NAMESPACE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _MACHINE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_LEASE_S: Final = (1.0, 60.0)
+_NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_LEASE: Final = ("1s", "60s")
+_LARGEST: Final = ("0B", f"{MOST_BYTES // 1_000_000}MB")
 _MOST_MACHINES: Final = 100
 Without = Literal["alone", "refuse"]
 
@@ -42,6 +45,11 @@ class SharedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     machines: int = 2
     lease: str = "6s"
     largest: str = "64MB"
+
+    @property
+    def machine_name(self) -> str:
+        """How this machine is called, its host name where nothing else is said."""
+        return self.machine or _NOT_A_NAME.sub("-", socket.gethostname())[:63] or "unnamed"
 
     @property
     def lease_s(self) -> float:
@@ -74,8 +82,8 @@ class SharedSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise file.error(
                 (*path, "machines"), f"found {self.machines}, allowed: 1 to {_MOST_MACHINES}", fix="change machines"
             )
-        _check_number(file, path, "lease", self.lease, seconds, _LEASE_S, "6s")
-        _check_number(file, path, "largest", self.largest, size_bytes, (0, MOST_BYTES), "64MB")
+        _check_number(file, path, "lease", self.lease, seconds, _LEASE, "6s")
+        _check_number(file, path, "largest", self.largest, size_bytes, _LARGEST, "64MB")
         return self
 
 
@@ -100,7 +108,7 @@ def _check_number(
     field: str,
     text: str,
     parse: Callable[[str], float],
-    bounds: tuple[float, float],
+    bounds: tuple[str, str],
     example: str,
 ) -> None:
     fix = f'write e.g. {field} = "{example}"'
@@ -108,5 +116,6 @@ def _check_number(
         value = parse(text)
     except ValueError as exc:
         raise file.error((*path, field), str(exc), fix=fix) from exc
-    if not bounds[0] <= value <= bounds[1]:
-        raise file.error((*path, field), f"found {text!r}, allowed: {bounds[0]:,g} to {bounds[1]:,g}", fix=fix)
+    least, most = bounds
+    if not parse(least) <= value <= parse(most):
+        raise file.error((*path, field), f"found {text!r}, allowed: {least} to {most}", fix=fix)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import socket
 import threading
 from typing import Final
 
@@ -15,7 +13,6 @@ from steersman.services.pulls.recording import Recorder
 
 _AGAIN_NS: Final = 5 * 1_000_000_000
 _TELL_EVERY_NS: Final = 60 * 1_000_000_000
-_NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class CommonsAway(Unavailable):
@@ -27,7 +24,7 @@ class Machines:
 
     def __init__(self, commons: Commons, settings: SharedSettings, recorder: Recorder, clock: Clock) -> None:
         self.commons, self.settings = commons, settings
-        self.name = settings.machine or _NOT_A_NAME.sub("-", socket.gethostname())[:63] or "unnamed"
+        self.name = settings.machine_name
         self._recorder, self.clock = recorder, clock
         self._lock = threading.Lock()
         self._away_until: int | None = None

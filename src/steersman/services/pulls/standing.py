@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from steersman.ledger import Ledger
-from steersman.services.events import DATA_PULLED, DATA_REFUSED, DATA_SERVED, PULL_FAILED
+from steersman.services.events import DATA_FETCHED, DATA_PULLED, DATA_REFUSED, DATA_SERVED, PULL_FAILED
 from steersman.services.ports import PullStatus
 from steersman.services.pulls.frames import Frames
 from steersman.services.pulls.machines import Machines
@@ -19,7 +19,7 @@ from steersman.services.pulls.recording import Recorder
 from steersman.services.pulls.records import Record, Records
 from steersman.services.pulls.settings import PullSettings
 
-_TYPES: Final = (DATA_PULLED, DATA_REFUSED, DATA_SERVED, PULL_FAILED)
+_TYPES: Final = (DATA_PULLED, DATA_FETCHED, DATA_REFUSED, DATA_SERVED, PULL_FAILED)
 
 
 class _Counts:
@@ -104,6 +104,10 @@ def _pulled(counts: _Counts, data: dict[str, Any]) -> None:
     counts.last_pulled_at = data["at"]
 
 
+def _fetched(counts: _Counts, data: dict[str, Any]) -> None:
+    counts.last_pulled_at = data["at"] - int(data["age_s"] * 1e9)
+
+
 def _asked(counts: _Counts, data: dict[str, Any]) -> None:
     counts.upstream_calls += data.get("upstream_calls", 1)
 
@@ -114,6 +118,7 @@ def _served(counts: _Counts, data: dict[str, Any]) -> None:
 
 _FOLD: Final[dict[str, Callable[[_Counts, dict[str, Any]], None]]] = {
     DATA_PULLED: _pulled,
+    DATA_FETCHED: _fetched,
     DATA_REFUSED: _asked,
     DATA_SERVED: _served,
     PULL_FAILED: _asked,

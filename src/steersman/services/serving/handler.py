@@ -13,6 +13,7 @@ from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Rejected
 from steersman.kernel.ids import stable_uuid
 from steersman.ledger import Ledger, new_event
+from steersman.services.commons import CommonsReport
 from steersman.services.ports import Credentials, Lease, Pulls
 from steersman.services.serving.peer import Caller
 from steersman.services.serving.protocol import (
@@ -37,6 +38,10 @@ class Shared(Protocol):
     def credentials(self) -> Credentials: ...
     @property
     def pulls(self) -> Pulls: ...
+    @property
+    def commons_report(self) -> CommonsReport | None:
+        """How what machines share is; None where nothing is shared."""
+        ...
 
 
 class Handler:
@@ -69,7 +74,11 @@ class Handler:
             case AskEmit():
                 return self._emit(question, caller)
             case AskStatus():
-                return {"providers": self._shared.credentials.status(), "pulls": self._shared.pulls.status()}
+                return {
+                    "providers": self._shared.credentials.status(),
+                    "pulls": self._shared.pulls.status(),
+                    "commons": self._shared.commons_report,
+                }
             case AskPing():
                 return {"pid": os.getpid(), "who": caller.who, "run_id": caller.run_id}
 

@@ -44,6 +44,7 @@ class Shop:
         self.credentials: Any = MemoryCredentials({"shop": SECRET}, self.ledger, CLOCK)
         self.body: Callable[[], bytes] = lambda: b"1,2,3\n"
         self.pulls: Any = MemoryPulls({"bars": self._bars}, root, self.ledger, CLOCK)
+        self.commons_report = None
 
     def _bars(self) -> bytes:
         return self.body()

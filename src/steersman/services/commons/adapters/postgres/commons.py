@@ -11,7 +11,7 @@ from steersman.services.commons import address
 from steersman.services.commons.adapters.postgres.locks import Keeper, PostgresLock, lock_number
 from steersman.services.commons.adapters.postgres.sessions import WRITE_S, Sessions
 from steersman.services.commons.names import check_size, checked
-from steersman.services.commons.ports import CommonsStanding, Lock
+from steersman.services.commons.ports import CommonsStanding, Concern, Lock
 from steersman.services.commons.waiting import until_taken
 
 _PORT: Final = 5432
@@ -26,6 +26,9 @@ _COUNT: Final = """SELECT count(*), coalesce(sum(octet_length(data)), 0)::bigint
     WHERE namespace = %s AND (expires_at IS NULL OR expires_at > clock_timestamp())"""
 _LOCKS: Final = """SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING(pid)
     WHERE locktype = 'advisory' AND granted AND application_name = %s"""
+
+_UNSYNCED: Final = "fsync is off, so that a power cut may cost everything"
+_SYNC: Final = "set fsync = on in its postgresql.conf"
 
 
 class PostgresCommons:
@@ -51,8 +54,7 @@ class PostgresCommons:
     def not_durable(self) -> str:
         if self._not_durable is None:
             ((fsync,),) = self._sessions.ask("SELECT current_setting('fsync')")
-            off = "fsync is off, so that a power cut may cost everything: set fsync = on in its postgresql.conf"
-            self._not_durable = "" if fsync == "on" else off
+            self._not_durable = "" if fsync == "on" else f"{_UNSYNCED}; {_SYNC}"
         return self._not_durable
 
     def now_ns(self) -> int:
@@ -85,17 +87,22 @@ class PostgresCommons:
             "SELECT current_setting('server_version'), coalesce((SELECT ssl FROM pg_stat_ssl"
             " WHERE pid = pg_backend_pid()), false)"
         )
-        warnings = []
+        concerns = []
         if self.not_durable:
-            warnings.append(f"logins are not kept there: {self.not_durable}")
+            concerns.append(Concern(problem=f"logins are not kept there: {_UNSYNCED}", fix=_SYNC))
         if address.is_elsewhere(self._url) and not is_encrypted:
-            warnings.append("what is shared travels unencrypted: write ?sslmode=verify-full in what url refers to")
+            concerns.append(
+                Concern(
+                    problem="what is shared travels unencrypted",
+                    fix="let the server do TLS, and write ?sslmode=verify-full at the end of what url refers to",
+                )
+            )
         return CommonsStanding(
             server=f"PostgreSQL {version.split()[0]}",
             records=int(records),
             size_bytes=int(size),
             locks=int(locks),
-            warnings=tuple(warnings),
+            concerns=tuple(concerns),
         )
 
     def close(self) -> None:

@@ -50,7 +50,8 @@ class RedisCommons:
     def not_durable(self) -> str:
         if self._facts is None:
             self._facts = self._asking.ask(looking.facts)
-        return looking.not_durable(self._facts, self._accepted)
+        reason = looking.not_durable(self._facts, self._accepted)
+        return f"{reason.problem}; {reason.fix}" if reason else ""
 
     def now_ns(self) -> int:
         seconds, microseconds = self._asking.ask(lambda server: server.time())
@@ -116,7 +117,7 @@ class RedisCommons:
             size_bytes=size,
             locks=locks,
             is_partial=records == _MOST_COUNTED,
-            warnings=looking.warnings(found, self._accepted, self._url),
+            concerns=looking.concerns(found, self._accepted, self._url),
         )
 
 

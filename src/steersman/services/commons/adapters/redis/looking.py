@@ -10,6 +10,7 @@ import redis
 
 from steersman.services.commons import address
 from steersman.services.commons.adapters.redis.settings import Durable
+from steersman.services.commons.ports import Concern
 
 _NAMES: Final = ("appendonly", "appendfsync", "maxmemory", "maxmemory-policy")
 _AOF: Final = "set appendonly yes and appendfsync always in its redis.conf"
@@ -44,41 +45,52 @@ def facts(server: redis.Redis) -> Facts:
     )
 
 
-def not_durable(found: Facts, accepted: Durable) -> str:
-    """Say why a record may be lost there; empty if it cannot be, as far as `accepted` goes."""
+def not_durable(found: Facts, accepted: Durable) -> Concern | None:
+    """Say why a record may be lost there; None if it cannot be, as far as `accepted` goes."""
     if accepted == "trust":
-        return ""
+        return None
     if not found.appendonly:
-        return 'it does not tell its configuration (CONFIG GET); durable = "trust" in [shared] takes your word for it'
+        return Concern(
+            problem="it does not tell its configuration (CONFIG GET)",
+            fix='allow our login +config|get; or durable = "trust" in [shared] takes your word for it',
+        )
     if found.appendonly != "yes":
-        return f"appendonly is {found.appendonly}: {_AOF}"
-    allowed = ("always", "everysec") if accepted == "everysec" else ("always",)
-    if found.appendfsync not in allowed:
-        return (
-            f"appendfsync is {found.appendfsync}, so that a power cut may cost the last second: {_AOF}, "
-            'or accept that with durable = "everysec" in [shared]'
+        return Concern(problem=f"appendonly is {found.appendonly}, so that a crash costs what it holds", fix=_AOF)
+    if found.appendfsync not in ("always", accepted):
+        return Concern(
+            problem=f"appendfsync is {found.appendfsync}, so that a power cut may cost the last second",
+            fix=f'{_AOF}; or accept that with durable = "everysec" in [shared]',
         )
     return _evicts(found)
 
 
-def warnings(found: Facts, accepted: Durable, url: str) -> tuple[str, ...]:
-    """Return what an operator should know or change, each with its fix."""
+def concerns(found: Facts, accepted: Durable, url: str) -> tuple[Concern, ...]:
+    """Return what an operator should know or change."""
     said = []
     if reason := not_durable(found, accepted):
-        said.append(f"logins are not kept there: {reason}")
+        said.append(Concern(problem=f"logins are not kept there: {reason.problem}", fix=reason.fix))
     elif found.appendfsync == "everysec":
-        said.append(f"appendfsync is everysec: a power cut may cost the last second, and a login with it; {_AOF}")
-    if (reason := _evicts(found)) and reason not in "".join(said):
-        said.append(f"locks may vanish while they are held: {reason}")
+        said.append(
+            Concern(problem="appendfsync is everysec: a power cut may cost the last second, and a login", fix=_AOF)
+        )
+    if (evicts := _evicts(found)) and evicts != reason:
+        said.append(evicts)
     if address.is_elsewhere(url) and not url.startswith("rediss"):
-        said.append("what is shared travels unencrypted: write rediss:// in url, and let the server do TLS")
+        said.append(
+            Concern(
+                problem="what is shared travels unencrypted", fix="let the server do TLS, and write rediss:// in url"
+            )
+        )
     return tuple(said)
 
 
-def _evicts(found: Facts) -> str:
+def _evicts(found: Facts) -> Concern | None:
     if found.maxmemory in ("", "0") or found.policy in ("", "noeviction"):
-        return ""
-    return f"maxmemory-policy is {found.policy}: set noeviction, or it drops records when its memory is full"
+        return None
+    return Concern(
+        problem=f"maxmemory-policy is {found.policy}, which drops locks and records when memory is full",
+        fix="set maxmemory-policy noeviction in its redis.conf",
+    )
 
 
 def _text(value: object) -> str:
