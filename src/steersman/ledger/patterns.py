@@ -73,4 +73,5 @@ def _is_one_of(value: object, wanted: Scalar | tuple[Scalar, ...]) -> bool:
 
 
 def _words(wanted: Scalar | tuple[Scalar, ...]) -> str:
-    return " or ".join(str(option) for option in wanted) if isinstance(wanted, tuple) else str(wanted)
+    options = wanted if isinstance(wanted, tuple) else (wanted,)
+    return " or ".join(str(option).lower() if isinstance(option, bool) else str(option) for option in options)

@@ -72,6 +72,11 @@ def test_a_desk_serves_its_scripts_and_its_death_stops_none_of_them(tmp_path: Pa
         (ran,) = json.loads(sharing.command("auto", "run", "job", "--json").stdout)
         assert ran["result"] == {"rows": 2}
         shown = pages(url, sharing)
+        with (tmp_path / "steersman.toml").open("a", encoding="utf-8") as file:
+            file.write("\n[pull.later]\nurl = 'http://127.0.0.1:9/x'\n[automation.later]\nrun = 'true'\n")
+        loaded = "automation.manifest.loaded"
+        wait_for(lambda: [e for e in sharing.events() if e["_type"] == loaded and e["added"] == ["later"]])
+        assert "there is no pull" not in sharing.command("pull", "later").stderr, "the desk asks for it, in vain"
         os.kill(first, signal.SIGKILL)
         assert sharing.run().stdout == '::result {"rows":2}\n', "a script helps itself meanwhile"
         wait_for(lambda: serving_pid(sharing) not in (0, first), timeout_s=60)

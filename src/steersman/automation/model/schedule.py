@@ -18,7 +18,7 @@ from cronsim import CronSim, CronSimError
 
 from steersman.automation.model.manifest import Automation
 from steersman.kernel.clock import to_ns, utc
-from steersman.kernel.durations import seconds
+from steersman.kernel.durations import seconds, spoken
 
 BETWEEN: Final = "; "
 EVERY: Final = "every "
@@ -221,7 +221,8 @@ def why_not(automation: Automation) -> str:
     if automation.schedule is not None:
         return ""
     if automation.on:
-        return f"starts on {', '.join(map(str, automation.on))}"
+        burst = f", {spoken(automation.debounce_s)} after the last of a burst" if automation.debounce_s else ""
+        return f"starts on {', or on '.join(map(str, automation.on))}{burst}"
     if automation.needs:
         return f"starts after {' and '.join(automation.needs)}"
     return f"starts by hand: steersman auto run {automation.name}"

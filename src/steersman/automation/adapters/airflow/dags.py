@@ -90,7 +90,7 @@ def _dags(manifest: Manifest, group: list[str], prefix: str) -> tuple[Dag, ...]:
         if automation.schedule:
             scheduled.setdefault((automation.schedule, automation.tz, automation.catchup == "all"), []).append(name)
         if automation.on:
-            words = f"starts on {', '.join(map(str, automation.on))}: `steersman up` triggers it"
+            words = f"starts on {', or on '.join(map(str, automation.on))}: `steersman up` triggers it"
             dags.append(_dag(manifest, f"{prefix}.{name}.event", "event", [name], _members(manifest, [name]), words))
         if not automation.schedule and not automation.on and not automation.needs:
             words = "starts by hand"
