@@ -312,7 +312,8 @@ def _received(control: socket.socket, wait_s: float | None) -> bytes | None:
     # Not select(): it takes no descriptor beyond 1,023, and an engine may have more.
     waiting = select.poll()
     waiting.register(control, select.POLLIN)
-    if not waiting.poll(None if wait_s is None else wait_s * 1000):
+    # Once more, for a wait that ends because this process was stopped meanwhile ends without a look.
+    if not waiting.poll(None if wait_s is None else wait_s * 1000) and not waiting.poll(0):
         return None
     try:
         return control.recv(PACKET_BYTES)
