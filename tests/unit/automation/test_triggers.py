@@ -260,3 +260,70 @@ def test_an_event_that_cannot_be_handled_does_not_stop_the_others(
         wait_for(lambda: desk.started)
     assert desk.started == [(["job"], lifted, 1)]
     assert "policy.halt.set did not start job" in caplog.text
+
+
+class Lives(Desk):
+    """Desks one after the other, each looked at step by step; `die` is SIGKILL."""
+
+    def __init__(self, path: Path, job: Automation) -> None:
+        super().__init__(path)
+        self.job = job
+        self.triggers: Triggers | None = None
+        self.seen = 0
+
+    def begin(self) -> None:
+        self.triggers = Triggers(
+            Manifest([self.job]),
+            self.ledger,
+            self.clock,
+            self.on_event,
+            positions=Positions(self.path),
+            on_missed=self.missed.append,
+            ran=lambda name, event, count: (["job"], event.pos, count) in self.started,
+        )
+        self.seen = self.triggers._read = self.ledger.head().pos
+        self.triggers._begin_at(self.seen)
+        assert self.triggers._caught_up()
+
+    def look(self) -> None:
+        assert self.triggers is not None
+        for event in self.ledger.read(after=self.seen):
+            assert self.triggers._take(event)
+            self.seen = event.pos
+        self.triggers._fire_due()
+
+    def die(self) -> None:
+        self.triggers = None
+
+
+@given(
+    steps=st.lists(st.sampled_from(["event", "other", "look", "die", "wait", "long"]), max_size=40),
+    how=st.sampled_from(["latest", "all", "none"]),
+    debounce=st.sampled_from([0, 30]),
+)
+def test_however_often_desks_die_every_event_starts_something_once_or_is_told_as_missed(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str], how: Any, debounce: int
+) -> None:
+    path = tmp_path_factory.mktemp("lives") / "t.json"
+    lives = Lives(path, an_automation(on=(HALT,), catchup=how, debounce_s=debounce))
+    lives.begin()
+    said = 0
+    for step in [*steps, "die", "look", "long", "look"]:
+        if step in ("event", "other"):
+            lives.says(HALT if step == "event" else "policy.halt.lifted")
+            said += step == "event"
+        elif step == "die":
+            lives.die()
+        elif step == "look":
+            if lives.triggers is None:
+                lives.begin()
+            lives.look()
+        else:
+            lives.clock.advance(20 if step == "wait" else 600)
+    once = {pos: count for _, pos, count in lives.started}
+    if not debounce:
+        assert sum(once.values()) + sum(missed.count for missed in lives.missed) == said
+    assert all(count == once[pos] for _, pos, count in lives.started), "asked for again under the same id"
+    assert sum(once.values()) <= said
+    if how == "all":
+        assert sum(once.values()) == said
