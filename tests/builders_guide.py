@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -30,6 +30,8 @@ _MARGIN = re.compile(r"^\+?#? *")
 _CHANGES = (
     (_RUN_ID, "RUN"),
     (re.compile(r"\[[0-9a-f]{8}\]"), "[MARK]"),
+    (re.compile(r"\b\d{8}T\d{6}\.\d+-(\w+)-[0-9a-f]+\b"), r"\1"),
+    (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\dZ?"), "INSTANT"),
     (re.compile(r"\b\d\d:\d\d(?::\d\d)?\b"), "TIME"),
     (re.compile(r"\b\d+(?:\.\d+)? ?(?:ms|[smhd])\b(?: \d+ ?[smh]\b)?"), "SPAN"),
     (re.compile(r"\b\d+(?:\.\d+)? (?:k|M|G)?B\b"), "SIZE"),
@@ -68,18 +70,24 @@ class Reader:
         root: Path,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
+        *,
         replaced: Mapping[str, str] | None = None,
+        played: Mapping[str, Callable[[], None]] | None = None,
+        at_noon: bool = False,
     ) -> None:
         """Prepare to type.
 
         Args:
             replaced: words of the page -> what stands for them here, such as ports.
+            played: how a command begins that is not typed here -> what is done instead.
+            at_noon: it is the noon of `MONDAY` for this process; those it starts go by the real clock.
         """
         self._root, self._patch, self._capsys = root, monkeypatch, capsys
-        self._replaced = dict(replaced or {})
+        self._replaced, self._played = dict(replaced or {}), dict(played or {})
         self._ids: dict[str, str] = {}
-        began = SystemClock().elapsed_ns()
-        monkeypatch.setattr(SystemClock, "now_ns", lambda clock: MONDAY + clock.elapsed_ns() - began)
+        if at_noon:
+            began = SystemClock().elapsed_ns()
+            monkeypatch.setattr(SystemClock, "now_ns", lambda clock: MONDAY + clock.elapsed_ns() - began)
         monkeypatch.setenv("COLUMNS", "80")
         for name in ("STEERSMAN_DIR", "STEERSMAN_RUN_ID", "STEERSMAN_WORKSPACE"):
             monkeypatch.delenv(name, raising=False)
@@ -88,11 +96,18 @@ class Reader:
     def type(self, step: Step) -> str:
         """Run one command and return what it printed, with the words of the page."""
         command = step.command
+        for beginning, play in self._played.items():
+            if command.startswith(beginning):
+                play()
+                return ""
         for word, real in (*self._replaced.items(), *self._ids.items()):
             command = command.replace(word, real)
         words = shlex.split(command.partition("\n")[0])
         if words[0] == "cd":
             self._patch.chdir(words[1])
+            return ""
+        if words[0] == "export":
+            self._patch.setenv(*words[1].split("=", 1))
             return ""
         if words[0] == "steersman" and not {"|", ">", "&"} & set(words):
             assert run(words[1], words[2:]) in (0, 1, 2), command

@@ -2,7 +2,9 @@
 
     VENDOR_SECRET=open-sesame python vendor.py --port 8765
 
-`GET /counts` tells what was asked of it, so that nobody has to believe a script about its own calls.
+`python vendor.py --counts` tells what was asked of the one that listens, so that nobody has to believe a script about
+its own calls. `--trouble prices` makes it send a price that is none, `--trouble down` answer nothing but 503, and
+`--trouble none` ends it.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import random
 import secrets
 import threading
 import time
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
@@ -22,6 +25,7 @@ CLIENT = "desk"
 LIFE_S = 900
 RATE_PER_MINUTE = 120
 SYMBOLS = 1500
+TROUBLES = ("none", "prices", "down")
 
 
 def quotes() -> bytes:
@@ -65,6 +69,7 @@ class Vendor(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.secret = secret
         self.latency_s = latency_s
+        self.trouble = "none"
         self.bodies = {"/v1/quotes": quotes(), "/v1/positions": positions(), "/v1/news": news()}
         self.tokens: dict[str, float] = {}
         self.calls_of: dict[str, list[float]] = {}
@@ -95,6 +100,11 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
+        _, _, trouble = self.path.partition("/trouble/")
+        if trouble in TROUBLES:
+            self.server.trouble = trouble
+            self.answer(200, b"{}")
+            return
         form = parse_qs(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
         expected = base64.b64encode(f"{CLIENT}:{self.server.secret}".encode()).decode()
         self.travel()
@@ -123,11 +133,16 @@ class Handler(BaseHTTPRequestHandler):
         elif wrong == "limited":
             self.server.count("limited")
             self.answer(429, b'{"error": "slow down"}', ("Retry-After", "1"))
+        elif self.server.trouble == "down":
+            self.answer(503, b'{"error": "we will be back"}')
         elif body is None:
             self.answer(404, b'{"error": "no such thing"}')
         else:
             self.server.count("calls")
             self.server.count("bytes", len(body))
+            if self.server.trouble == "prices" and self.path == "/v1/quotes":
+                symbol, bid, ask, _, volume = body.splitlines()[3].split(b",")
+                body = body.replace(body.splitlines()[3], b",".join((symbol, bid, ask, b"-1", volume)))
             self.answer(200, body)
 
     def travel(self) -> None:
@@ -147,9 +162,29 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing per request."""
 
 
-if __name__ == "__main__":
+def ask(url: str, data: bytes | None = None) -> dict[str, float]:
+    with urllib.request.urlopen(url, data, timeout=10) as answer:  # noqa: S310 - an address of this machine
+        found: dict[str, float] = json.load(answer)
+        return found
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description="A small data vendor on this machine.")
     parser.add_argument("--port", type=int, default=8765)
-    vendor = Vendor(parser.parse_args().port, os.environ["VENDOR_SECRET"])
+    parser.add_argument("--counts", action="store_true", help="what was asked of the one that listens there")
+    parser.add_argument("--trouble", choices=TROUBLES, help="what the one that listens there does wrong from now on")
+    options = parser.parse_args()
+    if options.trouble:
+        ask(f"http://127.0.0.1:{options.port}/trouble/{options.trouble}", b"")
+        return
+    if options.counts:
+        counts = ask(f"http://127.0.0.1:{options.port}/counts")
+        print(f"{counts['logins']:,} logins, {counts['calls']:,} data calls, {counts['bytes']:,} bytes")
+        return
+    vendor = Vendor(options.port, os.environ["VENDOR_SECRET"])
     print(f"the vendor listens at {vendor.url}; Ctrl-C ends it", flush=True)
     vendor.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
