@@ -10,7 +10,7 @@ from typing import Final
 
 from steersman.ledger.event import Event
 
-POLL_S: Final = 0.1
+POLL_S: Final = 0.25
 """How often a subscriber looks for itself, in case the push does not come."""
 
 _AT_ONCE: Final = 1000
