@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
 
-from steersman.cli.context import HERE, AsJson, Dir, noun, opened
+from steersman.cli import auth_key
+from steersman.cli.auth_broker import opened_broker
+from steersman.cli.context import HERE, AsJson, Dir, noun
 from steersman.cli.output import console, emit
 from steersman.cli.terminal import list_rows, say
 from steersman.kernel.clock import iso
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from steersman.services.credentials.slot import Slot
     from steersman.services.ports import ProviderStatus
 
-app = noun("Log in once for all scripts: login, status, logout, rotate.")
+app = noun("Log in once for all scripts: login, status, logout, rotate, key.")
+app.add_typer(auth_key.app, name="key", short_help="Carry the keys that seal logins to another machine.")
 _LARGEST_BYTES = 65_536
 _WORDS = {"ready": "ready", "idle": "idle", "login_required": "log in", "failing": "failing"}
 Provider = Annotated[str, typer.Argument(help="As declared: [provider.NAME] in steersman.toml.", metavar="NAME")]
@@ -33,12 +34,14 @@ Flow = Literal["pkce", "device", "paste", "none"]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What `auth status` says."""
+    """What `auth status` says; `shared_in` is where logins lie that several machines have in common."""
 
     providers: list[ProviderStatus]
     usage: list[ProviderUse]
     scripts: list[ScriptUse]
     key: KeyPlace
+    shared_in: str = ""
+    troubles: list[str] = []
 
 
 @app.command(short_help="Log in, keep it sealed, and try it.")
@@ -54,7 +57,7 @@ def login(
     as_json: AsJson = False,
 ) -> None:
     """Log in to NAME and keep the login sealed; then fetch a token, to see that it works."""
-    with _broker(directory) as (_, broker):
+    with opened_broker(directory) as (_, broker):
         slot = broker.slot(name)
         flow = _flow(slot, device=device, stdin=stdin)
         if flow != "none":
@@ -81,7 +84,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show every declared login: does it work, until when, how often it was used, what sharing saved."""
-    with _broker(directory) as (desk, broker):
+    with opened_broker(directory) as (desk, broker):
         report = _report(desk, broker)
     if as_json:
         emit(as_json, report, lambda: None)
@@ -97,7 +100,7 @@ def logout(
     as_json: AsJson = False,
 ) -> None:
     """Delete what is stored for NAME and tell the provider, where it can be told. Scripts stop getting tokens."""
-    with _broker(directory) as (_, broker):
+    with opened_broker(directory) as (_, broker):
         slot = broker.slot(name)
         if not yes:
             _confirm(f"Log out of {name}? Scripts that use it get no token until somebody logs in again.", name)
@@ -120,7 +123,8 @@ def rotate(
     """Seal every stored login under a new key, and drop the old one."""
     if to not in ("", "keyring", "file", "environment"):
         raise Misconfigured(f"found --to {to!r}; allowed: keyring, file, environment", fix="write one of these")
-    with _broker(directory) as (_, broker):
+    with opened_broker(directory) as (_, broker):
+        shared_in = broker.shared_in
         done = broker.rotate(to=to or None)  # type: ignore[arg-type]  # checked above; mypy does not narrow str to a literal
         place = broker.key_place()
     data = {
@@ -130,28 +134,13 @@ def rotate(
         "place": place.place,
     }
     what = "1 login" if done.resealed == 1 else f"{done.resealed} logins"
-    emit(as_json, data, lambda: say(f"{what} sealed under the new key {done.to_key}; it is in {place.detail}"))
 
+    def show() -> None:
+        say(f"{what} sealed under the new key {done.to_key}; it is in {place.detail}")
+        if shared_in:
+            say("Next: bring it to the other machines: steersman auth key export FILE; there, key import FILE")
 
-@contextmanager
-def _broker(directory: Dir) -> Iterator[tuple[Desk, Broker]]:
-    from steersman.bootstrap.services import check_owner  # `--help` needs no services
-    from steersman.services.credentials import create
-
-    with opened(directory) as desk:
-        workspace = desk.workspace
-        check_owner(workspace)
-        broker = create(
-            root=workspace.root,
-            state=workspace.services,
-            providers=workspace.providers,
-            ledger=desk.ledger,
-            clock=desk.clock,
-        )
-        try:
-            yield desk, broker
-        finally:
-            broker.close()
+    emit(as_json, data, show)
 
 
 def _flow(slot: Slot, *, device: bool, stdin: bool) -> Flow:
@@ -256,6 +245,8 @@ def _report(desk: Desk, broker: Broker) -> Report:
     from steersman.services.credentials.projections import PROJECTIONS
     from steersman.services.credentials.queries import by_provider, by_script
 
+    # What another machine did a moment ago counts here too.
+    troubles = [str(exc) for exc in broker.look()]
     providers, key = broker.status(), broker.key_place()
     try:
         # Only the logins' own read model is caught up: how they do must show on a busy desk at once.
@@ -267,9 +258,16 @@ def _report(desk: Desk, broker: Broker) -> Report:
     except Unavailable as exc:
         # How logins do is what somebody asks who looks for what is wrong, for example a full disk.
         print(f"steersman: without who uses them: {exc}", file=sys.stderr)
-        return Report(providers=providers, usage=[], scripts=[], key=key)
+        return Report(providers=providers, usage=[], scripts=[], key=key, shared_in=broker.shared_in, troubles=troubles)
     db = open_reader(desk.workspace.projections)
-    return Report(providers=providers, usage=by_provider(db), scripts=by_script(db), key=key)
+    return Report(
+        providers=providers,
+        usage=by_provider(db),
+        scripts=by_script(db),
+        key=key,
+        shared_in=broker.shared_in,
+        troubles=troubles,
+    )
 
 
 def _show(report: Report, *, scripts: bool) -> None:
@@ -285,6 +283,10 @@ def _show(report: Report, *, scripts: bool) -> None:
             [[use.who, use.provider, use.runs, use.leases, iso(use.last_lease_at)[:16]] for use in report.scripts],
             empty="no script has used a login yet",
         )
+    for trouble in report.troubles:
+        say(trouble)
+    if report.shared_in:
+        say(f"shared with the other machines through {report.shared_in}")
     if report.providers:
         say(f"sealed with a key in {report.key.detail}" + ("" if report.key.chosen else " (made at the first login)"))
         if report.key.warning:

@@ -25,6 +25,8 @@ DATA_FETCHED: Final = "services.data.fetched"
 COMMONS_FAILED: Final = "services.commons.failed"
 TOKEN_RECEIVED: Final = "services.token.received"  # noqa: S105 - the name of an event
 LOGIN_SHARED: Final = "services.login.shared"
+KEYS_EXPORTED: Final = "services.keys.exported"
+KEYS_IMPORTED: Final = "services.keys.imported"
 
 
 class LeaseGranted(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +123,21 @@ class KeyRotated(msgspec.Struct, frozen=True, kw_only=True):
     from_key: str
     to_key: str
     resealed: int
+    at: int
+
+
+class KeysExported(msgspec.Struct, frozen=True, kw_only=True):
+    """A person took keys that seal logins, to carry them to another machine; `keys` are ids, which reveal nothing."""
+
+    keys: tuple[str, ...]
+    at: int
+
+
+class KeysImported(msgspec.Struct, frozen=True, kw_only=True):
+    """A person brought keys from another machine: those in `keys` are new here, `current` seals from now on."""
+
+    keys: tuple[str, ...]
+    current: str
     at: int
 
 

@@ -14,9 +14,11 @@ from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, Rejected, SteersmanError, Unavailable
 from steersman.ledger import Ledger
 from steersman.services.commons import Commons, SharedSettings
+from steersman.services.credentials import carrying
 from steersman.services.credentials.counts import Counts
 from steersman.services.credentials.instant import Instant
 from steersman.services.credentials.keychain import Keychain
+from steersman.services.credentials.keys import Ring
 from steersman.services.credentials.machines import Machines
 from steersman.services.credentials.places import KeyPlace, PlaceKind, Places
 from steersman.services.credentials.provider import Fetched, Kind, Provider, ProviderSettings, Surroundings, Token
@@ -30,7 +32,15 @@ from steersman.services.credentials.standing import standing
 from steersman.services.credentials.store import Store
 from steersman.services.credentials.telling import Telling
 from steersman.services.disk import usable
-from steersman.services.events import KEY_ROTATED, KeyRotated, LeaseGranted
+from steersman.services.events import (
+    KEY_ROTATED,
+    KEYS_EXPORTED,
+    KEYS_IMPORTED,
+    KeyRotated,
+    KeysExported,
+    KeysImported,
+    LeaseGranted,
+)
 from steersman.services.ports import Lease, ProviderStatus
 
 _TRIES = 3
@@ -172,6 +182,29 @@ class Broker:
             done = rotate(self._state, self._keychain, self._clock, to=to, stores=self._stores)
         self._recorder.say_about("services/keys", KEY_ROTATED, done, actor="person:cli")
         return done
+
+    def key_ids(self) -> list[str]:
+        """Return the ids of the keys that are here, the one that seals first. Raises as `carrying.export`."""
+        is_chosen = self._keychain.places.chosen() is not None
+        return [key.id for key in carrying.export(self._keychain).keys] if is_chosen else []
+
+    def export_keys(self) -> Ring:
+        """Return the keys, to be carried to another machine by a person, and record that. Raises as `carrying.export`.
+
+        Also raises Unavailable: the ledger takes no event, so nothing is given out.
+        """
+        ring = carrying.export(self._keychain)
+        told = KeysExported(keys=tuple(key.id for key in ring.keys), at=self._clock.now_ns())
+        self._recorder.say_about("services/keys", KEYS_EXPORTED, told, actor="person:cli")
+        return ring
+
+    def import_keys(self, text: str, *, place: str) -> tuple[Ring, tuple[str, ...]]:
+        """Take in keys of another machine; return the ring and the ids that are new. Raises as `carrying.take_in`."""
+        with usable():
+            ring, new = carrying.take_in(self._keychain, text, place=place)
+        told = KeysImported(keys=new, current=ring.current.id, at=self._clock.now_ns())
+        self._recorder.say_about("services/keys", KEYS_IMPORTED, told, actor="person:cli")
+        return ring, new
 
     def key_place(self) -> KeyPlace:
         """Return where the keys are, or would be made."""
