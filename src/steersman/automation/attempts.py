@@ -238,6 +238,8 @@ class Attempts:
         if before is not None:
             return before
         said = exc.message if isinstance(exc, SteersmanError) else f"{type(exc).__name__}: {exc}"
+        if isinstance(exc, OSError) and exc.strerror:
+            said = f"{exc.strerror} ({exc.filename})" if exc.filename else exc.strerror
         return self._without_process(request, "failed", f"could not be carried out: {said}")
 
     def cancelled(self, request: RunRequest, asked_to: CancelAsked) -> RunOutcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3  # noqa: TID251 - to make a database as another program would, which no part of ours has open
 import threading
 from collections.abc import Callable, Sequence
@@ -111,6 +112,18 @@ def test_the_status_names_a_database_that_is_gone(tmp_path: Path) -> None:
             ("database", "start the desk again")
         ]
         other.close()
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_a_file_in_place_of_the_folder_of_runs_fails_runs_in_words_until_it_is_gone(kind: str, tmp_path: Path) -> None:
+    folder = state(tmp_path) / "runs"
+    with running(kind, tmp_path, an_automation()) as engine:
+        assert engine.run_now("job")["job"].ok
+        shutil.rmtree(folder)
+        folder.touch()
+        assert engine.run_now("job")["job"].reason == f"could not be carried out: File exists ({folder})"
+        folder.unlink()
+        assert engine.run_now("job")["job"].ok
 
 
 # -- the clock ---------------------------------------------------------------------------------------------------------
