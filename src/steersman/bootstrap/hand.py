@@ -47,7 +47,7 @@ class Hand:
         check_names(manifest, [name])
         check_params(manifest[name], params or {})
         names = plan_cycle(manifest, [name])
-        operator.refuse_if_held([n for n in names if n != name or not anyway])
+        operator.refuse_if_held(name, names, anyway=anyway)
         now = self._desk.clock.now_ns()
         asked = requests(
             manifest, names, [name], cycle=str(uuid7(now)), cause="manual", at=now, params=params, anyway=anyway

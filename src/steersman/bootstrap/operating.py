@@ -107,12 +107,15 @@ class Operator:
             engine.conductor.settle()
         return ended
 
-    def refuse_if_held(self, names: Sequence[str], *, alone: bool = False) -> None:
-        """Refuse a start by hand of what is held back."""
+    def refuse_if_held(self, name: str, members: Sequence[str] = (), *, anyway: bool = False) -> None:
+        """Refuse a start by hand of what is held back, or, unless it runs alone, of what needs one of `members`."""
         found = self.held()
-        for name in names:
-            if name in found and not (alone and found[name].needs):
-                raise pauses.by_hand_refusal(found[name], name)
+        own = found.get(name)
+        if own is not None and not own.needs and not anyway:
+            raise pauses.by_hand_refusal(own, name)
+        for need in members:
+            if need != name and need in found:
+                raise pauses.by_hand_refusal(Held(pause=found[need].pause, needs=found[need].needs or need), name)
 
     # -- ends --------------------------------------------------------------------------------------------------------
 
@@ -213,8 +216,8 @@ class Operator:
             cycle=recorder.cycle_of(run_id),
             in_hand={correlation_of(u.cycle).hex for u in self.underway.living()},
         )
-        if not anyway:
-            self.refuse_if_held([r.automation for r in planned.requests])
+        for request in planned.requests:
+            self.refuse_if_held(request.automation, anyway=anyway)
         return planned
 
     def plan_backfill(
@@ -244,7 +247,7 @@ class Operator:
             again=again,
             missing=missing,
         )
-        self.refuse_if_held([n for n in planned.members if n != name or not anyway], alone=not with_needs)
+        self.refuse_if_held(name, planned.members, anyway=anyway)
         return planned
 
     def typical_s(self, name: str) -> float | None:

@@ -44,8 +44,7 @@ def run(
         operator = Operator(desk, by=_BY)
         manifest = operator.manifest
         if name in manifest:
-            names = plan_cycle(manifest, [name], needs=not alone)
-            operator.refuse_if_held([n for n in names if n != name or not anyway], alone=alone)
+            operator.refuse_if_held(name, plan_cycle(manifest, [name], needs=not alone), anyway=anyway)
         engine = by_hand(desk, by=_BY)
         try:
             engine.start(manifest, schedules=False)

@@ -182,7 +182,7 @@ def resume(ledger: Ledger, names: Sequence[str], *, reason: str, by: str, now_ns
 def by_hand_refusal(held: Held, name: str) -> Rejected:
     """Return the refusal of a start by hand of what is held back."""
     who = held.needs or ("--all" if held.pause.automation == EVERYTHING else name)
-    anyway = "add --alone --anyway" if held.needs else "add --anyway"
+    anyway = "add --alone" if held.needs else "add --anyway"
     return Rejected(
         f"{name} {'' if held.needs else 'is '}{held}",
         fix=f"steersman auto resume {who}; or, to run it this once all the same, {anyway}",
