@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -99,7 +100,13 @@ def _schema(address: str) -> str:
 
 def _apprise(name: str) -> Any:
     try:
-        import apprise  # an optional dependency, and a slow one
+        with _one_at_a_time, warnings.catch_warnings():
+            # Its mail part tries a module that Python 3.13 dropped, to stand in for it.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import apprise  # an optional dependency, and a slow one
+
+            # Services are loaded when they are first looked for: here, where nobody else is told of it.
+            apprise.Apprise.instantiate("json://localhost")
     except ImportError as exc:
         raise _missing(name) from exc
     return apprise
