@@ -1,23 +1,11 @@
-"""Which machine this is: a name for people, and an id that no other workspace has, whatever its host is called."""
+"""Which machine this is: an id that no other workspace has, whatever its host is called."""
 
 from __future__ import annotations
 
 import os
-import re
 import secrets
-import socket
 import threading
 from pathlib import Path
-from typing import Final
-
-from steersman.services.commons.settings import SharedSettings
-
-_NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-def machine_name(settings: SharedSettings) -> str:
-    """Return how this machine is called in what others read: as declared, else its host name."""
-    return settings.machine or _NOT_A_NAME.sub("-", socket.gethostname())[:63] or "unnamed"
 
 
 def machine_id(folder: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, Unavailable
 from steersman.services.commons import Commons, SharedSettings
-from steersman.services.commons.machine import machine_id, machine_name
+from steersman.services.commons.machine import machine_id
 from steersman.services.credentials.recorder import Recorder
 from steersman.services.events import COMMONS_FAILED, CommonsFailed
 
@@ -26,7 +26,7 @@ class Machines:
     def __init__(
         self, commons: Commons, settings: SharedSettings, state: Path, recorder: Recorder, clock: Clock
     ) -> None:
-        self.name, self.may_go_alone = machine_name(settings), settings.without == "alone"
+        self.name, self.may_go_alone = settings.machine_name, settings.without == "alone"
         self._commons, self._state = commons, state
         self._recorder, self._clock = recorder, clock
         self._mutex = threading.Lock()

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import msgspec
 
-from steersman.kernel.clock import SystemClock
+from steersman.kernel.clock import Clock, SystemClock
 from steersman.kernel.errors import Rejected, SteersmanError
 from steersman.ledger import Ledger
+from steersman.services.commons import Commons, SharedSettings
 from steersman.services.credentials import create
+from steersman.services.credentials.broker import Broker
 from steersman.services.credentials.oauth2 import OAuth2Settings, TokenEndpoint
 from steersman.services.credentials.provider import NoAnswer, ProviderSettings, Refused, Surroundings
 
@@ -43,7 +48,8 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True):
     cpu_s: float = 0.0
 
 
-class Task(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
     """What each process does: lease `provider` again and again for `seconds`, or `most` times."""
 
     root: Path
@@ -51,8 +57,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     providers: dict[str, ProviderSettings]
     provider: str
     seconds: float
-    most: int
-    pause_s: float
+    most: int = 1_000_000
+    pause_s: float = 0.0
+    commons: Callable[[], Commons] | None = None
+    shared: SharedSettings | None = None
 
 
 def share(
@@ -66,16 +74,27 @@ def share(
     seconds: float = 60.0,
     most: int = 1_000_000,
     pause_s: float = 0.0,
+    commons: Callable[[], Commons] | None = None,
+    shared: SharedSettings | None = None,
 ) -> Shared:
     """Return what `processes` processes did together, all begun at the same moment.
 
     Args:
         ledger: opens the ledger in each process; must be importable by name (a function of a module, or a partial).
+        commons: opens what `shared` names, in each process; as `ledger`.
         pause_s: between two leases of one process.
     """
     context = multiprocessing.get_context("spawn")
     task = Task(
-        root=root, state=state, providers=providers, provider=provider, seconds=seconds, most=most, pause_s=pause_s
+        root=root,
+        state=state,
+        providers=providers,
+        provider=provider,
+        seconds=seconds,
+        most=most,
+        pause_s=pause_s,
+        commons=commons,
+        shared=shared,
     )
     start, queue = context.Barrier(processes), context.SimpleQueue()
     running = [context.Process(target=_work, args=(task, ledger, start, queue)) for _ in range(processes)]
@@ -90,7 +109,7 @@ def share(
 def _work(task: Task, ledger: Callable[[], Ledger], start: Barrier, queue: multiprocessing.SimpleQueue[bytes]) -> None:
     """Lease until time is over; runs in a process of its own."""
     opened, clock = ledger(), SystemClock()
-    broker = create(root=task.root, state=task.state, providers=task.providers, ledger=opened, clock=clock)
+    broker = _broker(task, opened, clock)
     done, tokens, pause = Shared(), set[str](), threading.Event()
     start.wait()
     until, cpu = clock.elapsed_ns() + int(task.seconds * 1e9), time.process_time()
@@ -112,6 +131,42 @@ def _work(task: Task, ledger: Callable[[], Ledger], start: Barrier, queue: multi
     names = frozenset(hashlib.sha256(token.encode()).hexdigest()[:12] for token in tokens)
     queue.put(msgspec.json.encode(msgspec.structs.replace(done, tokens=names, cpu_s=cpu_s)))
     opened.close()
+
+
+def _broker(task: Task, ledger: Ledger, clock: Clock) -> Broker:
+    return create(
+        root=task.root,
+        state=task.state,
+        providers=task.providers,
+        ledger=ledger,
+        clock=clock,
+        commons=task.commons() if task.commons is not None else None,
+        shared=task.shared,
+    )
+
+
+def disturb(task: Task, ledger: Callable[[], Ledger], *, least_s: float = 0.3, most_s: float = 1.5) -> int:
+    """Have one more process lease meanwhile, killed (SIGKILL) at random moments and begun anew; return the kills."""
+    context, clock, kills = multiprocessing.get_context("spawn"), SystemClock(), 0
+    dice, until = random.Random(), clock.elapsed_ns() + int(task.seconds * 1e9)
+    while clock.elapsed_ns() < until:
+        victim = context.Process(target=_lease_on, args=(task, ledger), daemon=True)
+        victim.start()
+        victim.join(dice.uniform(least_s, most_s))
+        if victim.is_alive():
+            victim.kill()
+            kills += 1
+        victim.join(_JOIN_S)
+    return kills
+
+
+def _lease_on(task: Task, ledger: Callable[[], Ledger]) -> None:
+    """Lease until somebody ends this process."""
+    broker, pause = _broker(task, ledger(), SystemClock()), threading.Event()
+    while True:
+        with suppress(SteersmanError):
+            broker.lease(task.provider, who="automation:victim")
+        pause.wait(task.pause_s)
 
 
 def _together(found: list[Shared]) -> Shared:
