@@ -250,11 +250,15 @@ class Targets:
         self._running.clear()
 
     def _begun(self, name: str, settings: NotifierSettings) -> ExitStack:
-        """Begin to tell `name`. One that cannot be set up is said and left out: it must not keep the desk from work."""
+        """Begin to tell `name`. One that is not set up right is said and left out until it is declared otherwise.
+
+        Raises:
+            Unavailable: disk or ledger cannot be used now; the next look tries again.
+        """
         stack = ExitStack()
         try:
             one = stack.enter_context(closing(teller(self._desk, name, say=self._say)))
-        except SteersmanError as exc:
+        except Misconfigured as exc:
             self._say(f"notify {name}: {exc}")
         else:
             stack.enter_context(running(f"notify-{name}", one.tick, self._say))

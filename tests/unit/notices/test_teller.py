@@ -56,6 +56,13 @@ def test_what_happened_while_no_desk_ran_is_told_by_the_next(told: Told) -> None
     assert told.after() == []
 
 
+def test_where_a_new_target_began_outlasts_a_desk_that_dies_at_once(told: Told) -> None:
+    told.after()  # and no `close`
+    failed(told.ledger)
+    told.restart()
+    assert told.after() == ["prices failed: ended with exit code 1"]
+
+
 def test_what_happened_more_than_a_week_ago_is_no_news(told: Told) -> None:
     told.after()
     told.teller.close()

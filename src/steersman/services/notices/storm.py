@@ -26,6 +26,7 @@ _GATHER_CRITICAL: Final = 50
 _LINES: Final = 10
 _CROWD: Final = 200
 _FORGET_NS: Final = 7 * 24 * HOUR_NS
+_NEVER: Final = 2**62
 
 
 class Incident(msgspec.Struct, kw_only=True):
@@ -256,7 +257,7 @@ class Storm:
             found += [at + HOUR_NS for at in state.sent_at]
             if limits.quiet is not None and limits.quiet.covers(now, limits.tz):
                 found.append((now // 60_000_000_000 + 1) * 60_000_000_000)
-        return min((at for at in found if at > now), default=now + 24 * HOUR_NS)
+        return min((at for at in found if at > now), default=_NEVER)
 
     # -- messages ------------------------------------------------------------------------------------------------
 

@@ -71,7 +71,10 @@ class Teller:
         self._chance = chance
         self._say = say
         self._told = ""
-        self._kept = file.read() or Kept(state=State(cursor=self._begin_at()))
+        kept = file.read()
+        # Written at the first tick: where a new target began must outlast a desk that dies before anything happens.
+        self._is_new = kept is None
+        self._kept = kept or Kept(state=State(cursor=self._begin_at()))
         self._storm = Storm(self._kept.state, limits)
         self._saved_cursor = self._kept.state.cursor
 
@@ -94,7 +97,7 @@ class Teller:
             self._note_failed(gone, "given up after a day", now, unknown=False, retry_at=None)
             changed = True
         first = self._storm.next(now)
-        if changed or first is not None or before != msgspec.json.encode(self.state.waiting):
+        if self._is_new or changed or first is not None or before != msgspec.json.encode(self.state.waiting):
             self._save()
         for _ in range(_AT_ONCE):
             message = self._storm.next(self._clock.now_ns())
@@ -227,6 +230,7 @@ class Teller:
 
     def _save(self) -> None:
         self._file.write(self._kept)
+        self._is_new = False
         self._saved_cursor = self.state.cursor
 
 
