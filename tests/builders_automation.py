@@ -19,15 +19,14 @@ from steersman.automation.model.outcome import RunRequest
 from steersman.kernel.clock import Clock, SystemClock
 from steersman.ledger import Ledger
 from steersman.ledger.adapters.memory import create as memory_ledger
-from steersman.ledger.patterns import EventPattern, pattern
+from steersman.ledger.patterns import pattern
 
 ENGINES = ("memory", "embedded")
 
 
-def an_automation(
-    name: str = "job", run: str = "true", on: tuple[str | EventPattern, ...] = (), **fields: Any
-) -> Automation:
-    return Automation(name=name, run=run, on=tuple(map(pattern, on)), **fields)
+def an_automation(name: str = "job", run: str = "true", **fields: Any) -> Automation:
+    """Return an automation; `on` may name types of events as the manifest does."""
+    return Automation(name=name, run=run, **{**fields, "on": tuple(map(pattern, fields.get("on", ())))})
 
 
 def a_script(root: Path, name: str, body: str) -> str:

@@ -15,6 +15,7 @@ from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import KeptEngine
 from steersman.bootstrap.manifest_file import ManifestFile
 from steersman.bootstrap.policy_file import PolicyFile, edit_trouble
+from steersman.bootstrap.status import look
 from steersman.bootstrap.workspace import FILE
 from steersman.kernel.errors import Misconfigured, Unavailable
 from steersman.policy.events import EDIT_REFUSED
@@ -128,6 +129,7 @@ def test_nonsense_is_refused_once_with_its_line_and_said_until_it_is_mended(life
     assert "automation.fires.on: there is no event 'policy.halt.sett'" in life.said[-1]
     assert "automations go on as declared before" in life.said[-1]
     assert f"{FILE}:15: automation.fires.on" in edit_trouble(life.root, life.desk.ledger)
+    assert "there is no event 'policy.halt.sett'" in look(life.desk).refused, "`steersman status`"
     assert life.desk.workspace.automations["fires"].on == ("script.fires.wanted",)
     life.edit('"policy.halt.sett"', '"policy.halt.set"')
     assert edit_trouble(life.root, life.desk.ledger) == ""
