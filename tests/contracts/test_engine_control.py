@@ -168,7 +168,7 @@ def test_a_cancelled_run_ends_with_all_its_processes_and_is_not_tried_again(kind
         assert start_ticks(int((tmp_path / name).read_text())) is None, f"{name} was left running"
 
 
-WAITING = {
+WAITING: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
     "what it needs": ("after", {"slow": {"run": "sleep 2"}, "after": {"needs": ("slow",)}}),
     "for approval": ("job", {"job": {"approve": True}}),
     "attempt 2 in": ("job", {"job": {"run": "false", "retries": 3, "backoff": "fixed", "backoff_s": 300.0}}),

@@ -68,6 +68,7 @@ def serve(
     finally:
         server.should_exit = True
         app.state.console.live.close()
+        app.state.console.hand.close()
         thread.join(_GRACE_S * 3)
         listener.close()
 

@@ -24,7 +24,7 @@ from steersman.ledger.projections import Database
 ASKED_FIRST: Final = 1000
 """More starts than this are only made up for if their number is given."""
 MOST: Final = 100_000
-MAX_PARALLEL: Final = 16
+_END_NS: Final = 1 << 63
 Carry = Callable[[Sequence[RunRequest]], Mapping[str, RunOutcome]]
 
 
@@ -64,15 +64,21 @@ def span(begin: str, end: str, tz: str) -> tuple[int, int]:
 
 
 def _instant(option: str, text: str, tz: str, *, ends: bool) -> int:
+    fix = f"write {option} 2026-11-24"
     try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError as exc:
+        at = _read(text.strip(), ZoneInfo(tz), ends=ends)
+    except (ValueError, OverflowError) as exc:
         raise Misconfigured(
-            f"{option} {text!r}: allowed is a day or a time, e.g. 2026-11-24 or 2026-11-24T17:05",
-            fix=f"write {option} 2026-11-24",
+            f"{option} {text!r}: allowed is a day or a time, e.g. 2026-11-24 or 2026-11-24T17:05", fix=fix
         ) from exc
-    zone = ZoneInfo(tz)
-    if len(text.strip()) <= len("2026-11-24") and ends:
+    if not 0 <= at < _END_NS:
+        raise Misconfigured(f"{option} {text!r}: allowed is 1970-01-01 to 2262-04-11", fix=fix)
+    return at
+
+
+def _read(said: str, zone: ZoneInfo, *, ends: bool) -> int:
+    at = datetime.fromisoformat(said)
+    if len(said) <= len("2026-11-24") and ends:
         at += timedelta(days=1)
         return to_ns(at.replace(tzinfo=zone)) - 1
     return to_ns(at if at.tzinfo is not None else at.replace(tzinfo=zone))

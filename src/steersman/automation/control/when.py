@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,9 @@ from steersman.kernel.errors import Misconfigured
 
 _FIX = "write --until 06:00, --until 2026-12-24, --until 2026-12-24T06:00, or --for 2h"
 _LONGEST_S = 10 * 366 * 86_400
+_OF_DAY = re.compile(r"\d\d?:\d\d(:\d\d)?", re.ASCII)
+_END_NS = 1 << 63
+"""More is in no event and in no database."""
 
 
 def until(text: str, tz: str, now_ns: int) -> int:
@@ -19,15 +23,21 @@ def until(text: str, tz: str, now_ns: int) -> int:
     Raises:
         Misconfigured: it cannot be read.
     """
-    zone, said = ZoneInfo(tz), text.strip()
-    now = utc(now_ns).astimezone(zone)
     try:
-        if "-" not in said:
-            at = datetime.combine(now.date(), time.fromisoformat(said), zone)
-            return to_ns(at if at > now else datetime.combine(now.date() + timedelta(days=1), at.timetz()))
-        found = datetime.fromisoformat(said)
-    except ValueError as exc:
+        at = _read(text.strip(), ZoneInfo(tz), now_ns)
+    except (ValueError, OverflowError) as exc:
         raise Misconfigured(f"{text!r} is no time", fix=_FIX) from exc
+    if not 0 <= at < _END_NS:
+        raise Misconfigured(f"{text!r} is no time that can be kept", fix=_FIX)
+    return at
+
+
+def _read(said: str, zone: ZoneInfo, now_ns: int) -> int:
+    now = utc(now_ns).astimezone(zone)
+    if _OF_DAY.fullmatch(said):
+        at = datetime.combine(now.date(), time.fromisoformat(said), zone)
+        return to_ns(at if at > now else datetime.combine(now.date() + timedelta(days=1), at.timetz()))
+    found = datetime.fromisoformat(said)
     return to_ns(found if found.tzinfo is not None else found.replace(tzinfo=zone))
 
 
