@@ -22,7 +22,7 @@ from steersman.kernel.errors import Unavailable
 
 _HELP_RUNS: Final = 7
 _UP_RUNS: Final = 3
-_COMMAND: Final = (sys.executable, "-m", "steersman.cli")
+COMMAND: Final = (sys.executable, "-m", "steersman.cli")
 
 
 def run() -> list[Row]:
@@ -32,7 +32,7 @@ def run() -> list[Row]:
 
 
 def _help() -> Row:
-    cpu = [_cpu_of([*_COMMAND, "--help"]) for _ in range(_HELP_RUNS + 1)][1:]  # the first fills the disk cache
+    cpu = [_cpu_of([*COMMAND, "--help"]) for _ in range(_HELP_RUNS + 1)][1:]  # the first fills the disk cache
     return _row("steersman --help", cpu, "CPU-s", 0.25)
 
 
@@ -50,8 +50,8 @@ def _up(scratch: Path) -> list[Row]:
     cpu, rss = [], []
     for number in range(_UP_RUNS):
         desk = scratch / f"desk-{number}"
-        _cpu_of([*_COMMAND, "init", str(desk)])
-        with _serving(desk) as process:
+        _cpu_of([*COMMAND, "init", str(desk)])
+        with serving(desk) as process:
             family = [process, *process.children(recursive=True)]
             cpu.append(sum(p.cpu_times().user + p.cpu_times().system for p in family))
             rss.append(sum(p.memory_info().rss for p in family) / 1e6)
@@ -64,10 +64,10 @@ def _up(scratch: Path) -> list[Row]:
 
 
 @contextlib.contextmanager
-def _serving(desk: Path) -> Iterator[psutil.Process]:
+def serving(desk: Path) -> Iterator[psutil.Process]:
     """Start `steersman up` on `desk` and yield its process once it serves; stop it after."""
     process = subprocess.Popen(
-        [*_COMMAND, "up", "--json", "--port", "0", "--dir", str(desk)],
+        [*COMMAND, "up", "--json", "--port", "0", "--dir", str(desk)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
@@ -84,7 +84,7 @@ def _demo(scratch: Path) -> list[Row]:
     clock = SystemClock()
     began = clock.elapsed_ns()
     done = subprocess.run(
-        [*_COMMAND, "demo", "--once", "--json", "--dir", str(scratch / "demo")], capture_output=True, check=False
+        [*COMMAND, "demo", "--once", "--json", "--dir", str(scratch / "demo")], capture_output=True, check=False
     )
     wall_s = (clock.elapsed_ns() - began) / 1e9
     if done.returncode:

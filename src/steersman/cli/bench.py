@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from steersman.bench.row import Row
 
 app = single("Measure against the targets; a missed target is shown, never left out.")
-BENCHES: Final = ("gate", "commit", "group", "wake", "replay", "order", "auto", "pull", "audit", "qa", "slots", "start")
+BENCHES: Final = (
+    "gate", "commit", "group", "wake", "replay", "order", "auto", "pull", "audit", "qa", "slots", "start", "idle",
+)  # fmt: skip
 
 
 @app.command()
