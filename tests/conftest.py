@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,6 +34,13 @@ LONGEST_FIRST = (
     "tests/crash/test_automation_every_write.py",
     "tests/e2e/test_overview.py",
 )
+# Files that go to one worker, because what they share is made once per process: a Prefect server takes half a minute of
+# processor to come up, and goes on asking its database.
+TOGETHER = (
+    "tests/contracts/test_engine_manifest.py",
+    "tests/integration/engines/test_prefect.py",
+    "tests/integration/engines/test_airflow.py",
+)
 ROOT = Path(__file__).parents[1]
 _skipped: list[tuple[str, str]] = []
 
@@ -40,6 +48,19 @@ _skipped: list[tuple[str, str]] = []
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {ROOT / name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a worker whole files, and those of `TOGETHER` to one."""
+    from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # only where there are workers
+
+    class Files(LoadFileScheduling):  # type: ignore[misc]  # as above
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return TOGETHER[0] if file in TOGETHER else file
+
+    return Files(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.conftest import LONGEST_FIRST
+from tests.conftest import LONGEST_FIRST, TOGETHER
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ def test_no_secret_state_or_machine_path_is_tracked() -> None:
 
 
 def test_the_files_of_tests_that_go_first_are_there() -> None:
-    assert [name for name in LONGEST_FIRST if not (ROOT / name).is_file()] == []
+    assert [name for name in (*LONGEST_FIRST, *TOGETHER) if not (ROOT / name).is_file()] == []
 
 
 def test_every_command_in_the_usage_page_has_a_module() -> None:
