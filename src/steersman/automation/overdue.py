@@ -164,7 +164,7 @@ class Overdue:
 
     def _overdue(self, automation: Automation, missed: Sequence[Expected], now: int) -> RunOverdue:
         first, last = missed[0], missed[-1]
-        run = _run_of(automation.name, last.start)
+        run = run_of(automation.name, last.start)
         return RunOverdue(
             automation=automation.name,
             scheduled_at=last.start,
@@ -200,7 +200,7 @@ class Overdue:
         Any run that began after the start was due has done its work, a person's too; unless every missed start counts
         (`catchup = "all"`): then only its own run, or a repetition of it.
         """
-        own = self._successes.of(name, _run_of(name, due.start), due.start)
+        own = self._successes.of(name, run_of(name, due.start), due.start)
         if made_up_for(manifest, name):
             return own
         ends = (own, self._successes.since(name, due.start))
@@ -268,7 +268,7 @@ def _stream(name: str) -> str:
     return f"overdue/{name}"
 
 
-def _run_of(name: str, start: int) -> str:
+def run_of(name: str, start: int) -> str:
     """Return the id of the run that a schedule starts at `start`, on every engine."""
     return run_id(name, start, scheduled_cycle(start))
 

@@ -150,3 +150,10 @@ def test_everything_that_may_be_said_is_taken(tmp_path: Path) -> None:
     assert [w.severity for w in found.wanted] == ["warn", "critical"]
     assert found.heartbeat is not None
     assert found.heartbeat.every_s == 60
+
+
+def test_the_example_of_the_reference_is_taken_and_its_rules_are_there() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "notifications.md").read_text(encoding="utf-8")
+    found = settings(page.partition("```toml\n")[2].partition("```")[0])
+    assert set(found) == {"phone", "ops"}
+    assert found["phone"].heartbeat is not None
