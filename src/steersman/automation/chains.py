@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
+from steersman.kernel.ids import stable_uuid
 from steersman.ledger import Event, Ledger
 
 MOST: Final = 5
 """Runs in a row, each started by an event of the one before; what would be the next is cut off."""
 _RUNS: Final = "automation.run."
+
+
+def run_event_id(run_id: str, attempt: int, kind: str) -> UUID:
+    """Return the id of the event of type `kind` that an attempt of a run has; 0 for what is said of the whole run."""
+    return stable_uuid("automation", run_id, str(attempt), kind)
 
 
 class _Named(msgspec.Struct):
@@ -20,7 +27,8 @@ class _Named(msgspec.Struct):
 def chain(ledger: Ledger, event: Event, most: int = MOST) -> list[str]:
     """Return the automations of the last runs, `most` of them, without which `event` would not be; the earliest first.
 
-    An event of a run, or one that its script emitted, points to the run; a run that an event started points to that.
+    An event of a run, or one that its script wrote (by `emit`, by a command of ours), points to the run; a run that an
+    event started points to that.
     """
     found: list[str] = []
     here: Event | None = event

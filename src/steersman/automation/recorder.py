@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from steersman.automation.chains import run_event_id
 from steersman.automation.events import (
     MANIFEST_LOADED,
     RUN_FINISHED,
@@ -110,7 +111,7 @@ class Recorder:
         Raises:
             Unavailable: the ledger does not take it for a quarter of a minute.
         """
-        start = self._ledger.get(_id(event.run_id, event.attempt, RUN_STARTED))
+        start = self._ledger.get(run_event_id(event.run_id, event.attempt, RUN_STARTED))
         inherited = start.correlation_id if start is not None else None
         correlation = correlation_of(cycle) if cycle is not None else inherited
         causation = start.causation_id if start is not None else None
@@ -190,7 +191,7 @@ class Recorder:
 
     def was_started(self, run_id: str, attempt: int) -> RunStarted | None:
         """Return the recorded start of an attempt, if there is one."""
-        event = self._ledger.get(_id(run_id, attempt, RUN_STARTED))
+        event = self._ledger.get(run_event_id(run_id, attempt, RUN_STARTED))
         return None if event is None else msgspec.json.decode(event.data, type=RunStarted)
 
     def cycle_of(self, run_id: str) -> str:
@@ -198,17 +199,17 @@ class Recorder:
         start = self.was_started(run_id, 1)
         if start is not None:
             return start.cycle
-        skip = self._ledger.get(_id(run_id, 0, RUN_SKIPPED))
+        skip = self._ledger.get(run_event_id(run_id, 0, RUN_SKIPPED))
         return "" if skip is None else msgspec.json.decode(skip.data, type=RunSkipped).cycle
 
     def was_finished(self, run_id: str, attempt: int) -> RunFinished | None:
         """Return the recorded end of an attempt, if there is one."""
-        event = self._ledger.get(_id(run_id, attempt, RUN_FINISHED))
+        event = self._ledger.get(run_event_id(run_id, attempt, RUN_FINISHED))
         return None if event is None else msgspec.json.decode(event.data, type=RunFinished)
 
     def final(self, run_id: str) -> RunOutcome | None:
         """Return how a run ended, None while it has not."""
-        skip = self._ledger.get(_id(run_id, 0, RUN_SKIPPED))
+        skip = self._ledger.get(run_event_id(run_id, 0, RUN_SKIPPED))
         if skip is not None:
             return _skip_outcome(msgspec.json.decode(skip.data, type=RunSkipped))
         attempt = 1
@@ -225,7 +226,7 @@ class Recorder:
         attempt = 1
         while self.was_finished(request.repeats, attempt + 1) is not None:
             attempt += 1
-        ends = (_id(request.repeats, attempt, RUN_FINISHED), _id(request.repeats, 0, RUN_SKIPPED))
+        ends = (run_event_id(request.repeats, attempt, RUN_FINISHED), run_event_id(request.repeats, 0, RUN_SKIPPED))
         return next((end for end in ends if self._ledger.get(end) is not None), None)
 
     def _append(
@@ -246,7 +247,7 @@ class Recorder:
             data=event,
             actor=self._actor,
             now_ns=self._clock.now_ns(),
-            id=_id(run_id, attempt, kind),
+            id=run_event_id(run_id, attempt, kind),
             correlation_id=correlation,
         )
         if causation is not None:
@@ -301,7 +302,3 @@ def _skip_outcome(event: RunSkipped) -> RunOutcome:
 def correlation_of(cycle: str) -> UUID:
     """Return the correlation id that the events of a cycle share."""
     return stable_uuid("automation.cycle", cycle)
-
-
-def _id(run_id: str, attempt: int, kind: str) -> UUID:
-    return stable_uuid("automation", run_id, str(attempt), kind)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
+
+import msgspec
 
 from steersman.bootstrap.plugins import factory
 from steersman.kernel.clock import Clock, SystemClock
@@ -56,6 +59,24 @@ def core_answers(socket: Path) -> bool:
     return socket.exists() and answers(socket)
 
 
+def caused_by_our_run(
+    events: Sequence[NewEvent], root: Path, environ: Mapping[str, str] = os.environ
+) -> list[NewEvent]:
+    """Return `events`, each with the run whose script this process belongs to as its cause, if it has none.
+
+    So what a script does to the desk by a command of ours (`steersman halt`) is known to come from its run, as what it
+    emits is: automations that start each other that way are found out (automation/chains.py).
+    """
+    run_id = environ.get("STEERSMAN_RUN_ID", "")
+    if not run_id or environ.get("STEERSMAN_WORKSPACE") != str(root):
+        return list(events)
+    from steersman.automation.chains import run_event_id  # start-up time: only a script's commands need it
+    from steersman.automation.events import RUN_STARTED
+
+    cause = run_event_id(run_id, 1, RUN_STARTED)
+    return [msgspec.structs.replace(e, causation_id=cause) if e.causation_id is None else e for e in events]
+
+
 class SharedLedger:
     """Reads directly; appends through a running core, else as the writer for just as long as the append takes.
 
@@ -82,6 +103,7 @@ class SharedLedger:
         Raises:
             Unavailable: another process stayed the writer for all of `patience_s`; names its pid.
         """
+        events = caused_by_our_run(events, self._path.parent.parent)
         until = self._clock.elapsed_ns() + self._patience_ns
         pause_s = _PAUSE_S
         while True:
