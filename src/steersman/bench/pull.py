@@ -10,15 +10,16 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from steersman.bench import pull_machines
 from steersman.bench.measure import in_turns, row_of
 from steersman.bench.peer_venv import REDIS, redis
+from steersman.bench.pull_provider import counting
 from steersman.bench.pull_reader import MEASURED, Kind, Way
 from steersman.bench.pull_redis import get_cpu_ms, redis_holding
 from steersman.bench.row import Row, not_measured
@@ -45,7 +46,7 @@ def run() -> list[Row]:
     """Measure; the frame, its JSON and the readers lie in memory where there is some."""
     folder = _MEMORY if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2_000_000_000 else None
     with tempfile.TemporaryDirectory(prefix="steersman-bench-", dir=folder) as scratch:
-        return [*_reading(Path(scratch)), _cold(Path(scratch))]
+        return [*_reading(Path(scratch)), _cold(Path(scratch)), *pull_machines.rows(Path(scratch))]
 
 
 def _reading(scratch: Path) -> list[Row]:
@@ -181,7 +182,7 @@ def _one_by_one(readers: list[_Reader], way: Way) -> float:
 
 def _cold(scratch: Path) -> Row:
     """Let eight processes ask at once for data that nobody has, and count what reaches the other side."""
-    with _counting() as (url, calls, open_gate):
+    with counting() as (url, calls, open_gate):
         (scratch / "steersman.toml").write_text(
             f'[pull.bars]\nurl = "{url}/bars.csv"\nttl = "1h"\n[pull.bars.schema.close]\ntype = "float"\n',
             encoding="utf-8",
@@ -197,33 +198,3 @@ def _cold(scratch: Path) -> Row:
         "pull", "calls upstream on a cold key, 8 processes", [float(len(calls))], "calls", at_most=1, note=note
     )
     return msgspec.structs.replace(row, met=len(calls) == 1)
-
-
-@contextlib.contextmanager
-def _counting() -> Iterator[tuple[str, list[str], Callable[[], None]]]:
-    """Yield a provider on loopback: its address, the paths it was asked for, and what lets it answer."""
-    calls: list[str] = []
-    gate = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            calls.append(self.path)
-            gate.wait(30)
-            body = b"close\n" + b"".join(b"%d.5\n" % n for n in range(1000))
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing: the figures are the output."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", calls, gate.set
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -77,11 +77,10 @@ def _make(arrow: str, text: str, rows: int, columns: int) -> None:
 def _pull(root: Path) -> None:
     """Pull once, as any script's process would, and print the hash of what was given."""
     # Only this way needs them, and the readers must not pay for them.
-    from steersman.bench.pull_parts import puller
+    from steersman.bench.pull_parts import pulling
 
-    pulls = puller(root)
-    sys.stdout.write(pulls.pull("bars", who="bench").receipt.content_hash)
-    pulls.close()
+    with pulling(root) as pulls:
+        sys.stdout.write(pulls.pull("bars", who="bench").receipt.content_hash)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A real redis-server on loopback for bench `pull`, without persistence, gone after; and redis-py to read from it."""
+"""A real redis-server on loopback for bench `pull`, gone after; and redis-py to read from it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _INSTALL: Final = "install it: apt-get install redis-server"
 
 
 @contextlib.contextmanager
-def redis_holding(file: Path) -> Iterator[str]:
-    """Yield `host:port` of a Redis that holds the bytes of `file` under the key `frame`.
+def redis_server(folder: Path, *options: str) -> Iterator[int]:
+    """Yield the port of a Redis of our own, which keeps its files in `folder`; gone after.
 
     Raises:
         Unavailable: there is no redis-server on this machine, or it does not start.
@@ -30,30 +30,31 @@ def redis_holding(file: Path) -> Iterator[str]:
     if binary is None:
         raise Unavailable("there is no redis-server on this machine", fix=_INSTALL)
     port = _free_port()
-    options = [
-        "--bind",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-        "--dir",
-        str(file.parent),
-    ]
-    process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder), *options]
+    process = subprocess.Popen([binary, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        with _connected(port, process) as link:
+        _connected(port, process).close()
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.contextmanager
+def redis_holding(file: Path) -> Iterator[str]:
+    """Yield `host:port` of a Redis that holds the bytes of `file` under the key `frame`.
+
+    Raises:
+        Unavailable: there is no redis-server on this machine, or it does not start.
+    """
+    with redis_server(file.parent, "--appendonly", "no") as port:
+        with socket.create_connection(("127.0.0.1", port)) as link:
             body = file.read_bytes()
             link.sendall(b"*3\r\n$3\r\nSET\r\n$5\r\nframe\r\n$%d\r\n" % len(body))
             link.sendall(body + b"\r\n")
             if link.recv(64) != b"+OK\r\n":
                 raise Unavailable("redis-server does not take the frame", fix="see its limits of memory")
         yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def get_cpu_ms(client: Peer, place: str, processes: int) -> float:

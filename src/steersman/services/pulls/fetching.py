@@ -98,6 +98,8 @@ class Fetching:
             raise Failed(f"what comes cannot be written: {exc.strerror or type(exc).__name__}", again=False) from exc
 
     def _turn(self, asked: Asked, into: Path, conditions: Mapping[str, str], attempt: _Attempts) -> Reply:
+        if asked.url:
+            self._upstream.prepare()
         self._take_turn(asked)
         pull = asked.pull
         if asked.command:

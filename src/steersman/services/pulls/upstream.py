@@ -106,6 +106,10 @@ class Upstream:
             ) from exc
         raise Failed(f"more than {_HOPS - 1} redirects", again=False)
 
+    def prepare(self) -> None:
+        """Load what asking needs, which may take a while: before a call's turn has come, not after."""
+        self._client()
+
     def close(self) -> None:
         """Close the connections."""
         with self._lock:

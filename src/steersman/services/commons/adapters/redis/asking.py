@@ -13,6 +13,8 @@ from steersman.kernel.errors import Unavailable
 
 CONNECT_S: Final = 3.0
 ANSWER_S: Final = 5.0
+WRITE_S: Final = 60.0
+_MUCH: Final = 1_000_000
 T = TypeVar("T")
 _START: Final = "start it, or correct url in [shared]; `steersman doctor` looks again"
 _WORDS: Final[tuple[tuple[type[redis.RedisError], str, str], ...]] = (
@@ -22,7 +24,7 @@ _WORDS: Final[tuple[tuple[type[redis.RedisError], str, str], ...]] = (
     (redis.exceptions.OutOfMemoryError, "takes no more data: its memory is full", "raise its maxmemory"),
     (redis.exceptions.BusyLoadingError, "is still loading its data", "wait a moment"),
     (redis.exceptions.MaxConnectionsError, "has no connection left for us", "raise max_connections in url"),
-    (redis.exceptions.TimeoutError, f"did not answer within {ANSWER_S:g} s", _START),
+    (redis.exceptions.TimeoutError, "did not answer in time", _START),
     (redis.exceptions.ConnectionError, "does not answer", _START),
 )
 
@@ -32,32 +34,44 @@ class Asking:
 
     def __init__(self, url: str, *, place: str, namespace: str) -> None:
         self._place, self.is_closed = place, False
-        # No retries of its own: it would ask again for as long as it likes, also what must not be asked twice.
-        self._client = redis.Redis.from_url(
+        self._name = f"steersman-{namespace}"
+        self._client = self._made(url, ANSWER_S)
+        # A server that syncs every write may take its time for a large one.
+        self._patient = self._made(url, WRITE_S)
+
+    def _made(self, url: str, answer_s: float) -> redis.Redis:
+        return redis.Redis.from_url(
             url,
             socket_connect_timeout=CONNECT_S,
-            socket_timeout=ANSWER_S,
+            socket_timeout=answer_s,
+            # No retries of its own: it would ask again for as long as it likes, also what must not be asked twice.
             retry=Retry(NoBackoff(), 0),
-            client_name=f"steersman-{namespace}",
+            client_name=self._name,
+            # Of 32 KB, a frame of 64 MB would be pieced together from two thousand.
+            socket_read_size=1 << 20,
         )
 
-    def ask(self, question: Callable[[redis.Redis], T]) -> T:
+    def ask(self, question: Callable[[redis.Redis], T], *, size_bytes: int = 0) -> T:
         """Return the answer. `question` must be safe to repeat: it is, once, when a kept connection was dead.
+
+        Args:
+            size_bytes: of what is sent along: much of it is waited for longer.
 
         Raises:
             Unavailable: there is none.
         """
+        client = self._patient if size_bytes > _MUCH else self._client
         if self.is_closed:
             raise Unavailable(f"Redis at {self._place} was closed here", fix="open the commons again")
         try:
             try:
-                return question(self._client)
+                return question(client)
             except redis.ConnectionError as exc:
                 if type(exc) is not redis.ConnectionError:
                     raise
                 # Of before a restart of the server, perhaps, as all the others that were kept.
-                self._client.connection_pool.disconnect(inuse_connections=False)
-                return question(self._client)
+                client.connection_pool.disconnect(inuse_connections=False)
+                return question(client)
         except redis.RedisError as exc:
             raise self._said(exc) from exc
         except OSError as exc:
@@ -66,8 +80,9 @@ class Asking:
     def close(self) -> None:
         """Cut the connections; nothing is asked any more."""
         self.is_closed = True
-        self._client.close()
-        self._client.connection_pool.disconnect()
+        for client in (self._client, self._patient):
+            client.close()
+            client.connection_pool.disconnect()
 
     def _said(self, exc: redis.RedisError) -> Unavailable:
         for kind, words, fix in _WORDS:

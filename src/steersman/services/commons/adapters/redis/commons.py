@@ -72,7 +72,9 @@ class RedisCommons:
         if not isinstance(under, RedisLock):
             raise Conflict(f"{name}: the lock is of another server", fix="take the lock from these commons")
         try:
-            written = self._asking.ask(lambda s: s.eval(_WRITE, 2, under.key, key, under.token, data, ends))
+            written = self._asking.ask(
+                lambda s: s.eval(_WRITE, 2, under.key, key, under.token, data, ends), size_bytes=len(data)
+            )
         except Unavailable as exc:
             raise OutcomeUnknown(f"{name} may or may not have been written: {exc.message}", fix=exc.fix) from exc
         if not written:
