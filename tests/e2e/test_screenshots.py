@@ -66,8 +66,8 @@ def test_what_scripts_did_looks_as_in_the_docs(browser: Browser, demo: Served, t
     page.goto(f"{demo.url}/{page_name}")
     page.wait_for_selector("html[data-drawn]", state="attached")
     expect(page.locator("#live-word")).to_have_text("live")
-    told = page.get_by_role("rowheader", name="backup_ledger", exact=True)
-    expect(told if page_name == "automations" else page.locator(".pull", has_text="prices")).to_be_visible()
+    told = (".lane-name", "backup_ledger") if page_name == "automations" else (".pull", "prices")
+    expect(page.locator(told[0], has_text=told[1])).to_be_visible()
     page.screenshot(path=(IMAGES if WRITE else tmp_path) / f"{page_name}-dark.png")
     context.close()
 

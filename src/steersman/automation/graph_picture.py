@@ -15,6 +15,7 @@ _NARROW, _WIDE = 176, 288
 _ACROSS_PX: Final = 1200
 _LETTER, _SMALL = 8.5, 6.3
 """Pixels of a letter at 13 bold and 11; wide enough for most of what a name is made of."""
+_NEVER: Final = "never ran"
 _FONT: Final = "Inter,system-ui,sans-serif"
 _LEGEND: Final = (
     ("succeeded", "succeeded"),
@@ -48,13 +49,14 @@ def svg(
         link: the address that a name leads to; without it nothing is a link.
         alone: as a file of its own, with its colours; on a page its policy forbids a style of one's own.
     """
-    wide = _node_width(manifest)
+    wide = _node_width(manifest, status or {})
     across = max(1, (_ACROSS_PX + _GAP_X) // (wide + _GAP_X))
     found = layout(manifest, across=across)
     place = {name: _at(x, y, wide) for name, (x, y) in found.places.items()}
     width = max((x for x, _ in place.values()), default=0) + wide + _MARGIN
     bottom = max((y for _, y in place.values()), default=0) + _HEIGHT + _MARGIN
-    width, height = max(width, 520), bottom + (28 if manifest.order else 0)
+    legend, legend_width = _legend(bottom, manifest)
+    width, height = max(width, legend_width), bottom + (28 if manifest.order else 0)
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
         f' role="{"group" if link else "img"}" aria-label="Automations and what they need"'
@@ -62,14 +64,21 @@ def svg(
     )
     parts = [head, *(_edge(place, found, before, a, wide) for a in manifest for before in sources(manifest, a.name))]
     for name, at in place.items():
-        node = _node(manifest[name], at, (status or {}).get(name, "never ran"), wide)
+        node = _node(manifest[name], at, (status or {}).get(name, _NEVER), wide)
         parts.append(f'<a href="{escape(link(name))}">{node}</a>' if link else node)
-    return "".join([*parts, *_legend(bottom, manifest), "</svg>"])
+    return "".join([*parts, *legend, "</svg>"])
 
 
-def _node_width(manifest: Manifest) -> int:
-    longest = max((len(name) for name in manifest.order), default=0)
-    return round(min(max(longest * _LETTER + 28, _NARROW), _WIDE))
+def _node_width(manifest: Manifest, status: Mapping[str, str]) -> int:
+    names = max((len(a.name) * _LETTER for a in manifest), default=0)
+    below = max((len(_below(a, status.get(a.name, _NEVER))) * _SMALL for a in manifest), default=0)
+    return round(min(max(names + 28, below + 28, _NARROW), _WIDE))
+
+
+def _below(automation: Automation, status: str) -> str:
+    """Return the second line of a node; what it starts after is drawn, and not said again."""
+    starts = limits(automation) if automation.needs and automation.schedule is None else [when(automation)]
+    return " · ".join([status, *starts])
 
 
 def _at(column: int, row: float, wide: int) -> tuple[int, int]:
@@ -95,10 +104,7 @@ def _edge(place: Mapping[str, tuple[int, int]], found: Layout, before: str, auto
 
 def _node(automation: Automation, at: tuple[int, int], status: str, wide: int) -> str:
     x, y = at
-    name = automation.name
-    # What it starts after is drawn.
-    starts = limits(automation) if automation.needs and automation.schedule is None else [when(automation)]
-    below = " · ".join([status, *starts])
+    name, below = automation.name, _below(automation, status)
     return (
         f'<g class="node status-{escape(status.replace(" ", "-"))}">'
         f"<title>{escape(name)}: {escape(when(automation))}; {escape(status)}</title>"
@@ -115,10 +121,12 @@ def _mark(x: int, y: int, tall: int) -> str:
     return f'<rect class="state" x="{x}" y="{y}" width="4" height="{tall}" fill="currentColor" fill-opacity="0.9"/>'
 
 
-def _legend(top: int, manifest: Manifest) -> list[str]:
+def _legend(top: int, manifest: Manifest) -> tuple[list[str], int]:
+    """Return what the colours and lines mean, and how wide that is."""
+    said: list[str] = []
+    x = _MARGIN
     if not manifest.order:
-        return []
-    said, x = [], _MARGIN
+        return said, x
     for kind, word in _LEGEND:
         said.append(
             f'<svg class="status-{kind}">{_mark(x, top, 12)}<text x="{x + 10}" y="{top + 10}" font-size="11"'
@@ -134,7 +142,7 @@ def _legend(top: int, manifest: Manifest) -> list[str]:
             f'<text x="{x}" y="{top + 10}" font-size="11" fill="currentColor" fill-opacity="0.8">{words}</text>'
         )
         x += 24 + round(len(words) * _SMALL)
-    return said
+    return said, x
 
 
 def _middle_out(name: str, most: float) -> str:

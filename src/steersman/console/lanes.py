@@ -93,8 +93,8 @@ class Lanes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def frame(name: str, now_ns: int, tz: str) -> Frame:
-    """Return the frame called `name` around now. Now is whole minutes: the picture changes when something happened."""
-    now = now_ns // 60_000_000_000 * 60_000_000_000
+    """Return the frame called `name` around now. Now is the next whole minute: in between the picture stands."""
+    now = -(-now_ns // 60_000_000_000) * 60_000_000_000
     length = SPANS[name] * _HOUR_NS
     return Frame(name=name, since=now - length, now=now, until=now + length // _AHEAD, tz=tz)
 

@@ -72,7 +72,7 @@ def test_an_empty_manifest_draws_an_empty_picture() -> None:
 
 
 def test_what_is_connected_to_nothing_stands_side_by_side_below() -> None:
-    chain = [an_automation("prices"), an_automation("chart", needs=("prices",))]
+    chain = [an_automation("prices", schedule="0 1 * * *"), an_automation("chart", needs=("prices",))]
     alone = [an_automation(f"job{n}", schedule="0 1 * * *") for n in range(12)]
     root = ET.fromstring(svg(Manifest([*alone, *chain])))  # noqa: S314 - our own
     places = frames(root)
