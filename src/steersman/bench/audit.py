@@ -15,7 +15,7 @@ from steersman.bench.row import Row, not_measured
 from steersman.kernel.errors import Unavailable
 
 _TARGET: Final = 0.9
-_SETS: Final[tuple[Set, ...]] = ("dev", "held out", "blind", "blind again")
+_SETS: Final[tuple[Set, ...]] = ("dev", "held out", "blind", "blind again", "blind third")
 # What each peer looks for -> the code of ours that means the same, and the suffixes of files it reads.
 _PEERS: Final = {
     "detect-secrets": ("SECRET_IN_CODE", ""),

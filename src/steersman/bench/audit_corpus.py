@@ -13,10 +13,16 @@ import msgspec
 
 from steersman.kernel.errors import Unavailable
 
+Set = Literal["dev", "held out", "blind", "blind again", "blind third", "hard"]
 FOLDER: Final = Path(__file__).parents[3] / "tests" / "corpus" / "scripts"
 BLIND: Final = FOLDER.with_name("blind")
 AGAIN: Final = FOLDER.with_name("blind2")
-"""Scripts and labels by somebody who had not seen the audit; measured once, and since then used for development."""
+THIRD: Final = FOLDER.with_name("blind3")
+"""Scripts and labels by people who had not seen the audit; each measured once, and since then used for development."""
+_OF_OTHERS: Final[dict[Set, Path]] = {"blind": BLIND, "blind again": AGAIN, "blind third": THIRD}
+# How the third set marks what was planted; as it stands there it would be taken for a placeholder.
+_FAKE: Final = re.compile(r"[\w./+=-]*(?i:fake)[\w./+=-]*")
+_WHOLE: Final = 8
 _PLANTED: Final = re.compile(r"@@([a-z0-9_]+):([a-z0-9-]+)@@")
 _LETTERS: Final = string.ascii_letters + string.digits
 _UPPER: Final = string.ascii_uppercase + string.digits
@@ -33,7 +39,6 @@ _SHAPES: Final[dict[str, tuple[str, str, int]]] = {
     "openai": ("sk-", _LETTERS, 48),
 }
 
-Set = Literal["dev", "held out", "blind", "blind again", "hard"]
 Mark = tuple[str, int, str]
 """File (`desk/script`), line, code: a label or a finding."""
 
@@ -69,7 +74,7 @@ def desks(which: Set | None = None) -> list[str]:
     """
     if not FOLDER.is_dir():
         raise Unavailable("the labelled scripts are not here", fix="run it in a checkout of the source")
-    names = sorted(path.name for folder in (FOLDER, BLIND, AGAIN) for path in folder.iterdir() if path.is_dir())
+    names = sorted(path.name for folder in (FOLDER, *_OF_OTHERS.values()) for path in folder.iterdir() if path.is_dir())
     return [name for name in names if which is None or set_of(name) == which]
 
 
@@ -77,10 +82,9 @@ def set_of(desk: str) -> Set:
     """Return the set of a desk; held out if sha256 of its name is divisible by 3; `hard` was written to be missed."""
     if desk == "hard":
         return "hard"
-    if (BLIND / desk).is_dir():
-        return "blind"
-    if (AGAIN / desk).is_dir():
-        return "blind again"
+    for name, folder in _OF_OTHERS.items():
+        if (folder / desk).is_dir():
+            return name
     return "held out" if int(hashlib.sha256(desk.encode()).hexdigest(), 16) % 3 == 0 else "dev"
 
 
@@ -93,9 +97,17 @@ def write_out(desk: str, folder: Path) -> list[str]:
         return secrets[-1]
 
     folder.mkdir(parents=True, exist_ok=True)
-    home = {"blind": BLIND, "blind again": AGAIN}.get(set_of(desk), FOLDER) / desk
+
+    def unmark(found: re.Match[str]) -> str:
+        value = re.sub(r"(?<=\d)FAKE(?=\d)", "8312", found.group())
+        value = re.sub(r"(?i)fake", "qvwz", value) if len(value) < _WHOLE else re.sub(r"(?i)fake", "q7Wz", value)
+        if len(value) >= _WHOLE:
+            secrets.append(value)
+        return value
+
+    home = _OF_OTHERS.get(set_of(desk), FOLDER) / desk
     for path in sorted(home.glob("*.txt")) + sorted(home.glob(".*.txt")):
-        text = _PLANTED.sub(plant, path.read_text(encoding="utf-8"))
+        text = _FAKE.sub(unmark, _PLANTED.sub(plant, path.read_text(encoding="utf-8")))
         (folder / path.name.removesuffix(".txt")).write_text(text, encoding="utf-8")
     return secrets
 
@@ -103,7 +115,7 @@ def write_out(desk: str, folder: Path) -> list[str]:
 def labels(names: Iterable[str]) -> set[Mark]:
     """Return the labels of the desks `names`."""
     chosen = set(names)
-    tables = [(folder / "labels.tsv").read_text(encoding="utf-8") for folder in (FOLDER, BLIND, AGAIN)]
+    tables = [(folder / "labels.tsv").read_text(encoding="utf-8") for folder in (FOLDER, *_OF_OTHERS.values())]
     rows = [row for table in tables for row in table.splitlines()[1:]]
     parts = [row.split("\t") for row in rows]
     return {(file, int(line), code) for file, line, code in parts if file.split("/")[0] in chosen}

@@ -112,7 +112,7 @@ class Audit:
                 self._providers.setdefault(host, name)
             return declare.provider(name, like)
         if not like.url:
-            return declare.check(name)
+            return declare.check(name) if code == "CHECK_REPEATED" else ""
         return declare.pull(name, like, self._providers.get(host, "") if sends else "")
 
     def _repeated(self, code: Code, of: Callable[[Script], tuple[Shared, ...]]) -> Iterator[Draft]:
@@ -233,7 +233,7 @@ _STEPS = {
 
 
 def _what(code: Code, shared: Shared, users: int) -> str:
-    doing = {"LOGIN_REPEATED": "", "PULL_REPEATED": "GET ", "CHECK_REPEATED": "the check "}[code]
+    doing = {"LOGIN_REPEATED": "", "PULL_REPEATED": "GET " if shared.url else "", "CHECK_REPEATED": "the check "}[code]
     return f"in {users} scripts: {doing}{shared.shown}"
 
 
@@ -257,5 +257,5 @@ def _together(changes: Iterable[Change]) -> Change:
     made = [c for c in changes if c.edits or c.why_not or c.next_step]
     edits = tuple(edit for c in made for edit in c.edits)
     if edits:
-        return Change(edits=edits, client=tuple(sorted({name for c in made for name in c.client})))
+        return Change(edits=edits, client=tuple(sorted({name for c in made for name in c.client})), parts=tuple(made))
     return made[0] if made else Change()

@@ -54,6 +54,8 @@ _STATE: Final = {
     "marketstatus": "market open",
     "trading-hours": "market open",
     "is-market-open": "market open",
+    "positions": "account",
+    "position": "account",
     "quota": "quota",
     "rate_limit": "quota",
     "rate-limit": "quota",
@@ -210,7 +212,7 @@ class Endpoint:
         if isinstance(first, Hole) and first.values:
             return all(re.match(r"\w+://[^/]", value) for value in first.values)
         if isinstance(first, Hole):
-            return first.env and (bool(self.path) or bool(_ADDRESS.search(first.name)))
+            return bool(first.same) or (first.env and (bool(self.path) or bool(_ADDRESS.search(first.name))))
         return "://" in first and bool(first.split("://", 1)[1].split("/")[0])
 
     @property

@@ -21,6 +21,7 @@ from steersman.automation.audit.patch import NOT_VALID, apply, chosen, diff, vei
 from steersman.automation.audit.python_imports import link
 from steersman.automation.audit.python_module import Folder, Module
 from steersman.automation.audit.python_reach import Reach
+from steersman.automation.audit.python_types import method_of
 from steersman.automation.audit.settings_files import SettingsFiles
 from steersman.automation.audit.shell_secrets import env_secrets
 from steersman.automation.audit.shell_tree import Tree
@@ -123,7 +124,7 @@ def _read(folder: Path) -> tuple[list[Script], list[NotRead]]:
 def _python(modules: Sequence[Module], folder: Folder) -> list[Script]:
     """Return the Python scripts, each with what its calls into the other files ask for."""
     link(folder)
-    folder.follow()
+    folder.follow(method_of)
     by_http, reach = python.shared(folder), Reach(folder)
     read = []
     for module in modules:

@@ -26,12 +26,14 @@ class Change:
     """Edits that belong together, or the reason why there are none.
 
     `client` names what must be imported from steersman.client; a whole `next_step` stands alone without an edit.
+    `parts` are changes that may also be made one without the other.
     """
 
     edits: tuple[Edit, ...] = ()
     client: tuple[str, ...] = ()
     why_not: str = ""
     next_step: str = ""
+    parts: tuple[Change, ...] = ()
 
 
 Renamed = Callable[[str, tuple[str, ...]], Change]

@@ -24,7 +24,7 @@ def chosen(changes: Sequence[Change]) -> list[Change]:
     """Return the changes that can be made together: one that touches what an earlier one replaces is left out."""
     kept: list[Change] = []
     edits: list[Edit] = []
-    for change in changes:
+    for change in (part for whole in changes for part in whole.parts or (whole,)):
         if change.edits and not any(_clash(new, old) for new in change.edits for old in edits):
             kept.append(change)
             edits += change.edits

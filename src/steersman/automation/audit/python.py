@@ -15,6 +15,7 @@ from steersman.automation.audit.python_checks import checks
 from steersman.automation.audit.python_commands import commanded, run_calls, run_facts
 from steersman.automation.audit.python_edits import argument_change, login_change, pull_change
 from steersman.automation.audit.python_frames import Frame
+from steersman.automation.audit.python_limits import sdk_waits
 from steersman.automation.audit.python_limits import waits as other_waits
 from steersman.automation.audit.python_logins import key_settings, request_login, sdk_logins
 from steersman.automation.audit.python_module import Folder, Module
@@ -25,6 +26,7 @@ from steersman.automation.audit.python_requests import (
     requests_of,
 )
 from steersman.automation.audit.python_retries import retried
+from steersman.automation.audit.python_sdk_reads import sdk_reads
 from steersman.automation.audit.python_secrets import secrets
 from steersman.automation.audit.python_tables import argument_of
 from steersman.automation.audit.python_text import overridden
@@ -64,7 +66,7 @@ def read(module: Module, files: dict[str, str]) -> Script:
     The request of a wrapper function counts where it stands for timeouts and retries, and at each caller that decides
     the address for pulls, checks and logins; callers in other files get their own part by `calls_from`.
     """
-    calls = [*other_waits(module)]
+    calls = [*other_waits(module), *sdk_waits(module)]
     sends: list[Place] = []
     for request in requests_of(module):
         calls.append(_call(request))
@@ -80,7 +82,7 @@ def read(module: Module, files: dict[str, str]) -> Script:
         source=module.source,
         calls=tuple(sorted(calls, key=lambda c: c.place)),
         logins=(*sdk_logins(module), *key_settings(module), *run_facts(module, run, "logins")),
-        pulls=run_facts(module, run, "pulls"),
+        pulls=(*sdk_reads(module), *run_facts(module, run, "pulls")),
         checks=(*checks(module), *run_facts(module, run, "checks")),
         waits=tuple(waits(module)),
         secrets=tuple(secrets(module)),

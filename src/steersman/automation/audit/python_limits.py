@@ -23,12 +23,23 @@ _ENDLESS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"^(ftplib\.FTP(_TLS)?|imaplib\.IMAP4(_SSL)?|poplib\.POP3(_SSL)?)$"), "timeout=30"),
     (re.compile(r"^telnetlib\.Telnet$"), "timeout=30"),
     (re.compile(r"^socket\.socket\(\)\.connect$"), "settimeout"),
+    (re.compile(r"^asyncio\.open_(unix_)?connection$"), "wait_for"),
     (re.compile(r"^http\.client\.HTTPS?Connection$"), "timeout=30"),
     (re.compile(r"^(socket|websocket)\.create_connection$"), "timeout=30"),
     (re.compile(r"^paramiko(\.client)?\.SSHClient\(\)\.connect$"), "timeout=30"),
     (re.compile(r"^psycopg2?\.(connect|Connection\.connect|AsyncConnection\.connect)$"), "connect_timeout=10"),
 )
 
+# Seen in alpaca-py 0.44 (`common/rest.py`) and tweepy 4.17 (`client.py`): requests without a timeout.
+_UNLIMITED: Final = re.compile(
+    r"^(alpaca\.(trading|data|broker)[\w.]*Client\(\)\.(get|submit|close|cancel|replace)_?\w*|"
+    r"tweepy\.(client\.)?Client\(\)\.(create|get|delete|search)_\w+)$"
+)
+_NO_LIMIT: Final = "let the automation's own timeout end the run: socket.setdefaulttimeout does not reach requests"
+_AROUND: Final = {
+    "settimeout": "settimeout(30) on the socket, before it connects",
+    "wait_for": "asyncio.timeout(30) around it",
+}
 # What socket.setdefaulttimeout() limits, too.
 _STANDARD: Final = re.compile(r"^(smtplib|ftplib|imaplib|poplib|http\.client|socket)\.")
 
@@ -39,15 +50,38 @@ def waits(module: Module) -> Iterator[Call]:
         name = module.resolve(call.func).name
         for pattern, text in _ENDLESS:
             if pattern.match(name) and curl(module, call) is None:
-                bare = text == "settimeout"
-                limited = _is_set(module, call) if bare else _limited(module, call, text.partition("=")[0])
-                change = Change(why_not="settimeout(30) on the socket, before it connects") if bare else None
+                around = {"settimeout": _is_set, "wait_for": _is_waited_for}.get(text)
+                limited = around(module, call) if around else _limited(module, call, text.partition("=")[0])
+                change = Change(why_not=_AROUND[text]) if around else None
                 yield Call(
                     place=module.place(call),
                     what=name.replace("()", ""),
                     limited=limited,
                     limit=Change() if limited else change or add_keyword(module, call, text),
                 )
+
+
+def sdk_waits(module: Module) -> Iterator[Call]:
+    """Return the calls of trading and publishing SDKs whose sources set no limit and take none (alpaca-py, tweepy)."""
+    for call in module.calls:
+        name = module.resolve(call.func).name
+        if _UNLIMITED.match(name):
+            yield Call(
+                place=module.place(call),
+                what=name.replace("()", ""),
+                limited=False,
+                limit=Change(why_not="its library takes no limit", next_step=_NO_LIMIT),
+            )
+
+
+def _is_waited_for(module: Module, call: ast.Call) -> bool:
+    """Say whether what is awaited stands in `asyncio.wait_for(...)` or `async with asyncio.timeout(...)`."""
+    for above in module.ancestors(call):
+        heads = [i.context_expr for i in above.items] if isinstance(above, ast.AsyncWith) else [above]
+        calls = [h for h in heads if isinstance(h, ast.Call)]
+        if any(re.search(r"(wait_for|timeout|timeout_at|fail_after)$", module.resolve(c.func).name) for c in calls):
+            return True
+    return False
 
 
 def _is_set(module: Module, call: ast.Call) -> bool:

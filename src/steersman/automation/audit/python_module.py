@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from steersman.automation.audit.model import Place
@@ -68,12 +68,12 @@ class Folder:
                     break
         return self._given[function, name]
 
-    def follow(self) -> None:
-        """Find out which call runs which function, once all modules are in."""
+    def follow(self, guess: Callable[[Module, ast.Call], Function | None] | None = None) -> None:
+        """Find out which call runs which function, once all modules are in; `guess` knows of those that names hide."""
         found: dict[ast.AST, list[tuple[Module, ast.Call]]] = defaultdict(list)
         for module in self.modules.values():
             for call in module.calls:
-                target = module.target(call)
+                target = module.target(call) or (guess(module, call) if guess is not None else None)
                 if target is not None:
                     found[target].append((module, call))
                 home = self.home(target) if isinstance(target, ast.ClassDef) else None

@@ -13,6 +13,7 @@ from steersman.automation.audit.python_requests import Request
 from steersman.automation.audit.python_tables import argument_of, table
 
 LIMIT_S: Final = 30
+_OTHERS: Final = ("http.client", "polars", "pandas", "feedparser", "urlretrieve")
 _LIMITED: Final = ("httpx", "aiohttp")
 
 
@@ -24,15 +25,8 @@ def limit(request: Request) -> tuple[bool, Change]:
     if request.run is not None:
         ends = request.run.limited or (given is not None and not is_none(given))
         return ends, Change() if ends else add_keyword(request.module, call, f"timeout={LIMIT_S}")
-    if request.library == "http.client":
-        return True, Change()  # its connection has the limit, or is found itself
-    if request.library in ("urlretrieve", "feedparser"):
-        ends = request.module.has_default_timeout
-        step = "download it with a call that has a limit, or read the file of a pull()"
-        return ends, Change() if ends else Change(why_not=f"{request.library} takes no timeout", next_step=step)
-    if request.library in ("pandas", "polars"):
-        why = f"{request.library} takes no timeout here"
-        return request.library == "polars", Change(why_not=why, next_step="read the file of a pull(): it has one")
+    if request.library in _OTHERS:
+        return _of_others(request)
     if given is not None:
         if not is_none(given):
             left = _left_out(request, given)
@@ -47,6 +41,16 @@ def limit(request: Request) -> tuple[bool, Change]:
             return False, Change(why_not="its session is made without a limit, in another file")
         return False, Change(edits=(replace(request.module, none, str(LIMIT_S)),))
     return True, Change()
+
+
+def _of_others(request: Request) -> tuple[bool, Change]:
+    """Return the same for what takes no limit itself: readers of files, urlretrieve, the request of a connection."""
+    if request.library in ("http.client", "polars"):
+        return True, Change()  # its connection has the limit, or is found itself; polars has its own
+    # pandas, feedparser and urlretrieve read addresses with urllib.
+    ends = request.module.has_default_timeout
+    step = "read the file of a pull(): it has one"
+    return ends, Change() if ends else Change(why_not=f"{request.library} takes no timeout here", next_step=step)
 
 
 def _by_default(request: Request) -> bool:
@@ -112,11 +116,19 @@ def _session_limits(request: Request) -> bool:
     if _mounts_a_limit(session.module, session.call):
         return True
     for node in session.module.nodes:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and keyword(node.value, "timeout"):
+        if isinstance(node, ast.Assign) and _sets_a_limit(session.module, node.value):
             for target in node.targets:
                 if isinstance(target, ast.Attribute) and session.module.resolve(target.value).call is session.call:
                     return True
     return False
+
+
+def _sets_a_limit(module: Module, value: ast.expr) -> bool:
+    """Say whether what is put in the place of a session's method sets a limit: a partial, a function of this folder."""
+    if isinstance(value, ast.Call):
+        return keyword(value, "timeout") is not None
+    _, made = module.find(module.resolve(value).name) if isinstance(value, ast.Name) else (None, None)
+    return made is not None and any(isinstance(n, ast.Constant) and n.value == "timeout" for n in ast.walk(made))
 
 
 def _mounts_a_limit(module: Module, made: ast.Call) -> bool:

@@ -35,7 +35,7 @@ def retried(module: Module, call: ast.Call, session: Ref | None, depth: int = 0)
     handed = any(
         isinstance(a, ast.Name) and a.id == function.name
         for c in module.calls
-        if _RETRIES.search(module.resolve(c.func).name)
+        if _RETRIES.search(module.resolve(c.func).name) or _repeats(module, c.func)
         for a in c.args
     )
     sites = module.folder.sites(function)[:_MOST_CALLERS]
@@ -68,7 +68,9 @@ def _is_retrying(module: Module, node: ast.AST) -> bool:
         return any(_RETRIES.search(module.resolve(d).name) or _repeats(module, d) for d in deciding)
     if isinstance(node, ast.For | ast.AsyncFor):
         return isinstance(node.iter, ast.Call) and bool(_RETRIES.search(module.resolve(node.iter.func).name))
-    return isinstance(node, ast.Call) and bool(_RETRIES.search(module.resolve(node.func).name))
+    if not isinstance(node, ast.Call):
+        return False
+    return bool(_RETRIES.search(module.resolve(node.func).name)) or (bool(node.args) and _repeats(module, node.func))
 
 
 def _repeats(module: Module, decorator: ast.expr) -> bool:

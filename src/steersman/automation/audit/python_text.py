@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from steersman.automation.audit.endpoints import UNKNOWN, Hole, Text, joined, literal
+from steersman.automation.audit.endpoints import UNKNOWN, Hole, Text, joined, literal, masked
 from steersman.automation.audit.python_calls import Function, argument, argument_given, keyword
 from steersman.automation.audit.python_config import settings_place
 from steersman.automation.audit.python_days import day_of
@@ -14,6 +14,7 @@ from steersman.automation.audit.python_mapping import entries_of
 from steersman.automation.audit.python_module import Module, Ref
 from steersman.automation.audit.python_tables import entry, table
 from steersman.automation.audit.python_turns import elements, turns
+from steersman.automation.audit.python_types import class_of_value, declares
 from steersman.automation.audit.text_forms import STRIPS, formatted, percent, stripped, strung, url_joined
 
 _DEEPEST = 12
@@ -157,6 +158,10 @@ def _attribute(module: Module, node: ast.Attribute, frame: Frame | None, depth: 
         home = module.folder.modules.get(module.aliases.get(node.value.id, ""))
         if home is not None:
             return _constant_of(home, node.attr, depth)
+    typed = class_of_value(module, node.value)
+    if typed is not None and declares(typed[1], node.attr):
+        # One object of settings for all: what it keeps under a name is the same in every script.
+        return (Hole(node.attr, module.text(node), same=f"{typed[0].name}.{typed[1].name}.{node.attr}"),)
     return (Hole(node.attr, module.text(node)),)
 
 
@@ -188,8 +193,10 @@ def _kept(module: Module, value: ast.expr, frame: Frame | None, depth: int, kept
     sites = [(m, c) for m, c in sites if kept is not None and c is kept.call] or sites
     # Nobody constructs one here: its defaults are what is known.
     sites = sites or [(module, ast.Call(func=ast.Name(id=""), args=[], keywords=[]))]
-    given = {evaluate(module, value, Frame(made, call, home), depth + 1) for home, call in sites[:_MOST_SITES]}
-    return given.pop() if len(given) == 1 else (Hole("kept", "", parameter=True),)
+    given = [evaluate(module, value, Frame(made, call, home), depth + 1) for home, call in sites[:_MOST_SITES]]
+    # Spelled otherwise, and the same all the same: `venue.base_url`, `cfg.venue.base_url`.
+    alike = len({masked(text) for text in given}) == 1 and "{}" not in masked(given[0])
+    return given[0] if alike or len(set(given)) == 1 else (Hole("kept", "", parameter=True),)
 
 
 def _variable(module: Module, node: ast.expr, name: Text, fallback: str = "") -> Text:

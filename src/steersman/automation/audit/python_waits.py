@@ -46,8 +46,11 @@ def _own(loop: ast.While | ast.For) -> Iterator[ast.AST]:
 
 def _sleeps(module: Module, loop: ast.While | ast.For) -> bool:
     """Say whether `loop` sleeps in its normal course: not only where an error is handled, nor per item of another."""
+    if isinstance(loop, ast.While) and any(_waits_on_event(module, n) for n in ast.walk(loop.test)):
+        return True
     for node in _own(loop):
-        if isinstance(node, ast.Call) and module.resolve(node.func).name in _SLEEPS:
+        pauses = isinstance(node, ast.Call) and module.resolve(node.func).name in _SLEEPS
+        if pauses or _waits_on_event(module, node):
             between = []
             for ancestor in module.ancestors(node):
                 if ancestor is loop:
@@ -58,9 +61,32 @@ def _sleeps(module: Module, loop: ast.While | ast.For) -> bool:
     return False
 
 
+def _waits_on_event(module: Module, node: ast.AST) -> bool:
+    """Say whether `node` pauses until an event or for a time: `stop.wait(30)`, `wait_for(stop.wait(), 30)`."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "wait":
+        return False
+    owner, above = node.func.value, module.parents.get(node)
+    timed = bool(node.args or node.keywords) or (isinstance(above, ast.Call) and above.args[:1] == [node])
+    function = module.parameter(owner) if isinstance(owner, ast.Name) else None
+    said = (
+        next((a.annotation for a in function.args.args if a.arg == getattr(owner, "id", "")), None)
+        if function
+        else None
+    )
+    name = module.resolve(owner).name
+    return timed and (name.endswith(".Event()") or (said is not None and ast.unparse(said).endswith("Event")))
+
+
+def _steps(loop: ast.While) -> bool:
+    """Say whether the loop works something off that its test counts: `while left > 0: ...; left -= part`."""
+    tested = {n.id for n in ast.walk(loop.test) if isinstance(n, ast.Name)}
+    moved = {n.target.id for n in _own(loop) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
+    return bool(tested & moved) and not _leaves(loop)
+
+
 def _while(module: Module, loop: ast.While) -> str:
     test = loop.test
-    if _advances(module, loop) or _retries(loop):
+    if _advances(module, loop) or _retries(loop) or _steps(loop):
         return ""
     if isinstance(test, ast.Constant):
         return "waits until a condition holds" if _leaves(loop) else "repeats its work for ever, with a sleep"
@@ -96,6 +122,10 @@ def _advances(module: Module, loop: ast.While) -> bool:
             for n in ast.walk(a)
             if isinstance(n, ast.Name)
         }
+        # `params = {"cursor": cursor}`: what a call is given may be made of what is carried over.
+        made = [n for n in _own(loop) if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)]
+        within = [n for a in made if a.targets[0].id in given for n in ast.walk(a.value)]  # type: ignore[attr-defined]
+        given |= {n.id for n in within if isinstance(n, ast.Name)}
         if given & assigned and not name.startswith(
             ("print", "len", "log", "time.", "min", "max", "int", "str", "float")
         ):

@@ -43,6 +43,8 @@ _PLACEHOLDER: Final = re.compile(
 )
 _WORDS: Final = re.compile(r"^_*[A-Za-z]+(?:[-_./: ]+[A-Za-z]+)*_*$")
 _PATTERN: Final = re.compile(r"\(\?|\[[^\]]+\]|\\[wdsbWDS]|\([^)]*\|")
+# Google's passwords for one app are shown in four groups of four.
+_IN_FOURS: Final = re.compile(r"^[a-z]{4} [a-z]{4} [a-z]{4} [a-z]{4}$")
 _SHORTEST: Final = 8
 IN_REQUEST: Final = "part of a request"
 
@@ -92,6 +94,8 @@ def find_secret(value: str, name: str = "") -> tuple[str, str] | None:
     head, colon, rest = value.partition(":")
     if colon and not head.startswith("${") and promises_secret(head.strip()) and is_random(rest.strip()):
         return "header", rest.strip()
+    if name and promises_secret(name) and _IN_FOURS.match(value) and not _PLACEHOLDER.search(value):
+        return "password of an app", value
     if name and promises_secret(name) and is_random(value):
         return "password" if "pass" in name.lower() or "pwd" in name.lower() else "key", value
     return None

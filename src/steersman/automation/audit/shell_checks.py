@@ -7,6 +7,7 @@ from typing import Final
 
 from steersman.automation.audit.endpoints import Hole, Text, joined, masked, shown
 from steersman.automation.audit.facts import Change, Shared
+from steersman.automation.audit.shell_requests import calls_of
 from steersman.automation.audit.shell_tree import Command, Tree, Word
 
 # Programs that ask whether a server answers -> their options that take a value.
@@ -15,10 +16,25 @@ _SERVERS: Final = {"nc": "wpsiIqT", "ncat": "wpsiIqT", "pg_isready": "hpdUt", "r
 
 def checks(tree: Tree) -> Iterator[tuple[str, Shared]]:
     """Return the state checks that are no request: df, the age of a file, services and processes."""
-    for command in tree.commands:
-        found = _file_or_service(command) or _server(command)
-        if found is not None and not any(isinstance(p, Hole) and not p.env for p in found[1].text):
-            yield "check", _state(tree, command, *found)
+    for library in (tree, *tree.libraries):
+        for command in library.commands:
+            found = _file_or_service(command) or _server(library, command)
+            if found is None:
+                continue
+            kind, subject = found
+            open_ = [p for p in subject.text if isinstance(p, Hole) and not p.env]
+            if not open_ and library is tree:
+                yield "check", _state(tree, command, kind, subject)
+            elif open_ and all(p.parameter for p in open_):
+                yield from _told(tree, library, command, kind, subject)
+
+
+def _told(tree: Tree, library: Tree, command: Command, kind: str, subject: Word) -> Iterator[tuple[str, Shared]]:
+    """Return the checks of a function that is told what to look at, where `tree` tells it: `need_space /srv`."""
+    for home, call, arguments in calls_of(library, library.function_of(command.node)):
+        text = library.evaluate(subject.node, arguments)
+        if home is tree and not any(isinstance(p, Hole) and not p.env for p in text):
+            yield "check", _state(tree, call, kind, Word(subject.node, text))
 
 
 def _file_or_service(command: Command) -> tuple[str, Word] | None:
@@ -71,11 +87,14 @@ def _state(tree: Tree, command: Command, kind: str, subject: Word) -> Shared:
     )
 
 
-def _server(command: Command) -> tuple[str, Word] | None:
+def _server(tree: Tree, command: Command) -> tuple[str, Word] | None:
     """Return the check that `nc -z HOST PORT`, `pg_isready -h HOST`, `redis-cli ping`, `docker inspect NAME` makes."""
     if command.name not in _SERVERS:
         return None
     words, options = _parted(command)
+    for letter, variable in (("h", "PGHOST"), ("p", "PGPORT")):
+        if command.name == "pg_isready" and letter not in options and len(tree.values.get(variable, [])) == 1:
+            options[letter] = tree.evaluate(tree.values[variable][0])
     texts = [masked(text) for text in words]
     subject: Text = ()
     if command.name in ("nc", "ncat") and any("z" in w.start for w in command.words if w.start.startswith("-")):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from steersman.automation.audit.endpoints import Endpoint, Hole, Text, endpoint, joined, literal, shown
 from steersman.automation.audit.facts import Change, Edit
 from steersman.automation.audit.shell_tree import Command, Tree, Word
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 CURL_VALUED: Final = frozenset("AbcCdDeEFhHKmoPQrTtuUwxXyYz")
 CURL_LONG: Final = frozenset(
@@ -76,6 +79,7 @@ _LIMITS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "mysql": (("--connect-timeout", "--connect_timeout"), "--connect-timeout=10"),
     "nc": (("-w",), "-w 30"),
 }
+_ENDS_AT_FAILURE: Final = re.compile(rb"^\s*set\s+-\w*e|^#!.*\s-e", re.MULTILINE)
 _DEEPEST: Final = 3
 _HTTPIE: Final = ("http", "https", "xh", "xhs")
 _HTTPIE_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -230,6 +234,8 @@ def _httpie(command: Command) -> Http:
 
 def waits(command: Command) -> bool:
     """Say whether `command` waits for another machine, without a limit of its own unless told."""
+    if command.name == "pg_restore":  # without a database it only reads the file
+        return any(re.match(r"-[dh]|--(dbname|host)", w.start) for w in command.words)
     return command.name in _LIMITS and not (command.name == "psql" and not command.words)
 
 
@@ -342,6 +348,12 @@ def retried(tree: Tree, request: Http) -> bool:
 def _in_retry_loop(tree: Tree, command: Command) -> bool:
     below = command.node
     for above in tree.ancestors(command.node):
+        if (
+            above.type == "while_statement"
+            and _comes_round(tree, above)
+            and above.child_by_field_name("condition") != below
+        ):
+            return True
         if above.type == "while_statement" and above.child_by_field_name("condition") == below:
             return True
         if above.type == "list" and any(c.type == "&&" for c in above.children):
@@ -353,6 +365,15 @@ def _in_retry_loop(tree: Tree, command: Command) -> bool:
             return True
         below = above
     return False
+
+
+def _comes_round(tree: Tree, loop: Node) -> bool:
+    """Say whether a loop runs for ever, and no failure ends the script: then what failed is asked again."""
+    condition = loop.child_by_field_name("condition")
+    endless = condition is not None and tree.text(condition).rstrip(" ;") in ("true", ":", "1")
+    return endless and not re.search(
+        r"^\s*set\s+-\w*e|^#!.*\s-e", tree.source.data.decode(errors="replace"), re.MULTILINE
+    )
 
 
 def _called_with_retry(tree: Tree, command: Command) -> bool:

@@ -20,6 +20,22 @@ _EVENT: Final = 'let the other side\'s run or event start this script: needs = [
 _SCHEDULE: Final = (
     'do the work once per run and give the automation schedule = "* * * * *" (or what the sleep stood for)'
 )
+_LOOKS: Final = (
+    "test",
+    "[",
+    "grep",
+    "pgrep",
+    "pidof",
+    "ping",
+    "nc",
+    "ls",
+    "stat",
+    "kill",
+    "pg_isready",
+    "lsof",
+    "find",
+    "ssh",
+)
 _QUIET: Final = frozenset(("-e", "-q", "-qx", "-qi", "-qE", "--quiet", "--exit-status", "-re", "-er"))
 _ENDLESS: Final = ("true", ":", "1")
 
@@ -69,12 +85,20 @@ def _counts(tree: Tree, loop: Node, condition: str) -> bool:
 
 
 def _gives_up(tree: Tree, loop: Node) -> bool:
-    """Say whether a file is fetched until it comes, a number of times: `[ $n -ge 5 ] && exit` in the loop."""
+    """Say whether work is tried until it is done, a number of times: `[ $n -ge 5 ] && exit` in the loop."""
     condition = loop.child_by_field_name("condition")
-    asked = [r for c in tree.commands if c.node == condition and (r := http(c)) is not None]
-    written = [r.value("-o", "--output", "-O", "--output-document") for r in asked]
-    fetches = any(w is not None and w.fixed != "/dev/null" for w in written)
-    return fetches and _leaves(tree, loop) and bool(re.search(r"-(ge|gt|eq)\b|>=?\s*\d", tree.text(loop)))
+    asking = [c for c in tree.commands if condition is not None and condition in (c.node, *tree.ancestors(c.node))]
+    works = any(not _only_asks(c) for c in asking)
+    return works and _leaves(tree, loop) and bool(re.search(r"-(ge|gt|eq)\b|>=?\s*\d", tree.text(loop)))
+
+
+def _only_asks(command: Command) -> bool:
+    """Say whether a command looks how things are, and does nothing itself."""
+    request = http(command)
+    if request is not None:
+        written = request.value("-o", "--output", "-O", "--output-document")
+        return written is None or written.fixed == "/dev/null"
+    return command.name in _LOOKS or any(w.fixed in ("status", "ps", "inspect", "is-active") for w in command.words[:2])
 
 
 def _for(tree: Tree, loop: Node) -> str:
