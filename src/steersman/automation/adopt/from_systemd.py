@@ -20,7 +20,7 @@ from steersman.automation.adopt.service import SYSTEMD_PATH, ServiceCommand, rea
 from steersman.automation.adopt.started import Started, start
 from steersman.automation.adopt.units import SERVICE_FOLDERS, Unit, load_unit
 from steersman.automation.model.manifest import Backoff
-from steersman.automation.model.schedule import check_every, every, shortest_gap_s
+from steersman.automation.model.schedule import BETWEEN, check_every, every, shortest_gap_s
 from steersman.automation.start_checks import LONGEST_JITTER_S, REFERENCE_NS
 
 _MONOTONIC: Final = ("OnUnitActiveSec", "OnUnitInactiveSec")
@@ -43,7 +43,7 @@ class _When(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_timers(folders: Sequence[Path], machine: Machine) -> Reading:
-    """Return candidates for each timer in `folders`; one per schedule that cannot be put into one line.
+    """Return candidates for each timer in `folders`; one per time zone of its times.
 
     A service that no timer starts runs for ever, or by hand: it is named, and left where it is.
     """
@@ -177,15 +177,31 @@ def _whens(timer: Unit) -> list[_When]:
             texts.append(text)
         except CannotSay as exc:
             whens.append(_When(text=text, left=str(exc)))
-    merged = merge(times)
+    together = _in_lines(merge(times))
     whens += [
-        _When(text=" ".join(texts) if len(merged) == 1 else f"OnCalendar={cron.schedule}", cron=cron) for cron in merged
+        _When(text=" ".join(texts) if len(together) == 1 else f"OnCalendar={cron.schedule}", cron=cron)
+        for cron in together
     ]
     for key in _AT_START:
         whens += [_When(text=f"{key}={s.value}", at_start=True) for s in timer.all("Timer", key)]
     for key in _MONOTONIC:
         whens += [_every(key, s.value) for s in timer.all("Timer", key)]
     return whens
+
+
+def _in_lines(times: Sequence[CronTime]) -> list[CronTime]:
+    """Return times of one zone as the lines of one schedule."""
+    by_zone: dict[str | None, list[CronTime]] = {}
+    for time in times:
+        by_zone.setdefault(time.tz, []).append(time)
+    return [
+        CronTime(
+            schedule=BETWEEN.join(time.schedule for time in same),
+            tz=tz,
+            note="; ".join(dict.fromkeys(time.note for time in same if time.note)),
+        )
+        for tz, same in by_zone.items()
+    ]
 
 
 def _every(key: str, written: str) -> _When:

@@ -11,7 +11,7 @@ import msgspec
 
 from steersman.automation.adopt.candidate import Candidate
 from steersman.automation.adopt.depends import Edge
-from steersman.automation.model.schedule import EVERY
+from steersman.automation.model.schedule import EVERY, cron_lines
 from steersman.automation.settings import SECTION, AutomationSettings
 
 WIDTH: Final = 78
@@ -119,7 +119,7 @@ def _start(proposed: Proposed) -> list[str]:
     if c.schedule is None:
         return []
     interval = c.schedule.removeprefix(EVERY)
-    start = f"schedule = {quoted(c.schedule)}" if interval == c.schedule else f"every = {quoted(interval)}"
+    start = f"schedule = {_lines(cron_lines(c.schedule))}" if interval == c.schedule else f"every = {quoted(interval)}"
     lines = [start, *([f"tz = {quoted(c.tz)}"] if c.tz else [])]
     lines += [f"jitter = {quoted(span(c.jitter_s))}"] if c.jitter_s else []
     if not proposed.follows:
@@ -128,6 +128,10 @@ def _start(proposed: Proposed) -> list[str]:
     said = _comment(f"its own times are given up: it starts once {needed} has succeeded, later than today if that "
                     "takes long, and not at all if that fails")  # fmt: skip
     return [*said, *(f"# {line}" for line in lines)]
+
+
+def _lines(lines: tuple[str, ...]) -> str:
+    return quoted(lines[0]) if len(lines) == 1 else f"[{', '.join(map(quoted, lines))}]"
 
 
 def _optional(name: str, value: str) -> list[str]:

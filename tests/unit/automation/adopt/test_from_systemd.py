@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.automation.adopt.machines import a_file, a_machine
 
 from steersman.automation.adopt.candidate import Candidate, Reading
 from steersman.automation.adopt.from_systemd import default_folders, read_timers
+from steersman.automation.adopt.manifest_text import appended
+from steersman.automation.adopt.proposal import propose
 from steersman.automation.adopt.removal import commands
 from steersman.automation.adopt.service import systemd_seconds
 from steersman.automation.adopt.units import read_unit
+from steersman.automation.settings import AutomationSettings, validate
+from steersman.kernel.toml_file import TomlFile
 
 PLANTED = "hunter2hunter2"
 
@@ -57,9 +62,12 @@ def test_several_times_are_one_schedule_where_they_can_be(units: Path) -> None:
     assert only(units, "OnCalendar=09:00\nOnCalendar=17:00").schedule == "0 9,17 * * *"
 
 
-def test_several_times_are_several_automations_where_they_must(units: Path) -> None:
-    unit_pair(units, "job", "OnCalendar=09:00\nOnCalendar=17:30")
-    assert [c.schedule for c in read(units).candidates] == ["0 9 * * *", "30 17 * * *"]
+def test_several_times_are_lines_of_one_schedule_and_zones_are_several_automations(units: Path) -> None:
+    unit_pair(units, "job", "OnCalendar=09:00\nOnCalendar=17:30\nOnCalendar=17:45 UTC")
+    assert [(c.schedule, c.tz) for c in read(units).candidates] == [
+        ("0 9 * * *; 30 17 * * *", "Europe/Berlin"),
+        ("45 17 * * *", "UTC"),
+    ]
 
 
 def test_an_empty_value_takes_back_what_stood_before(units: Path) -> None:
@@ -181,3 +189,23 @@ def test_units_are_read_with_continued_lines_and_comments() -> None:
 def test_spans_are_read_as_systemd_writes_them() -> None:
     said = {"90": 90.0, "5min 20s": 320.0, "1h30m": 5400.0, "2 weeks": 1_209_600.0, "infinity": None, "1 moon": None}
     assert {text: systemd_seconds(text) for text in said} == said
+
+
+def test_what_is_written_is_read_back_with_its_folder_lines_interval_and_jitter(units: Path, tmp_path: Path) -> None:
+    folder = units.parents[3] / "s"
+    service = f"WorkingDirectory={folder}\nExecStart=RUN --a"
+    unit_pair(units, "lines", "OnCalendar=09:00\nOnCalendar=17:30\nRandomizedDelaySec=2min", service)
+    unit_pair(units, "often", "OnUnitActiveSec=45min", service)
+
+    def proposed(text: str) -> list[Any]:
+        declared = TomlFile(text, name="t").section(("automation",), dict[str, AutomationSettings])
+        return list(propose(read(units).candidates, text, declared, now_ns=0, desk_tz="UTC", root=tmp_path).new)
+
+    text = appended("", proposed(""), title="adopted")
+    file = TomlFile(text, name="t")
+    found = validate(file, file.section(("automation",), dict[str, AutomationSettings]), tmp_path)
+    assert (found["lines"].schedule, found["lines"].jitter_s) == ("0 9 * * *; 30 17 * * *", 120)
+    assert found["often"].schedule == "every 45m"
+    assert {a.cwd for a in found} == {str(folder)}
+    without_marks = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    assert proposed(text) == proposed(without_marks) == []
