@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from steersman.bootstrap.catalogue import event_types
 from steersman.bootstrap.notice_rules import NAMES, RULES
 from steersman.bootstrap.workspace import notifier_type
 from steersman.kernel.clock import Clock, FakeClock
@@ -86,7 +87,7 @@ def succeeded(ledger: Ledger, automation: str = "prices") -> Event:
 
 
 def settings(text: str, root: Path = Path()) -> dict[str, NotifierSettings]:
-    return read(TomlFile(text, name="steersman.toml"), root, notifier_type, NAMES)
+    return read(TomlFile(text, name="steersman.toml"), root, notifier_type, NAMES, event_types)
 
 
 class Told:

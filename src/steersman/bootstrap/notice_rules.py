@@ -20,7 +20,7 @@ from steersman.trading.events import desk, orders, venues
 
 CORE_AWAY: Final = "core_away"
 """The one rule that no event raises: without the core there are none."""
-_OFTEN: Final = Repeated(times=3, within_s=600.0)
+_OFTEN: Final = Repeated(times=4, within_s=600.0)
 
 
 def _on(*types: str, **where: Scalar | tuple[Scalar, ...]) -> tuple[EventPattern, ...]:
@@ -288,34 +288,36 @@ _MACHINE: Final = (
         about="an edit of steersman.toml was refused; what was in force stays",
         on=_on(policy.EDIT_REFUSED),
         severity="warn",
-        subject="{source}",
-        first="an edit of {source} is refused; what was in force stays",
+        # One subject for core and desk: each refuses the same edit for the sections that it reads.
+        subject="steersman.toml",
+        first="an edit of steersman.toml is refused; what was in force stays",
         why="{problem}",
         do="steersman doctor",
-        ends=_on(policy.ACTIVATED),
-        over="{source} is in force again",
+        ends=_on(policy.ACTIVATED, automation.MANIFEST_LOADED),
+        over="steersman.toml is in force again",
     ),
     Rule(
         name="core_restarts",
-        about="the core died and came back three times within ten minutes",
+        about="the core started four times within ten minutes",
         on=_on(kernel.CORE_STARTED),
         severity="critical",
         subject="core",
-        first="the core keeps dying: three starts within ten minutes",
+        first="the core keeps dying: four starts within ten minutes",
         why="orders wait while it is away",
         do="steersman doctor, and what `steersman up` prints",
         repeated=_OFTEN,
     ),
     Rule(
         name="desk_restarts",
-        about="the desk died and came back three times within ten minutes",
+        about="the desk started four times within ten minutes",
         on=_on(kernel.DESK_STARTED),
         severity="critical",
         subject="desk",
-        first="the desk keeps dying: three starts within ten minutes",
+        first="the desk keeps dying: four starts within ten minutes",
         why="automations and the console go with it",
         do="steersman doctor, and what `steersman up` prints",
         repeated=_OFTEN,
+        hushed_by=("core_restarts/core",),
     ),
     Rule(
         name=CORE_AWAY,

@@ -334,7 +334,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         kpis=kpis,
         providers=providers,
         pulls=pulls.read(file, root, providers=providers),
-        notify=notices.read(file, root, notifier_type, NAMES),
+        notify=notices.read(file, root, notifier_type, NAMES, event_types),
         shared=commons.read(file, root, commons_type),
         policy=read_policy(file, CATALOGUE, known=known),
     )

@@ -21,12 +21,19 @@ _NONE = "nobody is told anything: add [notify.NAME] to steersman.toml (docs/refe
 @app.command("list", short_help="Each target: told last, what failed, what waits.")
 def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """List every target with what it was told last, why an attempt failed, and what waits."""
-    from steersman.bootstrap.notice_status import status  # `--help` needs no domain
+    from steersman.bootstrap import presence  # `--help` needs no domain
+    from steersman.bootstrap.notice_status import status  # as above
 
     with opened(directory) as desk:
         rows = [status(desk, name) for name in desk.workspace.notify]
-        tz = desk.workspace.desk.tz
-    emit(as_json, rows, lambda: _render(rows, tz))
+        tz, is_up = desk.workspace.desk.tz, presence.find(desk.workspace.presence) is not None
+
+    def render() -> None:
+        _render(rows, tz)
+        if rows and not is_up:
+            console().print("\nthe desk does not run, so nobody is told: steersman up", markup=False)
+
+    emit(as_json, rows, render)
 
 
 def _render(rows: list[TargetStatus], tz: str) -> None:

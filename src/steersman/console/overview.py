@@ -11,6 +11,7 @@ import msgspec
 from steersman.automation import queries as automation
 from steersman.automation.queries import Run
 from steersman.bootstrap.access import core_answers
+from steersman.bootstrap.deadlines import overdue_now
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import engine_trouble
 from steersman.bootstrap.policy_file import edit_trouble
@@ -126,6 +127,7 @@ def _troubles(desk: Desk) -> Iterator[str]:
         yield trouble
     if trouble := edit_trouble(desk.workspace.root, desk.ledger):
         yield trouble
+    yield from (f"{name} is overdue" for name in overdue_now(desk))
     worker, late = content.worker(desk.db), content.overdue(desk.db)
     if worker is not None and worker.silent:
         yield worker.reason

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.builders_notices import NOON, failed, record, settings, succeeded
 
+from steersman.bootstrap.catalogue import event_types
 from steersman.bootstrap.notice_rules import RULES
 from steersman.kernel.errors import Misconfigured
 from steersman.ledger import Event
@@ -24,6 +25,11 @@ def ledger() -> MemoryLedger:
 
 def read(event: Event, **fields: object) -> list[tuple[str, str, str]]:
     return [(t.rule, t.severity, t.first) for t in Reader(RULES, **fields).read(event)]  # type: ignore[arg-type]
+
+
+def test_every_event_of_every_rule_is_one_that_something_writes() -> None:
+    named = {pattern.event for rule in RULES for pattern in (*rule.on, *rule.ends)}
+    assert named - set(event_types()) == set()
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -101,6 +107,9 @@ def test_what_is_shown_is_one_line_without_tricks() -> None:
         ('min_severity = "debug"', "min_severity", "found 'debug'; allowed: info, warn, critical"),
         ("defaults = false", "defaults", "nothing is ever told"),
         ('events = ["Nonsense!"]', "events", "found 'Nonsense!'"),
+        ('events = ["trading.order.fild"]', "events", "there is no event 'trading.order.fild'"),
+        ('events = ["services.notice.sent"]', "events", "would not end"),
+        ('events = [{ event = "policy.halt.set", where = { scop = "all" } }]', "events", "it has: reason, scope"),
         ('heartbeat = { url = "https://hc-ping.com/SECRETTOPIC" }', "heartbeat.url", "without env: or file:"),
         ('heartbeat = { url = "env:HC", every = "1s" }', "heartbeat.every", "found 1s, allowed: 10 s to 1 d"),
         ('timeout = "1h"', "timeout", "found 1h"),

@@ -189,3 +189,13 @@ def test_waits_double_up_to_half_an_hour_with_a_fifth_of_chance(number: int, wai
     assert backoff_s(number, 0.5) == pytest.approx(wait_s)
     assert wait_s * 0.8 == pytest.approx(backoff_s(number, 0.0))
     assert backoff_s(number, 1.0) <= LONGEST_WAIT_S * 1.2
+
+
+def test_a_desk_that_keeps_dying_is_told_and_one_that_was_started_anew_is_not(told: Told) -> None:
+    told.after()
+    sent = []
+    for _ in range(4):
+        record(told.ledger, "kernel.core.started", name="core", at=told.clock.now_ns())
+        record(told.ledger, "kernel.desk.started", name="desk", at=told.clock.now_ns())
+        sent.append(told.after(60))
+    assert sent == [[], [], [], ["the core keeps dying: four starts within ten minutes"]]

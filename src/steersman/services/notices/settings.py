@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ import msgspec
 from steersman.kernel import references
 from steersman.kernel.durations import bad_span, seconds
 from steersman.kernel.toml_file import TomlFile
+from steersman.services.notices.events import OWN
 from steersman.services.notices.model import RANK, Severity
 from steersman.services.notices.quiet import Quiet, parse_quiet
 from steersman.services.notices.rules import Chosen, Wanted
@@ -20,6 +21,9 @@ from steersman.services.notices.rules import Chosen, Wanted
 SECTION: Final = "notify"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 LEAST_PER_HOUR: Final = 4
+_SCRIPTS: Final = "script."
+EventTypes = Mapping[str, frozenset[str] | None]
+"""Type -> the fields of its data; None: not known."""
 
 
 class HeartbeatSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,12 +89,17 @@ class NotifierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 def read(
-    file: TomlFile, root: Path, notifier_type: Callable[[str], type[NotifierSettings]], rules: Collection[str]
+    file: TomlFile,
+    root: Path,
+    notifier_type: Callable[[str], type[NotifierSettings]],
+    rules: Collection[str],
+    types: Callable[[], EventTypes] | None = None,
 ) -> dict[str, NotifierSettings]:
     """Decode and check `[notify.*]`; addresses are not looked up yet.
 
     Args:
         rules: the names that `severity` may speak of.
+        types: the types of events there are, with the fields of each; None: any may be named.
 
     Raises:
         Misconfigured: names file, line, field, what was found and what is allowed; never quotes an address.
@@ -100,7 +109,7 @@ def read(
         return {}
     if not isinstance(declared, Mapping):
         raise file.error((SECTION,), "found no table; allowed: [notify.NAME]", fix="write [notify.phone]")
-    return {name: _one(file, root, name, raw, notifier_type, rules) for name, raw in declared.items()}
+    return {name: _one(file, root, name, raw, notifier_type, rules, types) for name, raw in declared.items()}
 
 
 def _one(
@@ -110,6 +119,7 @@ def _one(
     raw: object,
     notifier_type: Callable[[str], type[NotifierSettings]],
     rules: Collection[str],
+    types: Callable[[], EventTypes] | None,
 ) -> NotifierSettings:
     here = (SECTION, name)
     if not _NAME.fullmatch(name):
@@ -122,7 +132,7 @@ def _one(
     _refuse_odd_secrets(file, here, raw)
     _refuse_odd_severities(file, here, raw)
     found = file.section(here, file.kind_type(here, notifier_type, "apprise"))
-    for field, problem, fix in (*_problems(found, rules), *found.problems(root)):
+    for field, problem, fix in (*_problems(found, rules, types), *found.problems(root)):
         raise file.error((*here, *field.split("/")), problem, fix=fix)
     return found
 
@@ -155,14 +165,39 @@ def _refuse_odd_severities(file: TomlFile, here: tuple[str, ...], raw: Mapping[s
             raise file.error((*here, *path), f"found {value!r}; allowed: {', '.join(allowed)}", fix=fix)
 
 
-def _problems(settings: NotifierSettings, rules: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    for one in settings.wanted:
+def _bad_events(wanted: Sequence[Wanted], types: Callable[[], EventTypes] | None) -> Iterator[tuple[str, str, str]]:
+    for one in wanted:
         if not one.is_type:
             yield (
                 "events",
                 f"found {one.event!r}; allowed: a type of event, such as policy.halt.set, or trading.*",
                 "steersman notify rules lists what is told already",
             )
+        elif one.event.startswith(OWN):
+            yield "events", f"{one.event!r} speaks of telling, which would not end", "steersman notify list says it"
+        elif types is not None and not one.event.startswith(_SCRIPTS):
+            yield from _unknown_event(one, types())
+
+
+def _unknown_event(one: Wanted, types: EventTypes) -> Iterator[tuple[str, str, str]]:
+    """Yield what is wrong with an event that nothing here writes, or a condition on a field that it never has."""
+    meant = [fields for kind, fields in types.items() if one.wants(kind)]
+    if not meant:
+        near = difflib.get_close_matches(one.event, types, n=3, cutoff=0.5)
+        fix = f"did you mean {' or '.join(near)}?" if near else "scripts write events of their own as script.*"
+        yield "events", f"there is no event {one.event!r}", fix
+    for field in one.where:
+        if meant and all(fields is not None and field.partition(".")[0] not in fields for fields in meant):
+            known = sorted(set[str]().union(*(fields for fields in meant if fields is not None)))
+            near = difflib.get_close_matches(field, known, n=1)
+            fix = f"did you mean {near[0]}?" if near else "take the condition out"
+            yield "events", f"{one.event} has no field {field!r}; it has: {', '.join(known)}", fix
+
+
+def _problems(
+    settings: NotifierSettings, rules: Collection[str], types: Callable[[], EventTypes] | None
+) -> Iterator[tuple[str, str, str]]:
+    yield from _bad_events(settings.wanted, types)
     for name in settings.severity:
         if name not in rules:
             near = difflib.get_close_matches(name, rules, n=1)
