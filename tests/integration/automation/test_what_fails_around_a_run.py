@@ -183,7 +183,7 @@ def test_a_run_that_breaks_on_our_side_is_recorded_and_holds_nobody_up(
 ) -> None:
     ledger = memory_ledger()
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(Attempts, "carry_out", broken)
