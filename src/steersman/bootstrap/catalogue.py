@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ import msgspec
 import steersman
 
 _TYPE: Final = re.compile(r"[a-z]+(\.[a-z_]+)+")
-_ELSEWHERE: Final = ("steersman.policy.approvals", "steersman.ledger.adapters.sqlite.ledger")
+_ELSEWHERE: Final = ("policy/approvals.py", "ledger/adapters/sqlite/ledger.py")
 _STRUCTS: Final = {
     "policy.version.activated": "PolicyActivated",
     "kernel.core.started": "ProcessStarted",
@@ -34,25 +35,46 @@ _STRUCTS: Final = {
 """Where the struct has another name than the constant."""
 
 
+class EventTypes(Mapping[str, frozenset[str] | None]):
+    """Type -> the fields of its data, None where they are not known. One type is looked up without importing all."""
+
+    def __getitem__(self, kind: str) -> frozenset[str] | None:
+        for name, path in _modules():
+            if (name in sys.modules or f'"{kind}"' in path.read_text(encoding="utf-8")) and kind in _declared(name):
+                return _declared(name)[kind]
+        raise KeyError(kind)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted({kind for name, _ in _modules() for kind in _declared(name)}))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 @cache
-def event_types() -> Mapping[str, frozenset[str] | None]:
-    """Return every type of event that Steersman writes itself, with the fields of its data; None: not known."""
-    found: dict[str, frozenset[str] | None] = {}
-    for name in _modules():
-        declared = vars(importlib.import_module(name))
-        for constant, value in declared.items():
-            if constant.isupper() and isinstance(value, str) and _TYPE.fullmatch(value):
-                found[value] = _fields_of(value, constant, declared) or found.get(value)
-    return dict(sorted(found.items()))
+def event_types() -> EventTypes:
+    """Return every type of event that Steersman writes itself."""
+    return EventTypes()
 
 
-def _modules() -> Iterator[str]:
+@cache
+def _modules() -> tuple[tuple[str, Path], ...]:
+    """Return the modules that declare events, with their files."""
     root = Path(steersman.__file__).parent
-    for path in sorted((*root.rglob("events.py"), *root.rglob("events/*.py"))):
-        inside = path.relative_to(root).with_suffix("").parts
-        if "adapters" not in inside and inside[-1] != "__init__":
-            yield ".".join(("steersman", *inside))
-    yield from _ELSEWHERE
+    elsewhere = [root / path for path in _ELSEWHERE]
+    found = [p for p in sorted((*root.rglob("events.py"), *root.rglob("events/*.py"))) if "adapters" not in p.parts]
+    parts = [(".".join(("steersman", *p.relative_to(root).with_suffix("").parts)), p) for p in (*found, *elsewhere)]
+    return tuple((name, path) for name, path in parts if path.stem != "__init__")
+
+
+@cache
+def _declared(module: str) -> Mapping[str, frozenset[str] | None]:
+    names = vars(importlib.import_module(module))
+    return {
+        value: _fields_of(value, constant, names)
+        for constant, value in names.items()
+        if constant.isupper() and isinstance(value, str) and _TYPE.fullmatch(value)
+    }
 
 
 def _fields_of(value: str, constant: str, declared: Mapping[str, object]) -> frozenset[str] | None:
