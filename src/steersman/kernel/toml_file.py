@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from types import UnionType
-from typing import TypeVar, Union, cast, get_args, get_origin
+from typing import Literal, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 
@@ -136,6 +136,13 @@ class TomlFile:
                 full, f"`{missing.group(1)}` is missing", fix=f"add `{missing.group(1)} = ...` to [{'.'.join(full)}]"
             )
         found = self._found(full)
+        if words := _allowed_words(kind, inner) if plain.startswith("Invalid enum value") else ():
+            near = difflib.get_close_matches(str(found), words, n=1)
+            return self.error(
+                full,
+                f"invalid enum value {found!r}; allowed: {', '.join(words)}",
+                fix=f'did you mean "{near[0]}"?' if near else self._rewritten(plain, found),
+            )
         return self.error(full, f"{plain[0].lower()}{plain[1:]}; found {found!r}", fix=self._rewritten(plain, found))
 
 
@@ -147,6 +154,20 @@ def _decode_extra(kind: type, value: object) -> object:
 
 def _field_names(kind: object, inner: tuple[str, ...]) -> list[str]:
     """Return the TOML names of the struct found by walking `inner` from `kind`; mappings take any one name."""
+    here = _walked(kind, inner)
+    if isinstance(here, type) and issubclass(here, msgspec.Struct):
+        return [f.encode_name for f in msgspec.structs.fields(here)]
+    return []
+
+
+def _allowed_words(kind: object, inner: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words that the field found by walking `inner` from `kind` may be; empty if it is not of that sort."""
+    here = _walked(kind, inner)
+    literal = next((choice for choice in (here, *get_args(here)) if get_origin(choice) is Literal), None)
+    return tuple(word for word in get_args(literal) if isinstance(word, str) and word)
+
+
+def _walked(kind: object, inner: tuple[str, ...]) -> object:
     here: object = kind
     for part in inner:
         if isinstance(here, type) and issubclass(here, msgspec.Struct):
@@ -157,9 +178,7 @@ def _field_names(kind: object, inner: tuple[str, ...]) -> list[str]:
         members = [a for a in get_args(here) if isinstance(a, type) and issubclass(a, msgspec.Struct)]
         if len(members) == 1 and not isinstance(here, type) and get_origin(here) in (Union, UnionType):
             here = members[0]
-    if isinstance(here, type) and issubclass(here, msgspec.Struct):
-        return [f.encode_name for f in msgspec.structs.fields(here)]
-    return []
+    return here
 
 
 def _split(dotted: str) -> tuple[str, ...]:

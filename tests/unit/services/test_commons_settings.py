@@ -44,6 +44,11 @@ def test_what_is_not_said_has_defaults() -> None:
         (GOOD.replace("desk", "My desk"), "steersman.toml:3: shared.namespace: found 'My desk'"),
         (GOOD + 'lease = "1h"', "shared.lease: found '1h', allowed: 1s to 60s"),
         (GOOD + 'largest = "1GB"', "shared.largest: found '1GB', allowed: 0B to 256MB"),
+        (GOOD + 'without = "ask"', "shared.without: invalid enum value 'ask'; allowed: alone, refuse"),
+        (
+            GOOD + 'durable = "evrysec"',
+            "shared.durable: invalid enum value 'evrysec'; allowed: always, everysec, trust",
+        ),
         (GOOD + "machines = 0", "shared.machines: found 0, allowed: 1 to 100"),
         (GOOD + 'machine = "büro"', "shared.machine: found 'büro'"),
         (GOOD.replace("env:REDIS_URL", "redis://h:x/0"), "steersman.toml:4: shared.url: is no address"),
