@@ -26,7 +26,7 @@ from steersman.automation.model.outcome import run_id
 from steersman.automation.recorder import Recorder
 from steersman.automation.successes import Successes
 from steersman.kernel.clock import Clock, iso
-from steersman.kernel.errors import Conflict
+from steersman.kernel.errors import Conflict, Unavailable
 from steersman.kernel.ids import stable_uuid
 from steersman.kernel.plurals import counted
 from steersman.ledger import Ledger, NewEvent, new_event
@@ -108,10 +108,15 @@ class Overdue:
         if mark is None or mark.declared != _declared(automation) or mark.through > now + _FAR_NS:
             self._marks[automation.name] = _Mark(_declared(automation), now)
         if automation.name not in self._known:
+            # At the start, and after an answer that got lost: what the ledger holds is what was said.
+            told, is_open = _told(self._ledger, automation.name)
             self._known.add(automation.name)
-            found = _last(self._ledger, automation.name)
-            if found is not None:
-                self._open[automation.name] = found
+            self._open.pop(automation.name, None)
+            if told is not None and is_open:
+                self._open[automation.name] = told
+            mark = self._marks[automation.name]
+            if told is not None and told.scheduled_at > mark.through:
+                self._marks[automation.name] = _Mark(mark.declared, told.scheduled_at)
 
     def _judge(self, manifest: Manifest, automation: Automation, now: int) -> list[RunOverdue | RunRecovered]:
         name, said = automation.name, []
@@ -232,6 +237,9 @@ class Overdue:
             if self._ledger.get(event.id) is None:
                 raise
             return False
+        except Unavailable:
+            self._known.discard(data.automation)
+            raise
 
     def _save(self, now: int, *, at_once: bool) -> None:
         """Write what was judged, once a minute or when something was said."""
@@ -258,10 +266,18 @@ def words(late: RunOverdue) -> str:
 
 
 def _last(ledger: Ledger, name: str) -> RunOverdue | None:
-    late = None
+    told, is_open = _told(ledger, name)
+    return told if is_open else None
+
+
+def _told(ledger: Ledger, name: str) -> tuple[RunOverdue | None, bool]:
+    """Return what was said last to be overdue, and whether it still is."""
+    late, is_open = None, False
     for event in ledger.read(stream=_stream(name)):
-        late = msgspec.json.decode(event.data, type=RunOverdue) if event.type == RUN_OVERDUE else None
-    return late
+        is_open = event.type == RUN_OVERDUE
+        if is_open:
+            late = msgspec.json.decode(event.data, type=RunOverdue)
+    return late, is_open
 
 
 def _stream(name: str) -> str:

@@ -173,8 +173,11 @@ def test_a_look_whose_answer_got_lost_says_nothing_twice(tmp_path: Path, monkeyp
     monkeypatch.setattr(desk.ledger, "append", append)
     assert desk.at(SIX + 32 * MINUTE) == []
     assert desk.events(RUN_OVERDUE) == 1
-    desk.run("prices", SIX + 33 * MINUTE, SIX + 34 * MINUTE)
-    assert len(desk.at(SIX + 35 * MINUTE)) == 1
+    desk.at(SIX + 92 * MINUTE)
+    late = overdue(desk.manifest, desk.ledger)["prices"]
+    assert (late.first_at, late.starts) == (SIX + HOUR, 1)
+    desk.run("prices", SIX + 93 * MINUTE, SIX + 94 * MINUTE)
+    assert len(desk.at(SIX + 95 * MINUTE)) == 1
 
 
 def test_a_success_that_began_after_a_start_was_due_stands_for_it_unless_each_counts(tmp_path: Path) -> None:

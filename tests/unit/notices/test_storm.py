@@ -97,17 +97,18 @@ def test_what_follows_from_something_that_was_told_is_no_news_unless_it_is_worse
 
 def test_the_limit_holds_and_what_is_over_it_comes_together() -> None:
     storm = Tried(per_hour=8)
-    sent = storm.sends(*(a_telling(f"job{n}") for n in range(30)))
+    sent = storm.sends(*(a_telling(f"job{n}", rule=f"rule{n}") for n in range(30)))
     assert sent == [*(f"job{n} failed" for n in range(5)), "25 more since Sun 30 Nov 12:00, see the console"]
     assert storm.sends(*(a_telling(f"late{n}") for n in range(3)), after=MINUTE) == []
+    # Not more than three of a kind: each is told for itself.
     assert storm.sends(after=HOUR) == ["late0 failed", "late1 failed", "late2 failed"]
 
 
 def test_what_is_critical_has_room_of_its_own_and_is_always_named() -> None:
     storm = Tried(per_hour=8)
-    storm.sends(*(a_telling(f"job{n}") for n in range(30)))
+    storm.sends(*(a_telling(f"job{n}", rule=f"rule{n}") for n in range(30)))
     storm.sends(a_telling("halt0", severity="critical"), after=MINUTE)
-    for telling in (a_telling(f"halt{n}", severity="critical") for n in range(1, 60)):
+    for telling in (a_telling(f"halt{n}", rule=f"rule{n}", severity="critical") for n in range(1, 60)):
         storm.storm.take(telling, storm.now)
     message = storm.storm.next(storm.now)
     assert message is not None
@@ -119,6 +120,20 @@ def test_what_is_critical_has_room_of_its_own_and_is_always_named() -> None:
     assert rest == [f"halt{n} failed" for n in range(51, 58)] + [
         "2 critical things since Sun 30 Nov 12:00: halt58 failed"
     ]
+
+
+@pytest.mark.parametrize("severity", ["warn", "critical"])
+def test_many_of_a_kind_at_once_are_one_message(severity: str) -> None:
+    storm = Tried()
+    for n in range(9):
+        storm.storm.take(a_telling(f"order{n}", rule="approval_waiting", severity=severity), storm.now)
+    storm.storm.take(a_telling("news", severity=severity), storm.now)
+    message = storm.storm.next(storm.now)
+    assert message is not None
+    assert message.first == "9 at once, the first: order0 failed"
+    assert len(message.lines) == 9
+    storm.storm.arrived(message, storm.now)
+    assert storm.sends() == ["news failed"]
 
 
 def test_quiet_hours_hold_back_all_but_what_is_critical_until_the_morning() -> None:

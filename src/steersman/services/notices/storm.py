@@ -23,7 +23,8 @@ FIRST_GAP_S: Final = 600.0
 LONGEST_GAP_S: Final = 6 * 3600.0
 GIVE_UP_S: Final = 86_400.0
 _GATHER_CRITICAL: Final = 50
-_LINES: Final = 10
+_LINES: Final = 20
+_MANY: Final = 3
 _CROWD: Final = 200
 _FORGET_NS: Final = 7 * 24 * HOUR_NS
 _NEVER: Final = 2**62
@@ -205,7 +206,8 @@ class Storm:
         ready = [m for m in state.waiting if m.retry_at <= now]
         critical = [m for m in ready if m.is_critical]
         if left > 0 and critical:
-            return self._gather(critical[:_GATHER_CRITICAL], now, "critical") if left == 1 else critical[0]
+            together = critical if left == 1 else _alike(critical)
+            return self._gather(together[:_GATHER_CRITICAL], now, "critical" if left == 1 else "burst")
         plain = [m for m in ready if not m.is_critical]
         if limits.quiet is not None and limits.quiet.covers(now, limits.tz):
             self._hold(plain)
@@ -216,7 +218,7 @@ class Storm:
         held = [m for m in plain if m.held]
         if len(held) > 1:
             return self._gather(held, now, "quiet")
-        return self._gather(plain, now, "more") if spare == 1 else plain[0]
+        return self._gather(plain, now, "more") if spare == 1 else self._gather(_alike(plain), now, "burst")
 
     def arrived(self, message: Message, now: int) -> None:
         """Take it that `message` was sent."""
@@ -301,7 +303,8 @@ class Storm:
         said = [f"{m.first} ({moment(m.at, limits.tz)})" for m in several]
         # What stood for several already brings its lines along.
         lines = [line for m, own in zip(several, said, strict=True) for line in (m.lines or (own,))]
-        room = len(lines) if why == "critical" else _LINES
+        severity = max((m.severity for m in several), key=RANK.__getitem__)
+        room = len(lines) if severity == "critical" else _LINES
         if len(lines) > room:
             lines = [*lines[:room], f"and {len(lines) - room} more: steersman notify list, or the console"]
         since = moment(min(m.at for m in several), limits.tz)
@@ -311,15 +314,16 @@ class Storm:
             "quiet": f"{counted(n, 'thing')} happened while it was quiet, since {since}",
             "critical": f"{counted(n, 'critical thing')} since {since}: {several[0].first}",
             "more": f"{n} more since {since}, see the console",
+            "burst": f"{n} at once, the first: {several[0].first}",
         }
         made = Message(
             id=self._id("digest", [m.id for m in several], len(several)),
             kind="digest",
-            severity=max((m.severity for m in several), key=RANK.__getitem__),
+            severity=severity,
             keys=tuple(dict.fromkeys(key for m in several for key in m.keys)),
             first=heads[why],
-            why=f"at most {limits.per_hour} messages an hour" if why != "quiet" else "",
-            do="steersman notify list",
+            why=f"at most {limits.per_hour} messages an hour" if why in ("more", "critical") else "",
+            do=several[0].do,
             link=limits.link,
             lines=tuple(lines),
             covers=sum(m.covers for m in several),
@@ -330,6 +334,13 @@ class Storm:
         gone = {m.id for m in several}
         self.state.waiting = [*(m for m in self.state.waiting if m.id not in gone), made]
         return made
+
+
+def _alike(messages: Sequence[Message]) -> Sequence[Message]:
+    """Return the first message, with all that wait under the same rule if they are many: they came at once."""
+    rule = messages[0].keys[0].partition("/")[0]
+    same = [m for m in messages if m.kind == "raised" and m.keys[0].partition("/")[0] == rule]
+    return same if len(same) > _MANY and same[0] is messages[0] else messages[:1]
 
 
 def _louder(one: Telling, other: Telling) -> Telling:
