@@ -298,7 +298,13 @@ class Attempts:
         told = ""
         try:
             while blocked := self.tokens.take(
-                run_id, automation.name, automation.resources, manifest.resources, self._clock.now_ns()
+                run_id,
+                automation.name,
+                automation.resources,
+                manifest.resources,
+                self._clock.now_ns(),
+                across=manifest.across,
+                over_machines=manifest.over_machines,
             ):
                 if blocked != told:
                     turn.say("waiting", told := blocked)

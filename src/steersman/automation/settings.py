@@ -14,6 +14,7 @@ from typing import Self
 import msgspec
 
 from steersman.automation import calendars, checks, start_checks
+from steersman.automation.model.across import Across
 from steersman.automation.model.blackout import Calendar
 from steersman.automation.model.manifest import (
     Automation,
@@ -32,6 +33,7 @@ from steersman.kernel.durations import seconds
 from steersman.kernel.errors import Misconfigured
 from steersman.kernel.toml_file import TomlFile
 from steersman.ledger.patterns import EventPattern
+from steersman.services.commons.settings import SECTION as COMMONS_SECTION
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 OWN_COMMAND = "steersman"
@@ -109,6 +111,7 @@ def validate(
     tz: str = "UTC",
     scripts: bool = True,
     types: Callable[[], EventTypes] | None = None,
+    across: Callable[[], Across | None] | None = None,
 ) -> Manifest:
     """Return the manifest that `automations` declare.
 
@@ -119,11 +122,12 @@ def validate(
         scripts: whether what they run must be there; False leaves one that is gone to the run that wants it, instead of
             stopping all others.
         types: the types of events there are, for `on`; None: any may be named.
+        across: gives who counts resources that are declared as `shared`; asked only if there are any.
 
     Raises:
         Misconfigured: names file, line, field, what was found and what is allowed.
     """
-    resources = _resources(file)
+    resources, over_machines = _resources(file)
     declared = calendars.read(file, root, file.section((calendars.SECTION,), dict[str, calendars.CalendarSettings]))
     checked = [
         _check(file, name, settings, root if scripts else None, tz, resources) for name, settings in automations.items()
@@ -134,7 +138,13 @@ def validate(
     ]
     used = _calendars(file, checked, declared)
     try:
-        return Manifest(checked, resources=resources, calendars=used)
+        return Manifest(
+            checked,
+            resources=resources,
+            calendars=used,
+            over_machines=over_machines,
+            across=across() if across is not None and over_machines else None,
+        )
     except UnknownNeed as exc:
         near = difflib.get_close_matches(exc.need, automations, n=1)
         raise file.error(
@@ -156,13 +166,36 @@ def validate(
         ) from exc
 
 
-def _resources(file: TomlFile) -> dict[str, int]:
-    """Return how many tokens of each resource there are; `cpu` is as many as the machine has, unless declared."""
-    found = file.section((RESOURCES_SECTION,), dict[str, int])
+class ResourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A resource in full: `amount` tokens, counted over all machines if `shared`."""
+
+    amount: int
+    shared: bool = False
+
+
+def _resources(file: TomlFile) -> tuple[dict[str, int], frozenset[str]]:
+    """Return how many tokens of each resource there are, and which of them are counted over all machines.
+
+    `cpu` is as many as the machine has, unless declared.
+    """
+    declared = file.section((RESOURCES_SECTION,), dict[str, int | ResourceSettings])
+    found = {name: one if isinstance(one, int) else one.amount for name, one in declared.items()}
+    shared = frozenset(name for name, one in declared.items() if not isinstance(one, int) and one.shared)
     for name, amount in found.items():
         if not 1 <= amount <= 10_000:
             raise file.error((RESOURCES_SECTION, name), f"found {amount}, allowed: 1 to 10000", fix=f"write {name} = 1")
-    return {"cpu": os.cpu_count() or 1, **found}
+    for name in sorted(shared):
+        if name == "cpu":
+            raise file.error(
+                (RESOURCES_SECTION, name), "found shared = true: each machine has its own", fix="take shared out"
+            )
+        if file.get(COMMONS_SECTION) is None:
+            raise file.error(
+                (RESOURCES_SECTION, name),
+                "found shared = true, and no [shared]: there is nothing to count it over machines through",
+                fix='add [shared] with kind = "redis" or "postgres", or take shared out',
+            )
+    return {"cpu": os.cpu_count() or 1, **found}, shared
 
 
 def _calendars(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from steersman.automation.admission.logins import login_required
 from steersman.automation.admission.tokens import Claim, Tokens
+from steersman.automation.model.across import Holder
 from steersman.automation.model.manifest import Manifest
 from steersman.automation.overdue import overdue, words
+from steersman.kernel.errors import SteersmanError
 from steersman.ledger import Ledger
 
 
@@ -29,7 +32,9 @@ def standing(manifest: Manifest, ledger: Ledger, state: Path) -> list[Standing]:
         state: the workspace's `.steersman`.
     """
     claims = Tokens(state / "runs").claims()
-    found = [_token(manifest, claims, claim) for claim in claims if not claim.held]
+    waiting = [claim for claim in claims if not claim.held]
+    holders, trouble = _across(manifest) if any(claim.across for claim in waiting) else ([], "")
+    found = [_token(manifest, claims, claim, holders, trouble) for claim in waiting]
     for automation in manifest:
         why = login_required(ledger, automation.credentials)
         if why:
@@ -41,11 +46,29 @@ def standing(manifest: Manifest, ledger: Ledger, state: Path) -> list[Standing]:
     return found
 
 
-def _token(manifest: Manifest, claims: list[Claim], claim: Claim) -> Standing:
+def _across(manifest: Manifest) -> tuple[list[Holder], str]:
+    """Return who holds what on all machines, and why nobody can say."""
+    if manifest.across is None:
+        return [], ""
+    try:
+        return manifest.across.holders(), ""
+    except SteersmanError as exc:
+        return [], exc.message
+
+
+def _token(
+    manifest: Manifest, claims: Sequence[Claim], claim: Claim, holders: Sequence[Holder], trouble: str
+) -> Standing:
     full = []
     for name, amount in claim.wanted.items():
-        holders = [c for c in claims if c.held and name in c.wanted]
-        if sum(c.wanted[name] for c in holders) + amount > manifest.resources.get(name, 0):
-            full.append(f"{name} ({', '.join(c.run_id for c in holders)})")
+        here = [c for c in claims if c.held and name in c.wanted]
+        if sum(c.wanted[name] for c in here) + amount > manifest.resources.get(name, 0):
+            full.append(f"{name} ({', '.join(c.run_id for c in here)})")
+    for name, amount in claim.across.items():
+        there = [h for h in holders if h.held and name in h.wanted]
+        if trouble:
+            full.append(f"{name} ({trouble})")
+        elif sum(h.wanted[name] for h in there) + amount > manifest.resources.get(name, 0):
+            full.append(f"{name} ({', '.join(f'{h.run_id} on {h.machine}' for h in there)})")
     why = f"waits for {' and '.join(full)}" if full else "waits for those that came first"
     return Standing(automation=claim.automation, run_id=claim.run_id, why=why)

@@ -12,6 +12,7 @@ import msgspec
 from steersman.automation import Engine, Manifest, validate
 from steersman.automation import settings as automation
 from steersman.automation.events import ENGINE_READY, ENGINE_UNAVAILABLE, EngineSaid
+from steersman.bootstrap.commons import tokens_across
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.workspace import Workspace, engine_settings
@@ -28,7 +29,14 @@ def manifest_of(workspace: Workspace, *, scripts: bool = False) -> Manifest:
     Raises:
         Misconfigured: names the line.
     """
-    return validate(workspace.file, workspace.automations, workspace.root, tz=workspace.desk.tz, scripts=scripts)
+    return validate(
+        workspace.file,
+        workspace.automations,
+        workspace.root,
+        tz=workspace.desk.tz,
+        scripts=scripts,
+        across=lambda: tokens_across(workspace),
+    )
 
 
 def missing_script(workspace: Workspace) -> Misconfigured | None:
@@ -99,7 +107,7 @@ class KeptEngine:
             Misconfigured, Unavailable: as the engine says; what was in force stays.
         """
         with self._lock:
-            if self._engine is not None:
+            if self._engine is not None and manifest.digest() != manifest_of(self._desk.workspace).digest():
                 self._engine.renew(manifest)
             self._desk.workspace = workspace
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from steersman.automation.model.across import Across
 from steersman.automation.runner.group import boot_id, start_ticks
 
 _log = logging.getLogger(__name__)
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that holds tokens, or waits for them; `pid`, `ticks` and `boot` name the process that speaks for it."""
+    """A run that holds tokens, or waits for them; `pid`, `ticks` and `boot` name the process that speaks for it.
+
+    `wanted` is counted on this machine, `across` over all machines (across_machines.py).
+    """
 
     run_id: str
     automation: str
@@ -30,6 +34,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     ticks: int
     boot: str
+    across: dict[str, int] = {}
 
     @property
     def speaker(self) -> tuple[int, int, str]:
@@ -45,13 +50,54 @@ class Tokens:
         self._path = folder / ".tokens.json"
         self._ticks = start_ticks(os.getpid()) or 0
         self._late: set[str] = set()
+        self._across: dict[str, Across] = {}
 
-    def take(self, run_id: str, automation: str, wanted: Mapping[str, int], there: Mapping[str, int], now: int) -> str:
+    def take(
+        self,
+        run_id: str,
+        automation: str,
+        wanted: Mapping[str, int],
+        there: Mapping[str, int],
+        now: int,
+        *,
+        across: Across | None = None,
+        over_machines: Collection[str] = (),
+    ) -> str:
         """Take all of `wanted` or nothing; return who is in the way, empty once they are held.
 
         A run that could not be served stands in line: it is served before those that came later and want the same. Ask
         again with the same `run_id`, or `drop` it.
+
+        Args:
+            across: who counts the resources in `over_machines`; the others are this machine's.
         """
+        if across is None or not any(name in over_machines for name in wanted):
+            return self._take(run_id, automation, wanted, {}, there, now)
+        here = {name: amount for name, amount in wanted.items() if name not in over_machines}
+        common = {name: amount for name, amount in wanted.items() if name in over_machines}
+        self._across[run_id] = across
+        # Asked with no lock of this machine held: a server that is slow must not hold up runs that need nothing of it.
+        blocked = self._take(run_id, automation, here, common, there, now, only_look=True)
+        elsewhere = across.take(run_id, automation, common, there, may_hold=not blocked)
+        if blocked or elsewhere:
+            return blocked or elsewhere
+        blocked = self._take(run_id, automation, here, common, there, now)
+        if blocked:
+            # Somebody was quicker on this machine: others may have what is common meanwhile, our place stays.
+            across.take(run_id, automation, common, there, may_hold=False)
+        return blocked
+
+    def _take(
+        self,
+        run_id: str,
+        automation: str,
+        wanted: Mapping[str, int],
+        across: Mapping[str, int],
+        there: Mapping[str, int],
+        now: int,
+        *,
+        only_look: bool = False,
+    ) -> str:
         with self._claims() as claims:
             mine = next((c for c in claims if c.run_id == run_id), None)
             if mine is None:
@@ -64,10 +110,11 @@ class Tokens:
                     pid=os.getpid(),
                     ticks=self._ticks,
                     boot=boot_id(),
+                    across=dict(across),
                 )
                 claims.append(mine)
             blocked = _blocked(mine, claims, there)
-            if not blocked:
+            if not blocked and not only_look:
                 claims[claims.index(mine)] = msgspec.structs.replace(mine, held=True, since=now)
             return blocked
 
@@ -76,6 +123,8 @@ class Tokens:
 
         If the disk refuses, that is done at the next call of any method: a run that is over must not hold tokens.
         """
+        if (across := self._across.pop(run_id, None)) is not None:
+            across.drop(run_id)
         self._late.add(run_id)
         try:
             with self._claims():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
+from steersman.automation.model.across import Across
 from steersman.automation.model.blackout import Blackout, Calendar, Days
 from steersman.automation.model.params import Value
 from steersman.automation.model.window import Window
@@ -124,8 +125,13 @@ class Manifest:
         *,
         resources: Mapping[str, int] | None = None,
         calendars: Mapping[str, Calendar] | None = None,
+        over_machines: Collection[str] = (),
+        across: Across | None = None,
     ) -> None:
         """Sort `automations`.
+
+        Args:
+            over_machines: resources that are counted over all machines, by `across`.
 
         Raises:
             UnknownNeed: a need that is not declared.
@@ -142,6 +148,7 @@ class Manifest:
         _refuse_rings(by_name)
         self.resources: Mapping[str, int] = MappingProxyType(dict(resources or {}))
         self.calendars: Mapping[str, Calendar] = MappingProxyType(dict(calendars or {}))
+        self.over_machines, self.across = frozenset(over_machines), across
 
     def __iter__(self) -> Iterator[Automation]:
         return (self._by_name[name] for name in self.order)
@@ -176,7 +183,8 @@ class Manifest:
         What differs between two manifests differs here.
         """
         days = {name: calendar.days if isinstance(calendar, Days) else {} for name, calendar in self.calendars.items()}
-        shared = {"[resources]": dict(self.resources), "[calendar]": days}
+        counted = {n: [a, "over machines"] if n in self.over_machines else a for n, a in self.resources.items()}
+        shared = {"[resources]": counted, "[calendar]": days}
         each = {name: _sha256(self._by_name[name])[:16] for name in sorted(self._by_name)}
         return each | {name: _sha256(what)[:16] for name, what in shared.items()}
 
