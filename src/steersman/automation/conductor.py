@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from steersman.automation.admission.approval import Approvals
 from steersman.automation.admission.logins import login_required
 from steersman.automation.attempts import Attempts, Limits
 from steersman.automation.closing import Closing, Interrupted, Wait
-from steersman.automation.control.cancelling import CancelAsked
+from steersman.automation.control.cancelling import CancelAsked, asked
 from steersman.automation.control.holding import HeldBack
 from steersman.automation.control.pauses import Held, Pauses
 from steersman.automation.control.underway import Register
@@ -158,6 +158,14 @@ class Conductor:
             self._approvals.withdraw(request)
         return outcome
 
+    def waiting(self, request: RunRequest) -> AbstractContextManager[None]:
+        """Have a run in hand that an engine keeps from `execute` until what it needs has ended."""
+        return self.underway.entered(request, self._clock.now_ns())
+
+    def is_cancelled(self, request: RunRequest) -> bool:
+        """Say whether somebody asked the run to end."""
+        return asked(self.folders.cancel_file(request.automation, request.run_id)) is not None
+
     def held(self) -> dict[str, Held]:
         """Return which automations a pause holds back now, those that need a paused one among them."""
         return self.pauses.now().held(self.manifest, self._clock.now_ns())
@@ -219,10 +227,10 @@ class Conductor:
                 return self._execute(request, on_progress)
             except _Paused as exc:
                 return self._hold(request, exc.held)
-            except CancelAsked as asked:
-                if not asked.by:
+            except CancelAsked as wish:
+                if not wish.by:
                     return self.skip(request, _LET_GO)
-                outcome = self.attempts.cancelled(request, asked)
+                outcome = self.attempts.cancelled(request, wish)
                 with suppress(Unavailable):  # as in `skip`
                     self._approvals.withdraw(request)
                 return outcome

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from steersman.automation import queries as automation
+from steersman.automation.control.pauses import Pauses
 from steersman.bootstrap import presence
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.deadlines import overdue_now
@@ -25,6 +26,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         feeds: name -> in words how far it is.
         waiting: holds that nobody answered.
         refused: why steersman.toml as it stands now is not in force; empty if it is.
+        paused: automations that are held back (`*`: all) -> by whom, until when and why.
         logins: providers that a person must log in to again.
         late: automation -> what it should have done by its deadline and has not.
         overdue: posts that should be out, and why they are not.
@@ -47,6 +49,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     runs: dict[str, int]
     engine: str
     refused: str
+    paused: dict[str, str]
     logins: tuple[str, ...]
     late: dict[str, str]
     drafts: int
@@ -82,6 +85,7 @@ def look(desk: Desk) -> Status:
         runs=automation.counts(db),
         engine=workspace.engine.kind + (f": {trouble}" if (trouble := engine_trouble(desk.ledger)) else ""),
         refused=edit_trouble(workspace.root, desk.ledger),
+        paused=Pauses(desk.ledger).now().standing(desk.clock.now_ns()),
         logins=wanting_a_person(desk.ledger, among=desk.workspace.providers),
         late=overdue_now(desk),
         drafts=counted.drafts,

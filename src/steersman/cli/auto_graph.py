@@ -24,15 +24,20 @@ def graph(
     from steersman.automation import graph_picture
     from steersman.automation.queries import summaries
     from steersman.bootstrap.engines import manifest_of
+    from steersman.bootstrap.operating import held
 
     if show and svg is None:
         raise Misconfigured("--open needs a file to open", fix="add --svg graph.svg")
     with opened(directory) as desk:
         manifest = manifest_of(desk.workspace)
-        rows = summaries(desk.db, manifest, now_ns=desk.clock.now_ns())
+        rows = summaries(desk.db, manifest, now_ns=desk.clock.now_ns(), held=held(desk, manifest))
     status = {row.automation: row.last_status for row in rows}
+    paused = {row.automation: row.paused for row in rows if row.paused}
     if svg is not None:
-        spoken = {name: (word or "never ran").replace("_", " ") for name, word in status.items()}
+        spoken = {
+            name: "paused" if name in paused else (word or "never ran").replace("_", " ")
+            for name, word in status.items()
+        }
         _write(svg, graph_picture.svg(manifest, spoken, alone=True))
 
     def render() -> None:
@@ -41,11 +46,20 @@ def graph(
             if show and not _opened(svg):
                 console().print("no browser could be started here: open the file yourself")
             return
-        lines = [[drawn, word(status[name]), start] for drawn, name, start in words.rows(manifest)]
+        lines = [[drawn, word(status[name]), paused.get(name, start)] for drawn, name, start in words.rows(manifest)]
         columns = [("automation", "left"), ("last", "left"), ("starts", "left")]
         show_table("", columns, lines, empty="no automations yet: add [automation.NAME] to steersman.toml")
 
-    nodes = [{"name": a.name, "needs": a.needs, "starts": words.when(a), "last": status[a.name]} for a in manifest]
+    nodes = [
+        {
+            "name": a.name,
+            "needs": a.needs,
+            "starts": words.when(a),
+            "last": status[a.name],
+            "paused": paused.get(a.name, ""),
+        }
+        for a in manifest
+    ]
     emit(as_json, nodes, render)
 
 

@@ -54,6 +54,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
                 found[name] = Held(pause=found[need].pause, needs=found[need].needs or need)
         return found
 
+    def standing(self, now: int) -> dict[str, str]:
+        """Return the pauses in force at `now`, in words, by name; that of all first, under `*`."""
+        everything = {EVERYTHING: self.everything} if self.everything is not None else {}
+        return {name: str(p) for name, p in (everything | dict(sorted(self.named.items()))).items() if p.covers(now)}
+
     def after(self, event: Event) -> State:
         """Return the state after one more event."""
         if event.type == PAUSED:
@@ -160,7 +165,7 @@ def resume(ledger: Ledger, names: Sequence[str], *, reason: str, by: str, now_ns
         verb = "are" if len(names) > 1 else "is"
         raise Rejected(
             "nothing is paused" if list(names) == [EVERYTHING] else f"{wanted} {verb} not paused",
-            fix=f"paused now: {', '.join(_names(state, now_ns)) or 'nothing'}",
+            fix=f"paused now: {words(state.standing(now_ns)) or 'nothing'}",
         )
     said = one_line(reason)
     over = [EVERYTHING] if list(names) == [EVERYTHING] else list(ended)
@@ -192,11 +197,6 @@ def by_hand_refusal(held: Held, name: str) -> Rejected:
 def words(held: Iterable[str]) -> str:
     """Return names of what is held back, `*` as people say it."""
     return ", ".join("all automations" if name == EVERYTHING else name for name in held)
-
-
-def _names(state: State, now: int) -> list[str]:
-    everything = [EVERYTHING] if state.everything is not None and state.everything.covers(now) else []
-    return [words(everything)] * bool(everything) + sorted(n for n, p in state.named.items() if p.covers(now))
 
 
 def _exactly(state: State, name: str) -> Pause | None:

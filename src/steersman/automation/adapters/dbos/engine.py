@@ -220,7 +220,7 @@ class DbosEngine(BaseEngine):
 
     def _make_ready(self, order: Order) -> None:
         """Queue a run once everything it needs has ended, or can no longer end."""
-        with self._known(ready_name(order)):
+        with self._known(ready_name(order)), self.conductor.waiting(order.request):
             self._await_needs(order)
             while not self._queued(order):
                 if self._stopping.wait(_WATCH_S):
@@ -228,7 +228,12 @@ class DbosEngine(BaseEngine):
 
     def _await_needs(self, order: Order) -> None:
         needs = list(order.request.needs.values())
-        while not self._follower.wait(lambda: not self._open_needs(needs), for_s=_LOOK_AGAIN_S):
+
+        def may_go() -> bool:
+            # One that was asked to end goes to the conductor too, which records that.
+            return not self._open_needs(needs) or self.conductor.is_cancelled(order.request)
+
+        while not self._follower.wait(may_go, for_s=_LOOK_AGAIN_S):
             if self._stopping.is_set() or self.conductor.closing.is_set:
                 raise Interrupted
             if self._lost(self._open_needs(needs)):
