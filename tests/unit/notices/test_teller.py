@@ -13,6 +13,7 @@ from steersman.kernel.errors import Misconfigured, OutcomeUnknown, Rejected, Una
 from steersman.ledger import Event
 from steersman.ledger.adapters.memory import MemoryLedger
 from steersman.services.notices.events import NOTICE_FAILED, NOTICE_SENT, NoticeFailed, NoticeSent
+from steersman.services.notices.memory import StateFile
 from steersman.services.notices.teller import LONGEST_WAIT_S, backoff_s
 
 
@@ -137,6 +138,37 @@ def test_without_a_core_it_is_told_all_the_same_and_recorded_later(told: Told, m
     monkeypatch.setattr(told.ledger, "append", append)
     assert told.after(1) == []
     assert len(said(told, NOTICE_SENT)) == 1
+
+
+def test_a_disk_that_is_full_keeps_nobody_from_being_told_so(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    told.after()
+
+    def full(*_: object) -> None:
+        raise Unavailable("no space left on device")
+
+    write = StateFile.write
+    monkeypatch.setattr(StateFile, "write", full)
+    record(told.ledger, "ledger.storage.failed", problem="disk full")
+    assert told.after(1) == ["the ledger cannot be written: orders and runs stand still"]
+    assert told.after(1) == []
+    monkeypatch.setattr(StateFile, "write", write)
+    assert told.after(1) == []
+    told.restart()
+    assert told.after() == []
+
+
+def test_a_clock_that_is_set_back_holds_nothing_up(told: Told) -> None:
+    told.after()
+    told.notifier.troubles = [Unavailable("down")]
+    for n in range(20):
+        record(told.ledger, "policy.halt.set", scope=f"s{n}", reason="x", at=told.clock.now_ns())
+        told.after(1)
+    told.after(60)
+    told.clock.set(NOON - 86_400 * 10**9)
+    for n in range(10):
+        record(told.ledger, "policy.halt.set", scope=f"t{n}", reason="x", at=told.clock.now_ns())
+    told.after(3601)
+    assert any("t0" in m.first for m in told.notifier.sent)
 
 
 def test_telling_is_never_told(told: Told) -> None:

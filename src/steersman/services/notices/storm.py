@@ -87,6 +87,7 @@ class Storm:
 
     def tick(self, now: int) -> None:
         """Tell what has gone on for long enough, forget what is over, and gather what is too much."""
+        self._bring_back(now)
         for key, incident in list(self.state.incidents.items()):
             if now < incident.next_at:
                 continue
@@ -97,6 +98,19 @@ class Storm:
         plain = [m for m in self.state.waiting if not m.is_critical]
         if len(plain) > _CROWD:
             self._gather(plain, now, "more")
+
+    def _bring_back(self, now: int) -> None:
+        """Bring back into reach what a clock that was set back has left in a far future."""
+        state, soon = self.state, now + HOUR_NS
+        state.retry_at = min(state.retry_at, soon)
+        state.sent_at = [min(at, now) for at in state.sent_at]
+        for incident in state.incidents.values():
+            incident.next_at = min(incident.next_at, now + round(incident.gap_s * 1e9))
+        if any(m.retry_at > soon or m.made_at > now for m in state.waiting):
+            state.waiting = [
+                msgspec.structs.replace(m, retry_at=min(m.retry_at, soon), made_at=min(m.made_at, now))
+                for m in state.waiting
+            ]
 
     def _is_enough(self, telling: Telling) -> bool:
         """Say whether it happened as often as it must to be worth a word."""

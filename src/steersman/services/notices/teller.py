@@ -71,6 +71,7 @@ class Teller:
         self._chance = chance
         self._say = say
         self._told = ""
+        self._unsaved = False
         kept = file.read()
         # Written at the first tick: where a new target began must outlast a desk that dies before anything happens.
         self._is_new = kept is None
@@ -83,11 +84,7 @@ class Teller:
         return self._kept.state
 
     def tick(self) -> None:
-        """Read what happened, decide, send what may be sent now.
-
-        Raises:
-            Unavailable: the disk or the ledger cannot be used; nothing is lost, the next tick goes on.
-        """
+        """Read what happened, decide, send what may be sent now."""
         self._record()
         now = self._clock.now_ns()
         changed = self._take_in(now)
@@ -97,7 +94,13 @@ class Teller:
             self._note_failed(gone, "given up after a day", now, unknown=False, retry_at=None)
             changed = True
         first = self._storm.next(now)
-        if self._is_new or changed or first is not None or before != msgspec.json.encode(self.state.waiting):
+        if (
+            self._is_new
+            or self._unsaved
+            or changed
+            or first is not None
+            or before != msgspec.json.encode(self.state.waiting)
+        ):
             self._save()
         for _ in range(_AT_ONCE):
             message = self._storm.next(self._clock.now_ns())
@@ -108,8 +111,7 @@ class Teller:
 
     def close(self) -> None:
         """Write down how far was read."""
-        with suppress(Unavailable):
-            self._save()
+        self._save()
 
     # -- in ------------------------------------------------------------------------------------------------------
 
@@ -165,9 +167,12 @@ class Teller:
         tried = self._storm.failed(message, now, delay_s=delay_s, whole=is_whole, unknown=unknown)
         self._note_failed(tried, problem.message, now, unknown=unknown, retry_at=tried.retry_at)
         self._save()
-        if problem.message != self._told:
-            self._told = problem.message
-            self._say(f"notify {self.name}: {problem}")
+        self._once(str(problem))
+
+    def _once(self, text: str) -> None:
+        if text != self._told:
+            self._told = text
+            self._say(f"notify {self.name}: {text}")
 
     def _note_sent(self, message: Message, answer: str, now: int) -> None:
         said = NoticeSent(
@@ -229,8 +234,14 @@ class Teller:
             self._kept.unrecorded = []
 
     def _save(self) -> None:
-        self._file.write(self._kept)
-        self._is_new = False
+        """Write everything down. A disk that takes nothing is itself something to tell: that goes on from memory."""
+        try:
+            self._file.write(self._kept)
+        except Unavailable as exc:
+            self._unsaved = True
+            self._once(f"what was told cannot be written down, and may come again: {exc}")
+            return
+        self._is_new = self._unsaved = False
         self._saved_cursor = self.state.cursor
 
 
