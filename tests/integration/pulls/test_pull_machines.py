@@ -213,7 +213,9 @@ def test_what_must_not_be_stored_is_not_shared(tmp_path: Path) -> None:
         assert all(b"SPY" not in data for data, _ in both.server.records.values())
 
 
-@pytest.mark.parametrize("harm", ["altered", "cut short", "gone", "no record", "another version", "of another pull"])
+@pytest.mark.parametrize(
+    "harm", ["altered", "cut short", "gone", "no record", "another version", "of another pull", "no hash"]
+)
 def test_commons_that_lie_are_not_believed(tmp_path: Path, harm: str) -> None:
     with a_site() as site, two_machines(tmp_path, kept(site)) as both:
         both.left.pull()
@@ -231,12 +233,31 @@ def test_commons_that_lie_are_not_believed(tmp_path: Path, harm: str) -> None:
             both.server.records[record] = (b"\xff{]", until)
         elif harm == "another version":
             both.server.records[record] = (known.replace(b'"version":1', b'"version":9'), until)
+        elif harm == "no hash":
+            digest = data.rpartition("/")[2].encode()
+            both.server.records[record] = (known.replace(digest, b"../../../../etc"), until)
         else:
             both.server.records[record] = (known.replace(b'"data":"pull/', b'"data":"login/'), until)
         given = both.right.pull()
         assert (given.state, site.calls, given.receipt.size_bytes) == ("pulled", 2, len(CSV))
         assert len(both.right.events(CACHE_QUARANTINED)) == (harm in ("altered", "cut short"))
         assert both.left.pull().state == "fresh"
+
+
+def test_a_failure_of_a_machine_without_data_takes_none_from_the_others(tmp_path: Path) -> None:
+    with a_site(Answer(), Answer(status=500)) as site, two_machines(tmp_path, kept(site, STALE)) as both:
+        both.left.pull()
+        stored = {name: both.server.records[name] for name in both.server.records if name.count("/") == 2}
+        (name,) = stored
+        del both.server.records[name]  # out of reach for a moment
+        both.clock.advance(70)
+        with pytest.raises(Unavailable, match="answered 500"):
+            both.right.pull()
+        both.server.records.update(stored)
+        for file in (tmp_path / "left" / "memory").rglob("*.bin"):
+            file.unlink()
+        assert both.left.pull().state == "stale_on_error"
+        assert site.calls == 2
 
 
 def test_without_commons_a_machine_goes_on_alone_says_so_once_and_shares_again_later(tmp_path: Path) -> None:

@@ -94,6 +94,13 @@ def with_data(
     )
 
 
+def data_kept(before: SharedRecord, after: SharedRecord) -> SharedRecord:
+    """Return `after` with the data of `before`: a failure of a machine that has none takes nothing from the others."""
+    return msgspec.structs.replace(
+        before, flight=after.flight, machine=after.machine, flight_began_at=after.flight_began_at, trouble=after.trouble
+    )
+
+
 def is_newer(shared: SharedRecord, record: Record, *, ahead_ns: int) -> bool:
     """Say whether the data of `shared` is newer than what `record` has."""
     if not shared.data or shared.receipt is None or shared.checked_at is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import secrets
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from steersman.kernel.clock import Clock
+from steersman.kernel.clock import Clock, SystemClock
 from steersman.kernel.errors import Conflict, SteersmanError, Unavailable
 from steersman.services.commons import Lock
 from steersman.services.events import CACHE_QUARANTINED, DATA_FETCHED, CacheQuarantined, DataFetched
@@ -28,6 +29,7 @@ from steersman.services.pulls.shared_record import (
     SharedRecord,
     after_data,
     after_flight,
+    data_kept,
     decoded,
     encoded,
     is_newer,
@@ -37,6 +39,7 @@ from steersman.services.pulls.shared_record import (
 )
 
 _PAUSES_S: Final = (0.2, 0.5, 1.0)
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
 _PATIENCE_NS: Final = 3 * 1_000_000_000
 
 
@@ -68,6 +71,8 @@ class Sharing:
     def __init__(self, machines: Machines | None, frames: Frames, recorder: Recorder, clock: Clock) -> None:
         self._machines, self._frames, self._recorder, self._clock = machines, frames, recorder, clock
         self._pause: Callable[[float], object] = threading.Event().wait
+        # Waiting is real time whatever the desk's clock says, as it is for the machine's own locks.
+        self._real = SystemClock()
 
     @contextlib.contextmanager
     def turn(self, asked: Asked, *, wait_s: float) -> Iterator[Turn | None]:
@@ -104,9 +109,9 @@ class Sharing:
         name = f"pull/{asked.key}"
         lock = machines.commons.lock(name)
         machines.back()
-        until = self._clock.elapsed_ns() + int(wait_s * 1e9)
+        until = self._real.elapsed_ns() + int(wait_s * 1e9)
         patience_s = machines.settings.lease_s
-        while lock is None and (left_s := (until - self._clock.elapsed_ns()) / 1e9) > 0:
+        while lock is None and (left_s := (until - self._real.elapsed_ns()) / 1e9) > 0:
             try:
                 lock = machines.commons.lock(name, wait_s=left_s)
                 patience_s = machines.settings.lease_s
@@ -146,13 +151,15 @@ class _Shared:
             if not is_newer(shared, record, ahead_ns=ahead_ns):
                 return after
             path = self._path(shared, record, who=who, run_id=run_id, ahead_ns=ahead_ns)
+            if path is None:
+                return after
+            known = after_data(shared, after, ahead_ns=ahead_ns)
+            return msgspec.structs.replace(known, path=str(path), stamp=stamp(path))
         except Unavailable as exc:
             self._machines.without(self._doing, exc)
-            return record
-        if path is None:
-            return after
-        known = after_data(shared, after, ahead_ns=ahead_ns)
-        return msgspec.structs.replace(known, path=str(path), stamp=stamp(path))
+        except OSError:
+            pass  # of our own disk: our own flight finds out, and says so
+        return record
 
     def tell(self, record: Record, terms: Terms) -> Record:
         flight, until = secrets.token_hex(8), self._clock.elapsed_ns() + _PATIENCE_NS
@@ -183,7 +190,11 @@ class _Shared:
             self._asked.key,
             self._asked.schema_version,
         )
-        names_it = receipt is not None and found.data == f"{self._name}/{receipt.content_hash[:16]}"
+        names_it = (
+            receipt is not None
+            and _HASH.fullmatch(receipt.content_hash)
+            and found.data == f"{self._name}/{receipt.content_hash[:16]}"
+        )
         return found if is_ours and names_it and (found.frame == "arrow") == pull.is_frame else None
 
     @property
@@ -272,6 +283,8 @@ class _Shared:
         if is_shareable(record, self._asked.pull, self._machines.settings.largest_bytes):
             data, until, machine = self._data(record, least_s, ahead_ns)
             shared = with_data(shared, record, data=data, until=until, machine=machine, ahead_ns=ahead_ns)
+        elif before is not None and not record.path:
+            shared = data_kept(before, shared)
         self._commons.write(self._name, encoded(shared), under=self._lock, ttl_s=2 * least_s)
         if before is not None and before.data and before.data != shared.data:
             # Nobody reads it: who does, holds the lock that we hold.
