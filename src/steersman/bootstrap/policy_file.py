@@ -21,13 +21,13 @@ _EDITS: Final = f"{POLICY_STREAM}/edits"
 
 
 class PolicyFile:
-    """Looks at the file from time to time; each content is judged once."""
+    """Looks at the file from time to time; each content is judged once, and refused when two looks found it."""
 
     def __init__(self, workspace: Workspace, ledger: Ledger, clock: Clock) -> None:
         self._root = workspace.root
         self._ledger = ledger
         self._clock = clock
-        self._judged = self._digest()
+        self._judged = self._doubted = self._digest()
 
     def look(self) -> str | None:
         """Take in what changed since the last look; return what was done in words, None if nothing was.
@@ -37,11 +37,15 @@ class PolicyFile:
         digest = self._digest()
         if digest == self._judged:
             return None
-        self._judged = digest
         try:
             values = load_workspace(self._root).policy
         except Misconfigured as exc:
+            doubted, self._doubted = self._doubted, digest
+            if digest != doubted:
+                return None  # it may be half written at this moment: the next look tells
+            self._judged = digest
             return self._refuse(digest, exc)
+        self._judged = digest
         try:
             made = activate(
                 self._ledger,
