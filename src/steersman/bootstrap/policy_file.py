@@ -36,6 +36,7 @@ class PolicyFile:
         """
         digest = self._digest()
         if digest == self._judged:
+            self._doubted = digest
             return None
         try:
             values = load_workspace(self._root).policy
