@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from steersman.automation.control import cancelling, pauses
 from steersman.automation.control.cancelling import Wish
 from steersman.automation.engine import BaseEngine
 from steersman.automation.model.cycle import requests
-from steersman.automation.model.outcome import RunOutcome, run_id
+from steersman.automation.model.outcome import RunOutcome, RunRequest, run_id
 from steersman.automation.runner.group import start_ticks
 from steersman.kernel.clock import FakeClock
 from steersman.ledger import Ledger
@@ -211,3 +212,25 @@ def test_every_run_learns_which_start_it_stands_for(kind: str, tmp_path: Path) -
     assert (tmp_path / "said").read_text() == "2025-11-30T06:00:00-05:00|2025-11-30T06:00:00-05:00|2025-11-30\n"
     start = events(ledger)[0][1]
     assert (start["stands_for"], start["scheduled_at"]) == (AT, AT)
+
+
+@pytest.mark.parametrize("overlap", ["skip", "queue", "cancel"])
+def test_a_start_that_is_due_waits_for_a_backfill_in_its_way_and_goes_before_the_next(
+    kind: str, tmp_path: Path, overlap: str
+) -> None:
+    ledger = memory_ledger()
+    script = a_script(tmp_path, "job.sh", "touch begun; while [ ! -e go ]; do sleep 0.02; done")
+    with running(kind, tmp_path, an_automation(run=script, overlap=overlap), ledger=ledger) as engine:
+        made_up = [
+            RunRequest(run_id=f"job-{n}", automation="job", cycle=f"b/{n}", cause="backfill", scheduled_at=AT + n)
+            for n in (1, 2)
+        ]
+        threads = [in_thread(partial(engine.run_asked, [request]))[0] for request in made_up]
+        wait_for((tmp_path / "begun").exists)
+        engine.begin("schedule", ["job"], AT + 9)
+        wait_for(lambda: any("run before it" in u.waits for u in engine.conductor.underway.living()))
+        (tmp_path / "go").touch()
+        for thread in threads:
+            thread.join(15)
+    assert [d["cause"] for k, d in events(ledger) if k == "started"] == ["backfill", "schedule", "backfill"]
+    assert [d["status"] for k, d in events(ledger) if k == "finished"] == ["succeeded"] * 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from tests.contracts.engine_dbos import a_worker, in_toml
 from tests.contracts.engine_harness import Scripts, a_workspace
 from tests.postgres import Postgres, a_postgres, missing
 
-from steersman.automation import Progress
+from steersman.automation import Progress, RunOutcome
 from steersman.automation.adapters.dbos import DbosEngine, queues, takeover
 from steersman.automation.adapters.dbos.leader import Lead
 from steersman.automation.adapters.dbos.settings import DbosSettings
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of, open_engine
+from steersman.bootstrap.operating import Operator
 from steersman.cli.main import run
 from steersman.kernel.errors import Conflict, Misconfigured, Unavailable
 
@@ -40,6 +42,10 @@ backoff = "none"
 run = "true"
 approve = true
 approve_within = "1m"
+
+[automation.after_asks]
+run = "true"
+needs = ["asks"]
 """
 )
 FILES = {"short.sh": "sleep 0.4\n", "flaky.sh": 'test "$STEERSMAN_ATTEMPT" = 2\n'}
@@ -86,6 +92,19 @@ def test_whoever_asks_hears_of_each_step_wherever_it_happens(desk: Desk, engine:
     with a_worker(desk.workspace.root):
         assert engine.run_now("flaky", on_progress=steps.append)["flaky"].attempts == 2
     assert [(s.state, s.attempt) for s in steps] == [("started", 1), ("retrying", 1), ("started", 2), ("finished", 2)]
+
+
+def test_a_run_that_waits_in_the_queue_for_its_needs_can_be_ended(desk: Desk, engine: DbosEngine) -> None:
+    found: list[dict[str, RunOutcome]] = []
+    operator = Operator(desk, by="person:night")
+    asking = threading.Thread(target=lambda: found.append(engine.run_cycle(["asks", "after_asks"])))
+    asking.start()
+    wait_for(lambda: {u.automation for u in operator.underway.living() if u.waits} == {"asks", "after_asks"})
+    assert [e.status for e in operator.cancel(operator.targets("after_asks"), reason="no")] == ["cancelled"]
+    assert [e.status for e in operator.cancel(operator.targets("asks"), reason="no")] == ["cancelled"]
+    asking.join()
+    assert list(found[0]) == ["asks", "after_asks"]
+    assert {o.reason for o in found[0].values()} == {"cancelled by person:night: no"}
 
 
 def test_a_worker_follows_a_manifest_that_changed_after_it_started(desk: Desk, engine: DbosEngine) -> None:

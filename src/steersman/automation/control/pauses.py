@@ -44,6 +44,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     def held(self, manifest: Manifest, now: int) -> dict[str, Held]:
         """Return whom the pauses hold back at `now`: those paused, and those that need one of them, however far."""
         found: dict[str, Held] = {}
+        if self.everything is None and not self.named:
+            return found
         for name in manifest.order:
             pause = self.of(name, now)
             if pause is not None:
