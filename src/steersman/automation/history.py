@@ -12,6 +12,8 @@ _BEFORE_NS: Final = 86_400_000_000_000
 """How long before the span a run may have started to be looked at: it may still run in it."""
 _DUE: Final = "schedule"
 """The cause whose `scheduled_at` is when the run was due; a backfill stands for a start of long ago."""
+_SKIPS: Final = 20_000
+"""As many of the latest skips are looked at; they have no order but that in which they were recorded."""
 
 
 class Stretch(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,7 @@ def stretches(db: Database, *, since: int, until: int, slot_ns: int) -> list[Str
 
     A run that began up to a day before `since` and had not ended by then is among them.
     """
+    # Named, because grouping by automation tempts SQLite to read every run there ever was in that order.
     rows = db.execute(
         f"""SELECT r.automation, count(*), sum(r.status IN ('failed', 'timed_out', 'orphaned')),
             sum(r.status = 'cancelled'), sum(r.status IN ('running', 'retrying')), sum(r.attempt),
@@ -60,7 +63,7 @@ def stretches(db: Database, *, since: int, until: int, slot_ns: int) -> list[Str
                 THEN f.scheduled_at ELSE r.started_at END),
             min(r.started_at), max(l.finished_at),
             max(printf('%019d %s %s', r.started_at, r.status, r.run_id))
-            FROM automation_run r
+            FROM automation_run r INDEXED BY automation_run_recent
             JOIN automation_attempt l ON l.run_id = r.run_id AND l.attempt = r.attempt
             LEFT JOIN automation_attempt f ON f.run_id = r.run_id AND f.attempt = 1
             WHERE r.started_at >= ? AND r.started_at < ? AND (l.finished_at IS NULL OR l.finished_at >= ?)
@@ -90,8 +93,9 @@ def _stretch(*r: Any) -> Stretch:
 def dropped(db: Database, *, since: int, slot_ns: int) -> list[Dropped]:
     """Return the starts since `since` that did not happen, by automation and slot, oldest first."""
     rows = db.execute(
-        """SELECT automation, count(*), max(at), reason FROM automation_skip
+        """SELECT automation, count(*), max(at), reason
+           FROM (SELECT automation, at, reason FROM automation_skip ORDER BY pos DESC LIMIT ?)
            WHERE at >= ? GROUP BY automation, (at - ?) / ? ORDER BY 3""",
-        (since, since, slot_ns),
+        (_SKIPS, since, since, slot_ns),
     )
     return [Dropped(automation=r[0], starts=r[1], at=r[2], reason=r[3]) for r in rows]
