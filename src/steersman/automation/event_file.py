@@ -15,6 +15,20 @@ from steersman.ledger.export import cloud_event
 NAME: Final = "event.json"
 
 
+class _Told(msgspec.Struct):
+    type: str
+    pos: int
+
+
+def event_told(folder: Path) -> str:
+    """Return which event the run in `folder` was told, in words; empty if none, or if that was cleared away."""
+    try:
+        found = msgspec.json.decode((folder / NAME).read_bytes(), type=_Told)
+    except (OSError, msgspec.DecodeError):
+        return ""
+    return f"event {found.pos}, {found.type}"
+
+
 def told(ledger: Ledger, cycle: str, folder: Path) -> dict[str, str]:
     """Write the event that started `cycle` into `folder` and return the environment that says where; empty if none did.
 

@@ -157,7 +157,7 @@ def _show_run(found: RunDetails, tz: str) -> None:
     if run is not None and run.reason:
         facts.append(("why", run.reason))
     cause = run.cause if run is not None else hand.cause if hand is not None else ""
-    facts += [("started by", cause)] if cause else []
+    facts += [("started by", found.event if found.event and cause == "event" else cause)] if cause else []
     if run is not None and (due := _stands_for(run)) is not None:
         facts.append(("stands for", local(due, tz)))
     if run is not None and run.params:

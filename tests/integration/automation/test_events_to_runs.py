@@ -10,6 +10,7 @@ import pytest
 from tests.builders_automation import a_script, an_automation, an_engine, events, running, wait_for
 
 from steersman.automation import Manifest
+from steersman.automation.event_file import event_told
 from steersman.automation.execute import Assignment, Executor
 from steersman.automation.model.cycle import event_key, event_of, events_of
 from steersman.automation.model.schedule import jitter_ns
@@ -113,6 +114,8 @@ def test_what_another_orchestrator_starts_for_an_event_is_told_it_by_the_name_of
         Assignment(name="job", members=("job",), roots=("job",), cycle=cycle, cause="event", at=event.recorded_at),
     )
     executor.close()
+    folder = (tmp_path / outcome.log).parent
+    assert (event_told(folder), event_told(tmp_path)) == (f"event {event.pos}, policy.halt.set", "")
     assert outcome.result is not None
     assert (outcome.result["type"], outcome.result["count"]) == ("policy.halt.set", "500")
 

@@ -11,6 +11,7 @@ import msgspec
 from steersman.automation.control.cycles import Member, find, latest, members, repeated_by
 from steersman.automation.control.pauses import Held
 from steersman.automation.control.underway import Underway
+from steersman.automation.event_file import event_told
 from steersman.automation.model.manifest import Automation, Manifest
 from steersman.automation.queries import (
     Attempt,
@@ -65,6 +66,7 @@ class RunDetails(msgspec.Struct, frozen=True, kw_only=True):
         needs, led_to: what it needed and what needed it, in its cycle; the latest run of each.
         cycle: every run of the cycle and of those that repeated parts of it, in order.
         repeated_by: runs that repeat it.
+        event: which event started it, in words; empty if none did.
     """
 
     run_id: str
@@ -77,6 +79,7 @@ class RunDetails(msgspec.Struct, frozen=True, kw_only=True):
     led_to: tuple[Member, ...]
     cycle: tuple[Member, ...]
     repeated_by: tuple[Member, ...]
+    event: str = ""
 
 
 def of_automation(
@@ -133,6 +136,7 @@ def of_run(
         led_to=tuple(there[n] for n in manifest.dependants(automation) if n in there),
         cycle=tuple(cycle),
         repeated_by=tuple(repeated_by(db, run_id)),
+        event=event_told(root / ".steersman" / "runs" / automation / run_id),
     )
 
 
