@@ -105,6 +105,8 @@ def test_keys_change_under_sixteen_threads_that_lease_and_fetch(server: OAuthSer
             except SteersmanError as exc:
                 failures.append(exc)
             done += 1
+            # Sixteen that never rest keep the one that changes keys from its turn on a busy machine.
+            over.wait(0.002)
         return done
 
     done = in_threads(16, work)

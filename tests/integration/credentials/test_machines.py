@@ -361,6 +361,37 @@ def test_a_new_key_seals_what_is_shared_too(operation: Operation, server: OAuthS
     assert lease(cellar) == secret
 
 
+def test_a_machine_with_an_old_copy_that_changes_keys_uses_no_refresh_token_twice(
+    operation: Operation, server: OAuthServer
+) -> None:
+    attic, cellar = logged_in(operation.machine("attic"), server), operation.machine("cellar")
+    assert lease(attic) == lease(cellar)
+    operation.advance(3700)
+    secret, new = lease(attic), a_key()
+    cellar.key = f"{new},{operation.key}"
+    cellar.broker.rotate()
+    attic.key = cellar.key = new
+    assert lease(cellar) == secret
+    operation.advance(3700)
+    assert lease(cellar) == lease(attic)
+    assert (server.invalid_grants, server.authority.reuses) == (0, 0)
+
+
+def test_a_machine_without_the_key_that_forgives_a_login_keeps_its_copy_for_what_it_is(
+    operation: Operation, server: OAuthServer
+) -> None:
+    attic, cellar = logged_in(operation.machine("attic"), server), operation.machine("cellar")
+    assert lease(attic) == lease(cellar)
+    operation.advance(3700)
+    lease(attic)
+    cellar.key = a_key()
+    cellar.broker.forgive("acme")
+    cellar.key = operation.key
+    operation.advance(3700)
+    assert lease(cellar) == lease(attic)
+    assert (server.invalid_grants, server.authority.reuses) == (0, 0)
+
+
 def test_a_damaged_copy_is_replaced_from_the_commons(operation: Operation, server: OAuthServer) -> None:
     attic = logged_in(operation.machine("attic"), server)
     secret = lease(attic)

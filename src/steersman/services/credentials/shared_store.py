@@ -8,7 +8,6 @@ before it is leased; if they cannot be reached at that moment, it is kept here a
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,17 +25,16 @@ from steersman.services.credentials.keychain import Keychain
 from steersman.services.credentials.keys import Ring
 from steersman.services.credentials.machines import Machines
 from steersman.services.credentials.provider import Login
+from steersman.services.credentials.shared_login import Damaged, SharedLogin
 from steersman.services.credentials.shared_record import (
-    FORM,
     Record,
     Synced,
     Unsent,
     health_inward,
     health_outward,
     inward,
-    outward,
 )
-from steersman.services.credentials.store import Gone, Health, KeyElsewhere, Store
+from steersman.services.credentials.store import Gone, Health, Store
 from steersman.services.credentials.telling import Telling
 
 _LOOK_EVERY_S: Final = 15.0
@@ -66,14 +64,13 @@ class SharedStore(Store):
             longest_s: after how many seconds a refresh that another machine began is taken for lost.
         """
         super().__init__(state, name, keychain, clock)
-        self._record_name = f"login/{name}"
+        self._shared = SharedLogin(name, machines, clock)
         self._machines, self._telling, self._spends = machines, telling, spends
         self._longest_ns = int(longest_s * 1e9)
         # Of whoever has the turn; nobody else touches these.
         self._lock: Lock | None = None
         self._found: Record | None = None
-        self._damage: Corrupt | None = None
-        self._raw = b""
+        self._damage: Damaged | None = None
         self._tried = ""
         self._looking = threading.Lock()
         self._looker: threading.Thread | None = None
@@ -98,15 +95,14 @@ class SharedStore(Store):
                     lock.release()
 
     def _begin(self, wait_s: float) -> None:
-        doing = f"a change of the login {self._name}"
-        lock = self._machines.ask(doing, lambda commons: commons.lock(self._record_name, wait_s=wait_s))
+        lock = self._shared.lock(wait_s)
         if lock is None:
             raise Unavailable(
                 f"another machine has been fetching {self._name} for {wait_s:g} s", fix="try again in a moment"
             )
         try:
-            self._found = self._fetch(doing)
-        except Corrupt as exc:
+            self._found = self._shared.read()
+        except Damaged as exc:
             # A person who logs in or out must be able to put something else there.
             self._damage = exc
         except BaseException:
@@ -126,19 +122,20 @@ class SharedStore(Store):
                 self._bring_down(found)
         try:
             return super().read_anew()
-        except Corrupt as exc:
+        except (Corrupt, Misconfigured) as exc:
             if self._lock is None or self._found is None or not self._found.sealed:
                 raise
-            kept = super().set_aside()
-            self._telling.failed(f"{exc.message}; it was moved to {kept.parent.name}/{kept.name}")
+            if isinstance(exc, Corrupt):
+                kept = super().set_aside()
+                self._telling.failed(f"{exc.message}; it was moved to {kept.parent.name}/{kept.name}")
             self._bring_down(self._found)
             return super().read_anew()
 
     def check_may_spend(self) -> None:
         found = self._found
-        if found is None or not found.pending or found.machine_id == self._machines.id:
+        if found is None or not found.pending or self._shared.is_from_here(found):
             return
-        ago_ns = self._theirs() - found.at
+        ago_ns = self._shared.now_ns() - found.at
         if 0 <= ago_ns < self._longest_ns:
             raise Unavailable(
                 f"{found.machine} asked for a token of {self._name} {ago_ns / 1e9:.0f} s ago, and what came is not "
@@ -177,38 +174,41 @@ class SharedStore(Store):
         found = self._found
         if self._lock is None or found is None or not found.sealed:
             return
+        is_copied = not self._is_other(found)
         with suppress(Unavailable, Conflict):  # it can be found out again, by asking the provider
-            theirs = self._theirs()
+            theirs = self._shared.now_ns()
             self._put(msgspec.structs.replace(found, health=health_outward(health, instant(self._clock), theirs)))
-            if not found.pending:
+            if is_copied:
                 self._mark()
 
     def delete(self) -> None:
         if self._lock is not None:
-            self._put(self._new_record(theirs=self._theirs()))
+            self._put(self._shared.emptied())
         super().delete()
         self._unsent_path.unlink(missing_ok=True)
         self._mark()
 
     def set_aside(self) -> Path:
-        found = self._found
-        if self._damage is None and (self._lock is None or found is None or not found.sealed):
+        if self._damage is not None:
+            raw, self._damage = self._damage.raw, None
+        elif self._lock is not None and self._found is not None and self._found.sealed:
+            raw = self._found.sealed
+        else:
             return super().set_aside()
         kept = files.private_folder(self.quarantine) / f"{self._name}.{self._clock.now_ns()}.sealed"
-        files.write(kept, found.sealed if found is not None else self._raw)
+        files.write(kept, raw)
         super().delete()
-        self._damage = None
         return kept
 
     def reseal(self, ring: Ring) -> bool:
         if self._lock is None or self._found is None or not self._found.sealed:
             return super().reseal(ring)
-        self._settle()
-        found, place = self._found, self._machines.where
-        if sealing.read_header(found.sealed, self._name, place=place).key == ring.current.id:
+        # First the copy: marked as one of what is written now, it must be one.
+        self.read_anew()
+        again = self._shared.resealed(self._found, ring)
+        if again is None:
             return super().reseal(ring)
-        login = self._opened(found, ring)
-        self._put(msgspec.structs.replace(found, sealed=sealing.seal(login, self._name, ring)))
+        self._put(again)
         super().reseal(ring)
         if self.path.exists():
             self._mark()
@@ -226,7 +226,7 @@ class SharedStore(Store):
             if self.is_unsettled:
                 return
             self._stamp()
-            found = self._fetch(f"a look at the login {self._name}")
+            found = self._shared.read()
             if found is not None and self._is_other(found) and not found.pending:
                 self._bring_down(found)
 
@@ -255,96 +255,17 @@ class SharedStore(Store):
 
     # -- between here and there ----------------------------------------------------------------------------------
 
-    def _fetch(self, doing: str) -> Record | None:
-        raw = self._machines.ask(doing, lambda commons: commons.read(self._record_name))
-        if raw is None:
-            return None
-        try:
-            found = msgspec.json.decode(raw, type=Record)
-            if found.form == FORM:
-                return found
-            raise Misconfigured(
-                f"the login {self._name} in {self._machines.where} was written by another version of Steersman",
-                fix="run the same version on all machines",
-            )
-        except msgspec.DecodeError:
-            self._raw = raw
-            raise Corrupt(
-                f"the stored login of {self._name} is damaged ({self._machines.where})",
-                fix=f"steersman auth login {self._name}",
-            ) from None
-
-    def _theirs(self) -> int:
-        return self._machines.ask("the time", lambda commons: commons.now_ns())
-
     def _up(self, login: Login, health: Health) -> None:
-        """Write a login into the commons, sealed with the key that all machines have."""
-        theirs, now = self._theirs(), instant(self._clock)
-        self._put(
-            self._new_record(
-                theirs=theirs,
-                pending=login.pending_since is not None,
-                sealed=sealing.seal(outward(login, now, theirs), self._name, self._sealing_ring()),
-                health=health_outward(health, now, theirs),
-            )
-        )
+        """Write a login into the commons."""
+        self._put(self._shared.filled(login, health, self._keychain.fresh(), self._found))
 
     def _put(self, record: Record) -> None:
-        record = msgspec.structs.replace(
-            record, id=secrets.token_hex(8), machine=self._machines.name, machine_id=self._machines.id
-        )
-        self._tried, lock = record.id, self._lock
-        if lock is None:
+        if self._lock is None:
             raise Conflict(f"{self._name} was changed without its lock", fix="report this")
-        data = msgspec.json.encode(record)
-        self._machines.ask(
-            f"a change of the login {self._name}",
-            lambda commons: commons.write(self._record_name, data, under=lock),
-        )
+        record = self._shared.signed(record)
+        self._tried = record.id
+        self._shared.write(record, self._lock)
         self._found = record
-
-    def _new_record(
-        self, *, theirs: int, pending: bool = False, sealed: bytes = b"", health: Health | None = None
-    ) -> Record:
-        return Record(
-            id="",
-            machine=self._machines.name,
-            machine_id=self._machines.id,
-            at=theirs,
-            pending=pending,
-            sealed=sealed,
-            health=health or Health(),
-        )
-
-    def _sealing_ring(self) -> Ring:
-        """Return a ring whose current key is the one that the login is sealed with there, if it is at hand."""
-        ring, found = self._keychain.fresh(), self._found
-        if found is None or not found.sealed:
-            return ring
-        with suppress(Corrupt):
-            header = sealing.read_header(found.sealed, self._name, place=self._machines.where)
-            if key := ring.find(header.key):
-                return Ring((key,))
-        return ring
-
-    def _opened(self, record: Record, ring: Ring) -> Login:
-        """Return the login in a record, timed by the commons' clock.
-
-        Raises:
-            KeyElsewhere: its key is not at hand; says whose it is and how to bring it.
-            Corrupt: it does not open with its key.
-        """
-        place = self._machines.where
-        try:
-            return sealing.unseal(record.sealed, self._name, ring, place=place)
-        except Misconfigured:
-            key = sealing.read_header(record.sealed, self._name, place=place).key
-            raise KeyElsewhere(
-                f"the login {self._name} lies in {place}, sealed by {record.machine} with the key {key}, which this "
-                f"machine does not have (it has {', '.join(k.id for k in ring.keys)})",
-                fix=f"on {record.machine}: steersman auth key export FILE; bring FILE here by hand, and here: "
-                "steersman auth key import FILE",
-            ) from None
 
     def _bring_down(self, record: Record) -> None:
         """Make the copy here what lies there, and tell our ledger what that changes."""
@@ -354,14 +275,15 @@ class SharedStore(Store):
                 super().delete()
                 self._telling.logged_out(record)
         else:
-            opened = self._opened(record, self._keychain.fresh())
-            theirs, now = self._theirs(), instant(self._clock)
+            opened = self._shared.opened(record, self._keychain.fresh())
+            # In this order a token seems older by the time the answer took, never younger.
+            now, theirs = instant(self._clock), self._shared.now_ns()
             login, health = inward(opened, now, theirs), health_inward(record.health, now, theirs)
             if not known and self.path.exists():
                 kept = super().set_aside()
                 self._telling.taken_over(record, f"{kept.parent.name}/{kept.name}")
             super().write(login)
-            self._telling.brought(record, before, login, health, is_ours=record.machine_id == self._machines.id)
+            self._telling.brought(record, before, login, health, is_ours=self._shared.is_from_here(record))
             told = health.broken and msgspec.structs.replace(health.broken, recorded=True)
             super().note(msgspec.structs.replace(health, broken=told))
         self._mark(record)
@@ -413,13 +335,12 @@ class SharedStore(Store):
 
     def _retaken(self, base: str) -> bool:
         """Take a lock that was lost once more; say whether nobody changed anything meanwhile."""
-        doing = f"a change of the login {self._name}"
-        lock = self._machines.ask(doing, lambda commons: commons.lock(self._record_name, wait_s=_RETAKE_S))
+        lock = self._shared.lock(_RETAKE_S)
         if lock is None:
             return False
         if self._lock is not None:
             self._lock.release()
-        self._lock, self._found = lock, self._fetch(doing)
+        self._lock, self._found = lock, self._shared.read()
         return (self._found.id if self._found is not None else "") == base
 
     # -- the marks of a copy -------------------------------------------------------------------------------------

@@ -223,7 +223,8 @@ class Slot:
     def _read(self) -> Login:
         try:
             return self._store.read()
-        except Corrupt:
+        except (Corrupt, Misconfigured):
+            # Damaged, or sealed with a key that is gone: machines that share it have it elsewhere too.
             with self._lock():
                 return self._read_locked()
 
