@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -122,9 +124,41 @@ def test_the_page_is_grouped_by_cost_and_fits_80_columns(desk: Path, capsys: pyt
     assert audit(desk / "automations") == 1
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[0].startswith("PULL_REPEATED: ")
+    assert "with an edit" in lines[0]
+    assert lines[1] == "sharing would save about 4 calls a day; seconds: not measured per call"
+    assert next(line for line in lines if ": " in line and line[0].isupper()).startswith("PULL_REPEATED: ")
     assert any("pull_forecast.py:11  24 calls/day, 0.0 MB/day · edit ready" in line for line in lines)
-    assert "sharing would save about 4 calls a day; seconds: not measured per call" in lines
+
+
+def test_markdown_has_the_figures_first_and_shows_signs_as_they_are(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (desk / "automations" / "od|d *name*.sh").write_text("curl https://h.example/a\n", encoding="utf-8")
+    assert audit(desk / "automations", "--format", "md") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "# Audit of the scripts in automations"
+    assert "- sharing would save about 4 calls a day; seconds: not measured per call" in lines
+    odd = [line for line in lines if line.startswith("| od\\|d \\*name\\*.sh:1 |")]
+    assert len(odd) == 2
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in odd} == {5}, "a sign in a name starts no cell"
+
+
+def test_the_page_shows_who_asks_for_what_and_no_secret_and_loads_nothing(tmp_path: Path) -> None:
+    secrets = write_out("ledgerbooks", tmp_path / "s") + write_out("equities", tmp_path / "s")
+    shutil.copy(tmp_path / "s" / "reconcile.py", tmp_path / "s" / "<b>&amp;.py")
+    assert audit(tmp_path / "s", "--html", tmp_path / "audit.html") == 1
+    text = (tmp_path / "audit.html").read_text(encoding="utf-8")
+    assert 'aria-label="reconcile.py:18, edit ready"' in text
+    assert "<b>&amp;.py" not in text
+    assert "&lt;b&gt;&amp;amp;.py" in text
+    assert not [s for s in secrets if s in text]
+    assert not re.search(r"<(script|link|img|iframe)|url\(|src=|href=", text)
+
+
+def test_a_page_that_cannot_be_written_is_wrong_usage(tmp_path: Path, capfd: Any) -> None:
+    (tmp_path / "a.sh").write_text("curl https://h.example/a\n", encoding="utf-8")
+    assert audit(tmp_path, "--html", tmp_path / "nowhere" / "audit.html") == 2
+    assert "nowhere/audit.html cannot be written" in "".join("".join(capfd.readouterr()).split("\n"))
 
 
 def test_fix_writes_a_patch_and_what_to_declare_and_changes_no_script(
@@ -168,6 +202,7 @@ def test_nothing_found_exits_0_and_says_so(tmp_path: Path, capsys: pytest.Captur
     [
         (["nowhere"], "nowhere is not a folder"),
         ([".", "--only", "NOPE"], "there is no finding 'NOPE'"),
+        ([".", "--format", "pdf"], "there is no format 'pdf'"),
         ([".", "--dir", "."], "no steersman.toml"),
         ([".", "--min-cost", "-1"], "min-cost"),
         ([], "DIR"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import textwrap
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -23,15 +24,7 @@ if TYPE_CHECKING:
 
 PATCH: Final = "audit.patch"
 DECLARATIONS: Final = "audit.toml"
-_TITLES: Final = {
-    "SECRET_IN_CODE": "secrets in plain sight",
-    "LOGIN_REPEATED": "logins that one provider could make for all",
-    "PULL_REPEATED": "data that one pull could fetch for all",
-    "CHECK_REPEATED": "checks that one automation could make for all",
-    "NO_TIMEOUT": "calls that may wait for ever",
-    "NO_RETRY": "reads that fail at the first hiccup",
-    "POLLING": "loops that wait by sleeping",
-}
+_FORMS: Final = ("text", "md")
 _WIDEST: Final = 100
 _HEADER: Final = (
     "# What `steersman auto audit --fix` needs declared before its patch is applied.\n"
@@ -46,6 +39,8 @@ def audit(
         list[str] | None, typer.Option("--only", metavar="CODE", help="Only this; may be repeated.")
     ] = None,
     min_cost: Annotated[float, typer.Option("--min-cost", min=0, help="Only from so many calls a day on.")] = 0.0,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page, too.")] = None,
+    form: Annotated[str, typer.Option("--format", help="text or md; --json for programs.")] = "text",
     directory: Dir = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -53,22 +48,54 @@ def audit(
 
     Exits 0 when nothing is found, 1 when something is, 2 on wrong usage.
     """
-    from steersman.automation.audit import examine  # `--help` needs no parser
+    from steersman.automation.audit import examine, markdown  # `--help` needs no parser
 
+    if form not in _FORMS:
+        raise Misconfigured(f"there is no format {form!r}", fix=f"choose from: {', '.join(_FORMS)}; or --json")
     codes = _codes(only or [])
     history, taken = _desk(folder, directory)
-    examined = examine(folder, history=history, taken=taken, only=codes, min_calls_per_day=min_cost)
+    with _waiting(folder) as seen:
+        examined = examine(folder, history=history, taken=taken, only=codes, min_calls_per_day=min_cost, seen=seen)
     written = _write(examined) if fix else []
     report = examined.report
+    if html is not None:
+        _write_page(report, folder, html)
     data = {
         "findings": report.findings,
         "not_read": report.not_read,
         "summary": report.summary,
-        "written": [str(path) for path in written],
+        "written": [str(path) for path in (*written, *([html] if html is not None else []))],
     }
-    emit(as_json, data, lambda: _render(report, folder, written, fix=fix))
+    if form == "md" and not as_json:
+        sys.stdout.write(markdown(report, folder=folder.name or str(folder)))
+    else:
+        emit(as_json, data, lambda: _render(report, folder, written, fix=fix, html=html))
     if report.findings:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _waiting(folder: Path) -> Iterator[Callable[[int], None]]:
+    """Say on a terminal how many scripts are read, while it takes."""
+    screen = console(error=True)
+    if not screen.is_terminal:
+        yield lambda _count: None
+        return
+    with screen.status(f"reading the scripts in {folder}") as status:
+        yield lambda count: status.update(f"reading the scripts in {folder}: {count:,}") if count % 25 == 0 else None
+
+
+def _write_page(report: Report, folder: Path, file: Path) -> None:
+    from steersman.automation.audit import page  # as above
+
+    temporary = file.with_name(f".{file.name}.new")
+    try:
+        temporary.write_text(page(report, folder=folder.name or str(folder)), encoding="utf-8")
+        temporary.replace(file)
+    except OSError as exc:
+        raise Misconfigured(
+            f"{file} cannot be written: {exc.strerror}", fix="name a file in a folder that is there, and yours"
+        ) from exc
 
 
 def _codes(only: Sequence[str]) -> tuple[Code, ...]:
@@ -129,17 +156,28 @@ def _write(examined: Examined) -> list[Path]:
     return written
 
 
-def _render(report: Report, folder: Path, written: Sequence[Path], *, fix: bool) -> None:
-    by_code: dict[str, list[Finding]] = defaultdict(list)
+def _render(report: Report, folder: Path, written: Sequence[Path], *, fix: bool, html: Path | None) -> None:
+    from steersman.automation.audit import TITLES, headline  # as above
+
+    if report.findings:
+        for sentence in headline(report):
+            _line(sentence, "  ")
+        counts = report.summary.findings
+        for named, title in ((name, title) for name, title in TITLES.items() if name in counts):
+            _line(f"  {counts[named]:>4}  {named:<14}  {title}", " " * 24)
+        say()
+    by_code: dict[Code, list[Finding]] = defaultdict(list)
     for finding in report.findings:
         by_code[finding.code].append(finding)
     for code, findings in sorted(by_code.items(), key=lambda item: -sum(_calls(f) for f in item[1])):
-        _line(f"{code}: {_TITLES[code]}", "", style="bold")
+        _line(f"{code}: {TITLES[code]}", "", style="bold")
         for group in _groups(findings):
             _show(group)
         say()
     for unread in report.not_read:
         _line(f"not read  {unread.file}{f':{unread.line}' if unread.line else ''}: {unread.reason}", " " * 10)
+    if html is not None:
+        _line(f"written: {html}, to look at in a browser", "  ")
     for sentence in _closing(report, folder, written, fix=fix):
         _line(sentence, "  ")
 
@@ -191,17 +229,6 @@ def _closing(report: Report, folder: Path, written: Sequence[Path], *, fix: bool
     if not total:
         yield f"nothing found in {summary.scripts} scripts; {summary.not_read} not read"
         return
-    read = f"{summary.scripts} scripts, {summary.with_edit} with an edit; {summary.not_read} not read"
-    yield f"{total} findings in {read}"
-    saved = [
-        f"{value:,.3g} {what}"
-        for value, what in ((summary.savings.logins_per_day, "logins"), (summary.savings.calls_per_day, "calls"))
-        if value is not None
-    ]
-    if saved:
-        yield f"sharing would save about {' and '.join(saved)} a day; seconds: not measured per call"
-    else:
-        yield "what it costs per day is not known: no recorded run belongs to these scripts"
     if written:
         names = " and ".join(str(path) for path in written)
         patched, declared = Path(PATCH) in written, Path(DECLARATIONS) in written

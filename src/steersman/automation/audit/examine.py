@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -54,6 +54,7 @@ def examine(
     taken: Collection[str] = (),
     only: Collection[Code] = (),
     min_calls_per_day: float = 0.0,
+    seen: Callable[[int], None] = lambda _count: None,
 ) -> Examined:
     """Read the scripts at or below `folder`; nothing is run, nothing is written.
 
@@ -61,13 +62,14 @@ def examine(
         history: recorded runs; without them no finding has a cost.
         taken: names of providers, pulls and automations that are declared already.
         only: codes to report, all when empty.
+        seen: told after each script how many are read: for whoever waits.
         min_calls_per_day: leaves out findings that cost less, and those whose cost nobody knows, when above 0.
 
     Raises:
         Misconfigured: `folder` is no folder, or holds too many files.
     """
     known = history or History()
-    read, unread = _read(folder)
+    read, unread = _read(folder, seen)
     drafts = Audit(scripts=read, history=known, taken=frozenset(taken)).drafts()
     kept = [d for d in drafts if (not only or d.code in only) and _costs(d, min_calls_per_day)]
     kept = [_safe(draft) for draft in kept]
@@ -87,7 +89,7 @@ def _costs(draft: Draft, least: float) -> bool:
     return least <= 0 or (draft.cost is not None and draft.cost.calls_per_day >= least)
 
 
-def _read(folder: Path) -> tuple[list[Script], list[NotRead]]:
+def _read(folder: Path, seen: Callable[[int], None]) -> tuple[list[Script], list[NotRead]]:
     read: list[Script] = []
     unread: list[NotRead] = []
     settings_files = SettingsFiles(folder)
@@ -95,7 +97,8 @@ def _read(folder: Path) -> tuple[list[Script], list[NotRead]]:
     trees: list[Tree] = []
     modules: list[Module] = []
     settings: list[Source] = []
-    for found in scripts(folder):
+    for count, found in enumerate(scripts(folder), 1):
+        seen(count)
         if isinstance(found, NotRead):
             unread.append(found)
             continue

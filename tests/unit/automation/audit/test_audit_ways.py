@@ -318,3 +318,133 @@ def test_a_wait_in_a_function_that_a_loop_calls_is_polling_and_asks_again(tmp_pa
     written(tmp_path, {"a.sh": up + "for ((i=0; i<9; i++)); do\n if up; then exit 0; fi\n sleep 2\ndone\n"})
     assert found(tmp_path, "POLLING") == ["a.sh:2"]
     assert found(tmp_path, "NO_RETRY") == []
+
+
+def test_what_typed_settings_hold_is_the_same_in_every_script(tmp_path: Path) -> None:
+    settings = """
+        from dataclasses import dataclass
+
+        @dataclass
+        class Venue:
+            base_url: str
+
+        @dataclass
+        class Settings:
+            venue: Venue
+
+        def load() -> Settings:
+            ...
+        """
+    client = """
+        import httpx
+        from settings import Venue
+
+        class Client:
+            def __init__(self, venue: Venue) -> None:
+                self.http = httpx.AsyncClient(base_url=venue.base_url)
+
+            async def get(self, path: str, **params: object) -> object:
+                return await self.http.get(path, params=params)
+
+            async def funding(self, symbol: str) -> object:
+                return await self.get("/funding", symbol=symbol)
+        """
+    a = """
+        from client import Client
+        from settings import load
+
+        async def watch(venue: Client) -> None:
+            await venue.funding("BTC")
+
+        async def main() -> None:
+            async with Client(load().venue) as venue:
+                await watch(venue)
+        """
+    b = """
+        import requests
+        from settings import Settings, load
+
+        def main(cfg: Settings) -> None:
+            requests.get(f"{cfg.venue.base_url}/funding", params={"symbol": "BTC"}, timeout=5)
+
+        main(load())
+        """
+    written(tmp_path, {"settings.py": settings, "client.py": client, "a.py": a, "b.py": b})
+    assert found(tmp_path, "PULL_REPEATED") == ["a.py:6", "b.py:6"]
+
+
+@pytest.mark.parametrize(
+    ("loop", "polls"),
+    [
+        ("import threading\nstop = threading.Event()\nwhile not stop.wait(30):\n    look()", True),
+        (
+            (
+                "import asyncio\nasync def f(stop: asyncio.Event):\n    while not stop.is_set():\n"
+                "        await look()\n        await asyncio.wait_for(stop.wait(), 60)"
+            ),
+            True,
+        ),
+        ("import time\nleft = 9\nwhile left > 0:\n    left -= sell()\n    time.sleep(1)", False),
+        (
+            (
+                "import time\nc = None\nwhile True:\n    p = {'cursor': c}\n    page = ask(params=p)\n"
+                "    c = page['next']\n    if not c:\n        break\n    time.sleep(1)"
+            ),
+            False,
+        ),
+    ],
+)
+def test_a_loop_that_looks_again_polls_and_one_that_works_something_off_does_not(
+    tmp_path: Path, loop: str, polls: bool
+) -> None:
+    written(tmp_path, {"a.py": f"{loop}\n"})
+    assert bool(found(tmp_path, "POLLING")) == polls
+
+
+@pytest.mark.parametrize(
+    ("loop", "polls"),
+    [
+        ("until aws s3 cp a s3://b; do n=$((n+1)); [ $n -ge 5 ] && exit 1; sleep 9; done", False),
+        ('retry() { until "$@"; do i=$((i+1)); [ "$i" -ge 3 ] && return 1; sleep 9; done; }', False),
+        ("while ! ping -c1 h.example; do sleep 5; done", True),
+        ("until pg_isready -h h.example; do n=$((n+1)); [ $n -gt 9 ] && exit 1; sleep 5; done", True),
+    ],
+)
+def test_work_that_is_tried_again_is_no_polling(tmp_path: Path, loop: str, polls: bool) -> None:
+    written(tmp_path, {"a.sh": f"{loop}\n"})
+    assert bool(found(tmp_path, "POLLING")) == polls
+
+
+def test_a_function_that_is_told_what_to_look_at_checks_where_it_is_told(tmp_path: Path) -> None:
+    library = 'need() { [ "$(df -Pk "$1" | tail -1)" -gt "$2" ] || exit 1; }\n'
+    files = {"lib.sh": library, "a.sh": ". ./lib.sh\nneed /srv 9\n", "b.sh": ". /opt/x/lib.sh\n\nneed /srv 4\n"}
+    written(tmp_path, files)
+    assert found(tmp_path, "CHECK_REPEATED") == ["a.sh:2", "b.sh:3"]
+
+
+def test_a_function_that_repeats_what_it_is_given_is_a_retry(tmp_path: Path) -> None:
+    again = """def again(fn):
+    for i in range(3):
+        try:
+            return fn()
+        except OSError:
+            pass
+"""
+    calls = 'again(lambda: requests.get("https://h.example/a", timeout=5))\n'
+    calls += 'def f():\n    return requests.get("https://h.example/b", timeout=5)\nagain(f)\n'
+    written(tmp_path, {"a.py": f"import requests\n{again}{calls}"})
+    assert found(tmp_path, "NO_RETRY") == []
+
+
+def test_the_same_method_of_an_sdk_with_the_same_arguments_is_the_same_data(tmp_path: Path) -> None:
+    head = "import ccxt\nx = ccxt.kraken({})\n"
+    written(
+        tmp_path,
+        {
+            "a.py": head + 'x.fetch_ohlcv("BTC/USD", "1d", limit=60)\n',
+            "b.py": 'import ccxt\nclass B:\n    def __init__(self):\n        self.x = ccxt.kraken({"a": 1})\n'
+            '    def load(self):\n        return self.x.fetch_ohlcv("BTC/USD", "1d", limit=60)\nB().load()\n',
+            "c.py": head + 'x.fetch_ohlcv("ETH/USD", "1d", limit=60)\n',
+        },
+    )
+    assert found(tmp_path, "PULL_REPEATED") == ["a.py:3", "b.py:6"]
