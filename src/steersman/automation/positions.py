@@ -58,4 +58,5 @@ class Positions:
 
 
 def _written(automation: Automation) -> str:
-    return "; ".join(map(str, automation.on))
+    # Not as it was written: another order of conditions is no other trigger.
+    return msgspec.json.encode(automation.on, order="deterministic").decode()

@@ -35,6 +35,7 @@ LIVE: Final = frozenset(
 """Sections that come into force in the desk's process without a restart."""
 _ELSEWHERE: Final = frozenset({"policy"})
 _LOOK_S: Final = 0.5
+_AGAIN_S: Final = 5.0
 _SHOWN: Final = 5
 
 
@@ -53,6 +54,7 @@ class ManifestFile:
         self._judged = digest_of(desk.workspace.file.text.encode())
         self._seen = self._judged
         self._waits = ""
+        self._missing = str(missing_script(desk.workspace) or "")
         self._restart: tuple[str, ...] = ()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="manifest-file", daemon=True)
@@ -104,8 +106,10 @@ class ManifestFile:
         said = differences(before, manifest, old, fresh)
         if said:
             self._say(f"in force from {FILE}: {said}")
-        if missing := missing_script(fresh):
+        missing = str(missing_script(fresh) or "")
+        if missing and missing != self._missing:
             self._say(f"its runs will fail: {missing}")
+        self._missing = missing
         self._say_what_waits(found)
 
     def _say_what_waits(self, found: Workspace) -> None:
@@ -122,7 +126,7 @@ class ManifestFile:
             return ""  # it is being written, or gone for a moment
 
     def _follow(self) -> None:
-        while not self._stop.wait(_LOOK_S):
+        while not self._stop.wait(_AGAIN_S if self._waits else _LOOK_S):
             try:
                 self.look()
             except Exception as exc:  # noqa: BLE001 - a thread of its own: what it does not say nobody learns

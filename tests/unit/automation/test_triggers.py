@@ -151,6 +151,14 @@ def test_a_new_or_edited_trigger_begins_with_what_comes(tmp_path: Path) -> None:
     assert (desk.started, desk.missed) == ([], [])
 
 
+def test_another_order_of_conditions_is_no_edit(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "t.json")
+    desk.visit(an_automation(on=(EventPattern(event=HALT, where={"scope": "all", "reason": "x"}),)))
+    pos = desk.says(scope="all", reason="x")
+    desk.visit(an_automation(on=(EventPattern(event=HALT, where={"reason": "x", "scope": "all"}),)))
+    assert desk.started == [(["job"], pos, 1)]
+
+
 def test_what_is_enabled_again_makes_up_for_nothing(tmp_path: Path) -> None:
     desk = Desk(tmp_path / "t.json")
     desk.visit(an_automation(on=(HALT,)))

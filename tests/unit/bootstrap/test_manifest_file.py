@@ -167,6 +167,16 @@ def test_sections_that_are_read_at_a_start_are_named(life: Life) -> None:
     assert life.desk.workspace.engine.kind == "memory"
 
 
+def test_a_script_that_is_not_there_is_said_when_it_is_declared(life: Life) -> None:
+    life.edit('run = "sleep 600"', 'run = "automations/nowhere.py"')
+    life.edit('"0 0 1 1 *"', '"0 0 2 1 *"')
+    assert [said.partition(":")[0] for said in life.said] == [
+        f"in force from {FILE}",
+        "its runs will fail",
+        f"in force from {FILE}",
+    ]
+
+
 def test_logins_and_data_come_into_force_too(life: Life) -> None:
     life.edit(
         "[engine]", '[provider.feed]\nkind = "api_key"\n[pull.bars]\nurl = "https://data.example.com/x"\n[engine]'

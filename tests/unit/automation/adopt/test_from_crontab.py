@@ -77,6 +77,10 @@ def test_a_command_runs_as_under_cron(root: Path, command: str, run: str) -> Non
     assert not candidate.left
 
 
+def test_a_folder_that_is_not_there_is_named_and_its_entry_stays_where_it_is(root: Path) -> None:
+    assert only(root, "0 6 * * * cd /no/where && /bin/echo x").left == "there is no folder /no/where on this machine"
+
+
 def test_times_zone_and_limits_are_written(root: Path) -> None:
     found = only(root, "30 17 * * mon-fri flock /run/l timeout 5m ROOT/s/run.sh >> /var/log/run.log 2>&1")
     assert (found.schedule, found.tz, found.timeout_s, found.overlap) == (
