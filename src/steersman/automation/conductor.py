@@ -291,9 +291,9 @@ class Conductor:
         Raises:
             _Paused: it must not start.
         """
-        if request.anyway or self.recorder.was_started(request.run_id, 1) is not None:
-            return
         held = self.held()
+        if not held or request.anyway or self.recorder.was_started(request.run_id, 1) is not None:
+            return
         if request.automation in held and not held[request.automation].needs:
             raise _Paused(held[request.automation])
         for need, run_id in request.needs.items():
@@ -481,7 +481,7 @@ class Conductor:
 
     def _kept(self, automation: Automation) -> int:
         """Return how many folders of runs stay: as declared, and those of all runs that are under way."""
-        return max(automation.keep_runs, 1 + len(self.underway.living(automation.name)))
+        return max(automation.keep_runs, 1 + self.underway.count(automation.name))
 
 
 class _Paused(Exception):

@@ -92,6 +92,10 @@ class Register:
                 found.append(noted)
         return found
 
+    def count(self, automation: str) -> int:
+        """Return how many runs of `automation` may be in hand, at most: names alone are looked at."""
+        return sum(1 for _ in self._folder.glob(f"{automation}-*.json"))
+
     def find(self, run_id: str) -> Underway | None:
         """Return a run that somebody has in hand, None if nobody has."""
         return next((noted for noted in self.living() if noted.run_id == run_id), None)
