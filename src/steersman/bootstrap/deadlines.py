@@ -35,7 +35,7 @@ class Declared:
         return self._manifest
 
 
-def _held_back(desk: Desk) -> Callable[[str, int], bool]:
+def held_back(desk: Desk) -> Callable[[str, int], bool]:
     """Return what says whether a pause held an automation, or what it needs, back at an instant (ns)."""
     pauses = Pauses(desk.ledger)
     declared = Declared(desk)
@@ -55,7 +55,7 @@ def watching_deadlines(desk: Desk, *, say: Callable[[str], None]) -> Iterator[No
         clock=desk.clock,
         path=desk.workspace.state / FILE,
         actor="desk",
-        held_back=_held_back(desk),
+        held_back=held_back(desk),
     )
 
     def look() -> None:

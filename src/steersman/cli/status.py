@@ -40,7 +40,6 @@ def _render(found: Status) -> None:
         ["verdicts", verdicts],
         ["waiting", f"{found.waiting} (steersman inbox list)" if found.waiting else "nothing waits for you"],
         ["runs", f"{runs} (engine {found.engine})"],
-        *([f"late {name}", what] for name, what in found.late.items()),
         *([["file", found.refused]] if found.refused else []),
         *([f"late {name}", what] for name, what in found.late.items()),
         *(["paused", f"{'all automations' if name == '*' else name}, {why}"] for name, why in found.paused.items()),
