@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 from dbos import DBOS
+from dbos._dbos import _get_or_create_dbos_registry
 from tests.builders_automation import an_automation, an_engine, wait_for
 
 from steersman.automation import Manifest, attempts, conductor
@@ -104,6 +105,8 @@ def forked(root: Path, wanted: int) -> int:
 
 def main() -> None:
     conductor._ANSWER_POLL_S = conductor._POLL_S = attempts._POLL_S = 0.01
+    # DBOS puts what it resumes into a queue of its own, which it looks into once a second.
+    _get_or_create_dbos_registry().get_internal_queue()._polling_interval_sec = 0.02
     for line in sys.stdin:
         folder, _, wanted = line.rpartition(" ")
         code = forked(Path(folder), int(wanted))
