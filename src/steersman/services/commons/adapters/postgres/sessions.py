@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
@@ -31,7 +32,11 @@ _TCP: Final = {
 _WORDS: Final[tuple[tuple[type[psycopg.Error], str, str], ...]] = (
     (errors.ReadOnlySqlTransaction, "is a replica and takes no writes", "name the primary in url"),
     (errors.DiskFull, "takes no more data: its disk is full", "free some there"),
-    (errors.InsufficientPrivilege, "does not let us make our table", "GRANT CREATE ON DATABASE ... TO our user"),
+    (
+        errors.InsufficientPrivilege,
+        "does not let us make or use our table",
+        "have its administrator run CREATE SCHEMA {schema} AUTHORIZATION our_user; our user being that of url",
+    ),
     (errors.TooManyConnections, "has no connection left for us", "raise max_connections there"),
 )
 _TABLE: Final = """CREATE TABLE IF NOT EXISTS {schema}.commons(
@@ -39,6 +44,8 @@ _TABLE: Final = """CREATE TABLE IF NOT EXISTS {schema}.commons(
     PRIMARY KEY(namespace, name))"""
 # Arrow frames and sealed logins do not get smaller: compressing them would only take time.
 _STORAGE: Final = "ALTER TABLE {schema}.commons ALTER COLUMN data SET STORAGE EXTERNAL"
+_NO_LOGIN: Final = re.compile(r"authentication failed|role .* does not exist|no pg_hba.conf entry|no password")
+_NO_DATABASE: Final = re.compile(r"database .* does not exist")
 _inherited: Final[list[psycopg.Connection[Any]]] = []
 
 
@@ -47,7 +54,7 @@ class Sessions:
 
     def __init__(self, url: str, *, place: str, schema: str, application: str) -> None:
         self._url, self._place, self._application = url, place, application
-        self.schema = sql.Identifier(schema)
+        self._schema, self.schema = schema, sql.Identifier(schema)
         self._guard = threading.Lock()
         self._idle: list[psycopg.Connection[Any]] = []
         self._pid = os.getpid()
@@ -195,7 +202,9 @@ class Sessions:
         with session.transaction():
             # Two machines that start together would trip over each other in "IF NOT EXISTS".
             session.execute("SELECT pg_advisory_xact_lock(hashtext('steersman commons'))")
-            session.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(self.schema))
+            if session.execute("SELECT to_regnamespace(%s)", (self._schema,)).fetchone() == (None,):
+                # Not "IF NOT EXISTS": that asks for the right to make one also where there is one.
+                session.execute(sql.SQL("CREATE SCHEMA {}").format(self.schema))
             for statement in (_TABLE, _STORAGE):
                 session.execute(sql.SQL(statement).format(schema=self.schema))
 
@@ -203,10 +212,12 @@ class Sessions:
         here = f"PostgreSQL at {self._place}"
         for kind, words, fix in _WORDS:
             if isinstance(exc, kind):
-                return Unavailable(f"{here} {words}", fix=fix)
+                return Unavailable(f"{here} {words}", fix=fix.format(schema=self._schema))
         # The words of the library may quote user and query: only looked at, never repeated.
-        if "authentication failed" in str(exc):
+        if _NO_LOGIN.search(str(exc)):
             return Unavailable(f"{here} refuses our login", fix="correct user and password in what url refers to")
+        if _NO_DATABASE.search(str(exc)):
+            return Unavailable(f"{here} has no such database", fix="make it there, or correct what url refers to")
         if isinstance(exc, psycopg.OperationalError):
             return Unavailable(f"{here} does not answer", fix=_START)
         return Unavailable(f"{here} refused ({type(exc).__name__})", fix=_START)

@@ -15,11 +15,14 @@ CONNECT_S: Final = 3.0
 ANSWER_S: Final = 5.0
 WRITE_S: Final = 60.0
 _MUCH: Final = 1_000_000
+RIGHTS: Final = "~steersman:* +@read +@write +@scripting +@connection +time +info +config|get"
+"""What our login must be allowed: our keys, and to ask how the server is set."""
 T = TypeVar("T")
 _START: Final = "start it, or correct url in [shared]; `steersman doctor` looks again"
 _WORDS: Final[tuple[tuple[type[redis.RedisError], str, str], ...]] = (
     (redis.exceptions.AuthenticationError, "refuses our login", "correct user and password in what url refers to"),
-    (redis.exceptions.NoPermissionError, "does not allow our login a command", "grant ~steersman:* +@all to the user"),
+    (redis.exceptions.NoPermissionError, "does not allow our login a command", f"give the user {RIGHTS}"),
+    (redis.exceptions.InvalidResponse, "answers, but not as Redis does", "correct url in [shared]"),
     (redis.exceptions.ReadOnlyError, "is a replica and takes no writes", "name the primary in url"),
     (redis.exceptions.OutOfMemoryError, "takes no more data: its memory is full", "raise its maxmemory"),
     (redis.exceptions.BusyLoadingError, "is still loading its data", "wait a moment"),
@@ -89,4 +92,7 @@ class Asking:
             if isinstance(exc, kind):
                 return Unavailable(f"Redis at {self._place} {words}", fix=fix)
         # The kind says enough: the words of the library may quote what was sent.
-        return Unavailable(f"Redis at {self._place} refused ({type(exc).__name__})", fix=_START)
+        return Unavailable(
+            f"Redis at {self._place} refused ({type(exc).__name__})",
+            fix="look whether url in [shared] names the right server and database",
+        )

@@ -76,6 +76,8 @@ class RedisCommons:
                 lambda s: s.eval(_WRITE, 2, under.key, key, under.token, data, ends), size_bytes=len(data)
             )
         except Unavailable as exc:
+            if isinstance(exc.__cause__, redis.ResponseError):
+                raise  # it answered, and said no
             raise OutcomeUnknown(f"{name} may or may not have been written: {exc.message}", fix=exc.fix) from exc
         if not written:
             raise Conflict(f"{name}: the lock was lost before this was written", fix="read again, decide again")
