@@ -65,6 +65,28 @@ def test_a_file_that_cannot_be_written_is_an_error_in_words(
     assert said.startswith(f"steersman: {tmp_path}/nowhere/g.svg: No such file or directory\n  fix: ")
 
 
+def test_a_graph_of_long_names_is_not_broken_in_the_middle_of_them(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    long, longer = "fundamentals_quarterly_restated_exchange", "portfolio_attribution_by_sector_currency"
+    with (root / "steersman.toml").open("a", encoding="utf-8") as file:
+        file.write(f'[automation.{long}]\nrun = "true"\n[automation.{longer}]\nrun = "true"\nneeds = ["{long}"]\n')
+    code, out, _ = typed(root, capfd, "auto", "graph")
+    lines = [line.rstrip() for line in out.splitlines()]
+    assert code == 0
+    assert lines[lines.index(f"└─ {longer}  never ran") + 1] == f"       starts after {long}"
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_picture_is_a_file_of_its_own_and_only_a_file_can_be_opened(
+    root: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert typed(root, capfd, "auto", "graph", "--svg", str(tmp_path / "g.svg"))[0] == 0
+    assert "<style>" in (tmp_path / "g.svg").read_text(encoding="utf-8")
+    code, _, said = typed(root, capfd, "auto", "graph", "--open")
+    assert (code, "add --svg" in said) == (2, True)
+
+
 def test_nothing_scheduled_is_not_taken_for_nothing_declared(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
     file = root / "steersman.toml"
     file.write_text(file.read_text(encoding="utf-8").replace('schedule = "0 3', 'enabled = false\nschedule = "0 3'))

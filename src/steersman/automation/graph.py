@@ -10,25 +10,28 @@ from steersman.automation.model.schedule import why_not
 def rows(manifest: Manifest) -> list[tuple[str, str, str]]:
     """Return one line per automation: drawn name, name, and when it starts.
 
-    Each stands under the last automation it needs; the others it needs are named after its start.
+    Each stands under the last automation it needs; one with a time of its own names the others it needs after that.
     """
-    parent = {a.name: max(a.needs, key=manifest.order.index) if a.needs else None for a in manifest}
-    lines: list[tuple[str, str, str]] = []
-
-    def put(name: str, lead: str, branch: str) -> None:
-        automation = manifest[name]
-        others = [need for need in automation.needs if need != parent[name]]
-        also = f"; also needs {', '.join(others)}" if others else ""
-        lines.append((f"{lead}{branch}{name}", name, when(automation) + also))
-        children = [n for n in manifest.order if parent[n] == name]
-        deeper = lead + {"": "", "├─ ": "│  ", "└─ ": "   "}[branch]
-        for child in children:
-            put(child, deeper, "└─ " if child == children[-1] else "├─ ")
-
+    place = {name: number for number, name in enumerate(manifest.order)}
+    parent = {a.name: max(a.needs, key=place.__getitem__) if a.needs else None for a in manifest}
+    children: dict[str | None, list[str]] = {}
     for name in manifest.order:
-        if parent[name] is None:
-            put(name, "", "")
+        children.setdefault(parent[name], []).append(name)
+    lines: list[tuple[str, str, str]] = []
+    left = [(name, "", "") for name in reversed(children.get(None, []))]
+    while left:
+        name, lead, branch = left.pop()
+        lines.append((f"{lead}{branch}{name}", name, _starts(manifest[name], parent[name])))
+        deeper = lead + {"": "", "├─ ": "│  ", "└─ ": "   "}[branch]
+        below = children.get(name, [])
+        left += [(n, deeper, "└─ " if n == below[-1] else "├─ ") for n in reversed(below)]
     return lines
+
+
+def _starts(automation: Automation, parent: str | None) -> str:
+    start = when(automation)
+    others = [need for need in automation.needs if need != parent and need not in why_not(automation)]
+    return f"{start}; also needs {', '.join(others)}" if others else start
 
 
 def when(automation: Automation) -> str:

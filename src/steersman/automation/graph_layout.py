@@ -63,14 +63,16 @@ def sources(manifest: Manifest, name: str) -> tuple[str, ...]:
 def depths(manifest: Manifest) -> dict[str, int]:
     """Return the column of each: 0 is behind nothing, n is behind something of column n-1."""
     found: dict[str, int] = {}
-
-    def depth(name: str) -> int:
-        if name not in found:
-            found[name] = 1 + max((depth(before) for before in sources(manifest, name)), default=-1)
-        return found[name]
-
-    for name in manifest.order:
-        depth(name)
+    left = list(reversed(manifest.order))
+    while left:
+        name = left[-1]
+        before = sources(manifest, name)
+        missing = [other for other in before if other not in found]
+        if missing and name not in found:
+            left += missing
+            continue
+        left.pop()
+        found.setdefault(name, 1 + max((found[other] for other in before), default=-1))
     return found
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -11,6 +12,12 @@ from steersman.cli.auto_words import word
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import console, emit, show_table
 from steersman.kernel.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+_REST: Final = 40
+"""Columns that the other two columns of the table need."""
 
 
 def graph(
@@ -38,7 +45,7 @@ def graph(
             name: "paused" if name in paused else (word or "never ran").replace("_", " ")
             for name, word in status.items()
         }
-        _write(svg, graph_picture.svg(manifest, spoken, alone=True))
+        svg.write_text(graph_picture.svg(manifest, spoken, alone=True), encoding="utf-8")
 
     def render() -> None:
         if svg is not None:
@@ -46,8 +53,11 @@ def graph(
             if show and not _opened(svg):
                 console().print("no browser could be started here: open the file yourself")
             return
-        lines = [[drawn, word(status[name]), paused.get(name, start)] for drawn, name, start in words.rows(manifest)]
+        lines = [(drawn, word(status[name]), paused.get(name, start)) for drawn, name, start in words.rows(manifest)]
         columns = [("automation", "left"), ("last", "left"), ("starts", "left")]
+        if max((len(drawn) for drawn, _, _ in lines), default=0) > console().width - _REST:
+            _stacked(lines)
+            return
         show_table("", columns, lines, empty="no automations yet: add [automation.NAME] to steersman.toml")
 
     nodes = [
@@ -63,13 +73,15 @@ def graph(
     emit(as_json, nodes, render)
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as exc:
-        raise Misconfigured(
-            f"{path} cannot be written: {exc.strerror}", fix="name a file in a folder of yours"
-        ) from exc
+def _stacked(lines: Sequence[tuple[str, Text, str]]) -> None:
+    """Print each in two lines: names that are too long for a column would be broken, and the tree with them."""
+    from rich.padding import Padding  # only the human form needs it
+    from rich.text import Text
+
+    for drawn, status, start in lines:
+        console().print(Text.assemble(drawn, "  ", status), soft_wrap=True)
+        depth = len(drawn) - len(drawn.lstrip("│├└─ "))
+        console().print(Padding(Text(start, style="dim"), (0, 0, 0, depth + 4)))
 
 
 def _opened(path: Path) -> bool:

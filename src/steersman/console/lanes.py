@@ -217,6 +217,7 @@ def _run(frame: Frame, s: Stretch) -> str:
     left = frame.share(s.start_at)
     right = frame.share(frame.now if s.end_at is None else s.end_at)
     wide = max(right - left, _LEAST)
+    left = max(0.0, min(left, frame.share(frame.now) - wide))
     waited = frame.share(s.due_at)
     bars = _box("wait", waited, left - waited, 10, 4) if s.runs == 1 and left - waited > _LEAST else ""
     if s.open:

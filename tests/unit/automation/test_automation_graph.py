@@ -35,9 +35,22 @@ def test_the_tree_hangs_each_under_the_last_it_needs() -> None:
         ("prices", "*/15 * * * mon-fri America/New_York"),
         ("├─ chart", "starts after prices"),
         ("└─ table", "starts after prices"),
-        ("   └─ report", "starts after chart and table; also needs chart"),
+        ("   └─ report", "starts after chart and table"),
         ("backup", "0 18 * * * UTC"),
     ]
+
+
+def test_one_with_a_time_of_its_own_names_what_else_it_needs() -> None:
+    manifest = Manifest(
+        [an_automation("a"), an_automation("b"), an_automation("c", needs=("a", "b"), schedule="0 1 * * *")]
+    )
+    assert rows(manifest)[-1] == ("└─ c", "c", "0 1 * * * UTC; also needs a")
+
+
+def test_a_chain_of_any_length_is_drawn() -> None:
+    chain = [an_automation("job0"), *(an_automation(f"job{n}", needs=(f"job{n - 1}",)) for n in range(1, 1500))]
+    assert len(rows(Manifest(chain))) == 1500
+    assert columns(Manifest(chain))[-1] == ["job1499"]
 
 
 def test_columns_go_by_the_longest_way() -> None:
