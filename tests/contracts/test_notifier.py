@@ -180,6 +180,14 @@ def _signature(asked: Asked) -> str:
     return f"sha256={hmac.new(b'k3y', said, hashlib.sha256).hexdigest()}"
 
 
+def test_what_is_too_long_for_a_service_comes_in_parts(tmp_path: Path) -> None:
+    with LocalServer(lambda _: Reply()) as server:
+        found = made("apprise", tmp_path, 'url = "env:URL"', f"{server.url}/x".replace("http", "json"))
+        found.send(a_message(lines=tuple(f"order{n} of unknown outcome" for n in range(2000))))
+    assert len(server.asked) > 1
+    assert "order1999 of unknown outcome" in server.asked[-1].json["message"]
+
+
 def test_a_command_that_hangs_is_ended_with_everything_it_started(tmp_path: Path) -> None:
     import psutil
 

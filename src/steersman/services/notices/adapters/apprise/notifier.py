@@ -65,6 +65,8 @@ class AppriseNotifier:
                 fix="put e.g. ntfy://ntfy.sh/TOPIC or mailto://USER:PASSWORD@HOST?to=ME there",
             )
         made.socket_connect_timeout = made.socket_read_timeout = self._settings.timeout_s
+        # In parts rather than not at all, where a service takes short messages only.
+        made.overflow_mode = module.OverflowMode.SPLIT
         service: apprise.Apprise = module.Apprise()
         service.add(made)
         return service
