@@ -293,7 +293,7 @@ def _pull(tree: Tree, request: Http, asked: Endpoint, name: str) -> Change:
         return Change(why_not=f"{command.name} prints more than the data")
     if asked.holes:
         return Change(why_not=f"the address varies ({', '.join(h.name for h in asked.holes)})")
-    if len(request.urls) != 1 or command.word != _first(command.node):
+    if request.several or len(request.urls) != 1 or command.word != _first(command.node):
         return Change(why_not="it fetches several addresses, or something stands in front of it")
     target = request.value("-o", "--output") if command.name == "curl" else request.value("-O", "--output-document")
     if target is None and (command.name == "wget" or request.has("-O")):

@@ -87,12 +87,16 @@ _HTTPIE_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTI
 
 @dataclass(slots=True)
 class Http:
-    """An HTTP request by a command. `options` are as written, short ones parted: `-sSfm 10` is -s -S -f -m 10."""
+    """An HTTP request by a command. `options` are as written, short ones parted: `-sSfm 10` is -s -S -f -m 10.
+
+    `several`: the command makes others, too.
+    """
 
     command: Command
     options: list[tuple[str, Word | None]] = field(default_factory=list)
     urls: list[Word] = field(default_factory=list)
     method: str = "get"
+    several: bool = False
 
     def has(self, *names: str) -> bool:
         return any(name in names for name, _ in self.options)
@@ -139,7 +143,7 @@ class Http:
         more = [w for w in self.urls[1:] if "://" in w.start or self.command.name in ("curl", "wget")]
         if self.command.name in _HTTPIE or not more:
             return [self]
-        return [replace(self, urls=[word]) for word in self.urls]
+        return [replace(self, urls=[word], several=True) for word in self.urls]
 
     def with_method(self, tree: Tree, arguments: tuple[Text, ...]) -> Http:
         """Return the request with the verb that `-X "$1"` gets."""

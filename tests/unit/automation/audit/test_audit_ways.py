@@ -448,3 +448,10 @@ def test_the_same_method_of_an_sdk_with_the_same_arguments_is_the_same_data(tmp_
         },
     )
     assert found(tmp_path, "PULL_REPEATED") == ["a.py:3", "b.py:6"]
+
+
+def test_a_command_that_fetches_several_addresses_is_not_replaced_for_one_of_them(tmp_path: Path) -> None:
+    curl = "curl -sm 5 --retry 2 h.example/a"
+    written(tmp_path, {"a.sh": f"{curl} h.example/b\n", "b.sh": f"{curl}\n"})
+    assert found(tmp_path, "PULL_REPEATED") == ["a.sh:1", "b.sh:1"]
+    assert "a/a.sh" not in examine(tmp_path).patch
