@@ -6,6 +6,7 @@ import msgspec
 
 from steersman.automation import queries as automation
 from steersman.automation.control.pauses import Pauses
+from steersman.bootstrap import notice_status as notices
 from steersman.bootstrap import presence
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.deadlines import overdue_now
@@ -29,6 +30,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         paused: automations that are held back (`*`: all) -> by whom, until when and why.
         logins: providers that a person must log in to again.
         late: automation -> what it should have done by its deadline and has not.
+        untold: target -> why the last message did not arrive there.
         overdue: posts that should be out, and why they are not.
         publishing: what is wrong with the worker that publishes; empty if nothing is.
         venues: name -> mode, and why it takes no order if it takes none.
@@ -52,6 +54,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     paused: dict[str, str]
     logins: tuple[str, ...]
     late: dict[str, str]
+    untold: dict[str, str]
     drafts: int
     blocked: int
     published: int
@@ -88,6 +91,7 @@ def look(desk: Desk) -> Status:
         paused=Pauses(desk.ledger).now().standing(desk.clock.now_ns()),
         logins=wanting_a_person(desk.ledger, among=desk.workspace.providers),
         late=overdue_now(desk),
+        untold={name: why for name in desk.workspace.notify if (why := notices.status(desk, name).problem)},
         drafts=counted.drafts,
         blocked=counted.blocked,
         published=counted.published,

@@ -42,6 +42,7 @@ def _render(found: Status) -> None:
         ["runs", f"{runs} (engine {found.engine})"],
         *([["file", found.refused]] if found.refused else []),
         *([f"late {name}", what] for name, what in found.late.items()),
+        *([f"notify {name}", f"did not arrive: {why} (steersman notify list)"] for name, why in found.untold.items()),
         *(["paused", f"{'all automations' if name == '*' else name}, {why}"] for name, why in found.paused.items()),
         *([f"login {name}", f"wants you: steersman auth login {name}"] for name in found.logins),
         ["drafts", f"{found.drafts}: {found.blocked} blocked, {found.published} published"],

@@ -91,7 +91,9 @@ def _begun(root: Path) -> int:
     return len(list((root / ".steersman" / "notices").glob("*.json")))
 
 
-def test_test_says_what_came_back_and_list_remembers_it(said: Said, server: LocalServer, root: Path) -> None:
+def test_test_says_what_came_back_and_list_remembers_it(
+    said: Said, capsys: pytest.CaptureFixture[str], server: LocalServer, root: Path
+) -> None:
     assert said("test") == 0
     assert "ops: sent, answered 200" in said.out
     assert "phone: sent, json took it" in said.out
@@ -103,6 +105,10 @@ def test_test_says_what_came_back_and_list_remembers_it(said: Said, server: Loca
     assert rows["ops"]["problem"] == "env:OPS answered 500"
     assert (rows["ops"]["sent"], rows["ops"]["given_up"], rows["phone"]["problem"]) == (1, 0, "")
     assert said("list") == 0
+    status = Said(capsys, "status", columns=80)
+    assert status.json()["untold"] == {"ops": "env:OPS answered 500"}
+    assert status() == 0
+    assert "did not arrive: env:OPS answered 500" in status.out
     assert SECRET.encode() not in everything_below(root)
     assert said("test", "opps") == 2
     assert "did you mean ops?" in said.err
