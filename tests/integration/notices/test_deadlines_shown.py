@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.builders_automation import wait_for
 from tests.builders_cli import Said
 
 from steersman.automation.control.pauses import pause
-from steersman.automation.overdue import Overdue
+from steersman.automation.events import RUN_FINISHED, RunFinished
+from steersman.automation.overdue import Overdue, overdue, run_of
 from steersman.bootstrap.deadlines import Declared, held_back, overdue_now, watching_deadlines
 from steersman.bootstrap.desk import Desk, open_desk
 from steersman.kernel.clock import FakeClock, SystemClock
@@ -77,6 +79,17 @@ def test_a_run_by_hand_makes_up_for_what_is_overdue(desk: Desk, capsys: pytest.C
         wait_for(lambda: said != [])
     assert said == ["prices not overdue any more: it succeeded"]
     assert overdue_now(desk) == {}
+
+
+def test_a_run_that_another_orchestrator_starts_is_the_one_that_was_due(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_late(desk)
+    due = overdue(Declared(desk)(), desk.ledger)["prices"].scheduled_at
+    words = ("exec", "prices", "--cycle", f"schedule/{due}", "--at", str(due), "--cause", "schedule")
+    assert Said(capsys, "auto")(*words) == 0
+    events = [msgspec.json.decode(e.data, type=RunFinished) for e in desk.ledger.read(types=(RUN_FINISHED,))]
+    assert [end.run_id for end in events] == [run_of("prices", due)]
 
 
 def test_a_pause_that_ended_long_ago_excuses_what_it_held_back_and_nothing_else(desk: Desk) -> None:
