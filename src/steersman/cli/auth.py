@@ -41,7 +41,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     scripts: list[ScriptUse]
     key: KeyPlace
     shared_in: str = ""
-    troubles: list[str] = []
+    shared_problem: str = ""
 
 
 @app.command(short_help="Log in, keep it sealed, and try it.")
@@ -245,9 +245,16 @@ def _report(desk: Desk, broker: Broker) -> Report:
     from steersman.services.credentials.projections import PROJECTIONS
     from steersman.services.credentials.queries import by_provider, by_script
 
-    # What another machine did a moment ago counts here too.
-    troubles = [str(exc) for exc in broker.look()]
-    providers, key = broker.status(), broker.key_place()
+    # What another machine did a moment ago counts here too; what cannot be used of it stands in the status.
+    broker.look()
+    report = Report(
+        providers=broker.status(),
+        usage=[],
+        scripts=[],
+        key=broker.key_place(),
+        shared_in=broker.shared_in,
+        shared_problem=broker.shared_problem,
+    )
     try:
         # Only the logins' own read model is caught up: how they do must show on a busy desk at once.
         projector = Projector(desk.ledger, desk.workspace.projections, PROJECTIONS)
@@ -258,16 +265,9 @@ def _report(desk: Desk, broker: Broker) -> Report:
     except Unavailable as exc:
         # How logins do is what somebody asks who looks for what is wrong, for example a full disk.
         print(f"steersman: without who uses them: {exc}", file=sys.stderr)
-        return Report(providers=providers, usage=[], scripts=[], key=key, shared_in=broker.shared_in, troubles=troubles)
+        return report
     db = open_reader(desk.workspace.projections)
-    return Report(
-        providers=providers,
-        usage=by_provider(db),
-        scripts=by_script(db),
-        key=key,
-        shared_in=broker.shared_in,
-        troubles=troubles,
-    )
+    return msgspec.structs.replace(report, usage=by_provider(db), scripts=by_script(db))
 
 
 def _show(report: Report, *, scripts: bool) -> None:
@@ -283,10 +283,10 @@ def _show(report: Report, *, scripts: bool) -> None:
             [[use.who, use.provider, use.runs, use.leases, iso(use.last_lease_at)[:16]] for use in report.scripts],
             empty="no script has used a login yet",
         )
-    for trouble in report.troubles:
-        say(trouble)
     if report.shared_in:
         say(f"shared with the other machines through {report.shared_in}")
+    if report.shared_problem:
+        say(f"  which cannot be reached: {report.shared_problem}; good tokens are leased meanwhile")
     if report.providers:
         say(f"sealed with a key in {report.key.detail}" + ("" if report.key.chosen else " (made at the first login)"))
         if report.key.warning:

@@ -68,6 +68,8 @@ def test_keys_are_carried_by_hand_and_then_one_login_serves_both(
     code, said, _ = auth(capsys, cellar, "status")
     assert code == 0
     assert "the login acme lies in memory at the memory of this process, sealed by attic with the key" in said
+    assert "acme oauth2_refresh failing" in said
+    assert "nobody is logged in" not in said, "somebody is, and a login here would be refused"
     assert "steersman auth key export FILE" in said
     assert "shared with the other machines through memory at" in said
 
@@ -146,6 +148,15 @@ def test_a_desk_does_not_serve_logins_through_commons_that_may_forget_them(
     with pytest.raises(Misconfigured, match="logins cannot be shared through memory"), serving(desk):
         pass
     desk.close()
+
+
+def test_status_says_that_the_commons_are_away(
+    machines: tuple[Path, Path], commons: memory.MemoryServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commons.stop()
+    code, said, _ = auth(capsys, machines[0], "status")
+    assert code == 0
+    assert "which cannot be reached: the commons (the memory of this process) do not answer" in said
 
 
 def test_a_desk_starts_while_the_commons_are_away(machines: tuple[Path, Path], commons: memory.MemoryServer) -> None:

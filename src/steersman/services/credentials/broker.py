@@ -215,6 +215,11 @@ class Broker:
         """Where logins lie that several machines have in common, for people; empty: this machine has its own."""
         return self._machines.where if self._machines is not None and self._stores else ""
 
+    @property
+    def shared_problem(self) -> str:
+        """What was wrong there when it was last asked; empty if nothing was."""
+        return self._machines.problem if self._machines is not None else ""
+
     def check_shared(self) -> None:
         """Refuse commons that may forget a login; one that does not answer is found out about later.
 
@@ -226,7 +231,7 @@ class Broker:
                 self._machines.check_durable()
 
     def look(self) -> list[SteersmanError]:
-        """Take over what other machines changed; return what cannot be used here."""
+        """Take over what other machines changed; return what cannot be used here, which `status` says from now on."""
         found: list[SteersmanError] = []
         for name in self._stores:
             try:

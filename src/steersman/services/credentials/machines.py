@@ -34,6 +34,8 @@ class Machines:
         self._id = ""
         self._away_until: int | None = None
         self._told_at: int | None = None
+        self.problem = ""
+        """What was wrong with the commons when they were last asked; empty if nothing was."""
 
     @property
     def id(self) -> str:
@@ -79,11 +81,11 @@ class Machines:
             answer = question(self._commons)
         except Unavailable as exc:
             with self._mutex:
-                self._away_until = self._clock.elapsed_ns() + _AGAIN_NS
+                self._away_until, self.problem = self._clock.elapsed_ns() + _AGAIN_NS, exc.message
             self._tell(doing, exc.message)
             raise self._away(doing, exc.message) from exc
         with self._mutex:
-            self._away_until = None
+            self._away_until, self.problem = None, ""
         return answer
 
     def _away(self, doing: str, why: str) -> Unavailable:

@@ -54,6 +54,7 @@ class Slot:
         self._refresher = refresher
         self._recorder = recorder
         self._clock = clock
+        self.trouble: SteersmanError | None = None
 
     def token(self, refused: str = "") -> Token:
         """Return a token that may be handed out now.
@@ -159,8 +160,13 @@ class Slot:
         return revoked
 
     def look(self) -> None:
-        """Take over what was changed on another machine. Raises as `Store.look`."""
-        self._store.look()
+        """Take over what was changed on another machine. Raises as `Store.look`; `trouble` is it until it is mended."""
+        try:
+            self._store.look()
+        except (Misconfigured, Corrupt) as exc:
+            self.trouble = exc
+            raise
+        self.trouble = None
 
     def close(self) -> None:
         """Wait a moment for what goes on behind the leases."""

@@ -31,15 +31,19 @@ def standing(slot: Slot, counts: tuple[int, int], now_ns: int) -> ProviderStatus
 
 
 def _state(slot: Slot, health: Health, now_ns: int) -> State:
+    usable = health.expires_at is not None and health.expires_at > now_ns
+    if slot.trouble is not None and not usable:
+        return "failing"
     if health.broken is not None or (slot.needs_person and not slot.stored):
         return "login_required"
-    usable = health.expires_at is not None and health.expires_at > now_ns
     if health.failures and not usable:
         return "failing"
     return "ready" if usable else "idle"
 
 
 def _problem(slot: Slot, health: Health, state: State) -> tuple[str, str]:
+    if slot.trouble is not None:
+        return slot.trouble.message, slot.trouble.fix
     if health.broken is not None:
         return health.broken.message, health.broken.fix
     if state == "login_required":
