@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -43,11 +44,11 @@ def here(toml: str) -> Iterator[Commons]:
 
 
 def test_processes_that_count_together_lose_no_count(toml: str, here: Commons) -> None:
-    with machines(toml, 3) as counting:
+    with machines(toml, 2) as counting:
         for machine in counting:
             machine.tell("count", "sum", "20")
-        assert [machine.answer() for machine in counting] == [True] * 3
-    assert here.read("sum") == b"60"
+        assert [machine.answer() for machine in counting] == [True] * 2
+    assert here.read("sum") == b"40"
 
 
 def test_whoever_is_killed_lets_go_within_seconds(toml: str, here: Commons) -> None:
@@ -127,6 +128,65 @@ def test_a_login_that_is_refused_is_said_without_repeating_it(here: Commons) -> 
         other.read("x")
     assert "refuses our login" in caught.value.message
     assert "planted-secret" not in f"{caught.value}{caught.value.__cause__}"
+
+
+REFUSED: dict[str, tuple[Callable[[str], str], str, str]] = {
+    "nobody": (lambda url: url.replace("postgres@", "nobody:planted-secret@"), "refuses our login", "correct user"),
+    "no database": (lambda url: url.replace("/steersman", "/nope"), "has no such database", "make it there"),
+    "no rights": (lambda url: url.replace("postgres@", "poor@"), "make or use our table", "CREATE SCHEMA ours AUTH"),
+}
+
+
+ON_POSTGRES = pytest.mark.parametrize("toml", ["postgres"], indirect=True)
+
+
+def _in(url: str, schema: str) -> contextlib.closing[PostgresCommons]:
+    return contextlib.closing(PostgresCommons(url, namespace="desk", schema=schema, lease_s=2, clock=SystemClock()))
+
+
+@ON_POSTGRES
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_database_that_says_no_is_told_in_words_without_the_secret(here: PostgresCommons, case: str) -> None:
+    _command(here, "DROP OWNED BY poor; DROP ROLE poor", "CREATE ROLE poor LOGIN")
+    change, words, fix = REFUSED[case]
+    with _in(change(here._url), "ours") as commons, pytest.raises(Unavailable, match=words) as caught:
+        commons.read("x")
+    assert fix in caught.value.fix
+    assert "planted-secret" not in str(caught.value)
+
+
+@ON_POSTGRES
+def test_a_schema_that_an_administrator_made_is_enough(here: PostgresCommons) -> None:
+    _command(here, "DROP OWNED BY poor; DROP ROLE poor", "CREATE ROLE poor LOGIN")
+    _command(here, "", "CREATE SCHEMA given AUTHORIZATION poor")
+    with _in(here._url.replace("postgres@", "poor@"), "given") as commons:
+        _works(commons)
+        assert "fsync is off" in commons.not_durable
+
+
+@ON_POSTGRES
+def test_what_is_over_is_swept_out_of_the_table(here: PostgresCommons) -> None:
+    with _in(here._url, "swept") as commons, taken(commons, "x") as lock:
+        commons.write("brief", b"1", under=lock, ttl_s=0)
+    with _in(here._url, "swept") as commons, taken(commons, "x") as lock:
+        commons.write("stays", b"1", under=lock, ttl_s=60)
+    with psycopg.connect(here._url) as connection:
+        assert connection.execute("SELECT name FROM swept.commons").fetchall() == [("stays",)]
+
+
+def _command(commons: PostgresCommons, before: LiteralString, statement: LiteralString) -> None:
+    """Run a statement as the administrator, after one that may fail."""
+    with psycopg.connect(commons._url, autocommit=True) as connection:
+        if before:
+            with contextlib.suppress(psycopg.Error):
+                connection.execute(before)
+        connection.execute(statement)
+
+
+def _works(commons: Commons) -> None:
+    with taken(commons, "x") as lock:
+        commons.write("x", b"1", under=lock)
+    assert commons.read("x") == b"1"
 
 
 def _cut(commons: Commons) -> None:

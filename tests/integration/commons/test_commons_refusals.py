@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 import redis
-from tests import postgres, redis_server
+from tests import redis_server
 from tests.contracts.commons_harness import taken
-from tests.postgres import Postgres
 from tests.redis_server import RedisServer
 
 from steersman.kernel.clock import SystemClock
 from steersman.kernel.errors import OutcomeUnknown, Unavailable
-from steersman.services.commons import Commons
-from steersman.services.commons.adapters.postgres.commons import PostgresCommons
 from steersman.services.commons.adapters.redis.asking import RIGHTS
 from steersman.services.commons.adapters.redis.commons import RedisCommons
 
@@ -84,55 +80,3 @@ def test_a_replica_is_named_as_one(server: RedisServer, admin: Any) -> None:
             commons.lock("x")
     finally:
         admin.execute_command("REPLICAOF", "NO", "ONE")
-
-
-REFUSED: dict[str, tuple[Callable[[str], str], str, str]] = {
-    "nobody": (lambda url: url.replace("postgres@", "nobody:planted-secret@"), "refuses our login", "correct user"),
-    "no database": (lambda url: url.replace("/steersman", "/nope"), "has no such database", "make it there"),
-    "no rights": (lambda url: url.replace("postgres@", "poor@"), "make or use our table", "CREATE SCHEMA ours AUTH"),
-}
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[Postgres]:
-    if missing := postgres.missing():
-        pytest.skip(missing)
-    with postgres.a_postgres() as running:
-        with psycopg.connect(running.url, autocommit=True) as connection:
-            connection.execute("CREATE ROLE poor LOGIN")
-            connection.execute("CREATE SCHEMA given AUTHORIZATION poor")
-        yield running
-
-
-def _in(url: str, schema: str) -> contextlib.closing[PostgresCommons]:
-    return contextlib.closing(PostgresCommons(url, namespace="desk", schema=schema, lease_s=2, clock=SystemClock()))
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_a_database_that_says_no_is_told_in_words_without_the_secret(database: Postgres, case: str) -> None:
-    change, words, fix = REFUSED[case]
-    with _in(change(database.url), "ours") as commons, pytest.raises(Unavailable, match=words) as caught:
-        commons.read("x")
-    assert fix in caught.value.fix
-    assert "planted-secret" not in str(caught.value)
-
-
-def test_a_schema_that_an_administrator_made_is_enough(database: Postgres) -> None:
-    with _in(database.url.replace("postgres@", "poor@"), "given") as commons:
-        _works(commons)
-        assert "fsync is off" in commons.not_durable
-
-
-def test_what_is_over_is_swept_out_of_the_table(database: Postgres) -> None:
-    with _in(database.url, "swept") as commons, taken(commons, "x") as lock:
-        commons.write("brief", b"1", under=lock, ttl_s=0)
-    with _in(database.url, "swept") as commons, taken(commons, "x") as lock:
-        commons.write("stays", b"1", under=lock, ttl_s=60)
-    with psycopg.connect(database.url) as connection:
-        assert connection.execute("SELECT name FROM swept.commons").fetchall() == [("stays",)]
-
-
-def _works(commons: Commons) -> None:
-    with taken(commons, "x") as lock:
-        commons.write("x", b"1", under=lock)
-    assert commons.read("x") == b"1"
