@@ -171,6 +171,16 @@ def test_a_clock_that_is_set_back_holds_nothing_up(told: Told) -> None:
     assert any("t0" in m.first for m in told.notifier.sent)
 
 
+def test_an_end_of_nothing_is_not_worth_a_write(told: Told) -> None:
+    told.after()
+    path = told.root / "notices" / "phone.json"
+    before = path.stat().st_ino
+    for _ in range(5):
+        succeeded(told.ledger)
+        told.after(1)
+    assert path.stat().st_ino == before
+
+
 def test_telling_is_never_told(told: Told) -> None:
     told.notifier.troubles = [Unavailable("down")] * 5
     record(told.ledger, "services.notice.failed", target="phone", problem="x")

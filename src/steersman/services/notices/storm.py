@@ -78,12 +78,15 @@ class Storm:
 
     # -- what happens --------------------------------------------------------------------------------------------
 
-    def take(self, telling: Telling, now: int) -> None:
-        """Take in one thing that happened."""
+    def take(self, telling: Telling, now: int) -> bool:
+        """Take in one thing that happened; return whether it changed anything: most ends end nothing."""
         if telling.ends:
+            if telling.key not in self.state.incidents and telling.key not in self.state.recent:
+                return False
             self._end(telling, now)
         elif self._is_enough(telling) and not self._is_hushed(telling):
             self._raise(telling, now)
+        return True
 
     def tick(self, now: int) -> None:
         """Tell what has gone on for long enough, forget what is over, and gather what is too much."""

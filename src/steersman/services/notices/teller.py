@@ -129,13 +129,11 @@ class Teller:
         for event in self._ledger.read(after=self.state.cursor, types=self._reader.types):
             if now - event.recorded_at <= _OLD_NS:
                 for telling in self._reader.read(event):
-                    self._storm.take(telling, now)
-                    changed = True
+                    changed = self._storm.take(telling, now) or changed
             head = max(head, event.pos)
         self.state.cursor = head
         for telling in self._conditions(now):
-            self._storm.take(telling, now)
-            changed = True
+            changed = self._storm.take(telling, now) or changed
         return changed or head - self._saved_cursor >= _SAVE_AFTER
 
     # -- out -----------------------------------------------------------------------------------------------------
