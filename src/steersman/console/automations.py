@@ -90,7 +90,10 @@ def look(desk: Desk) -> Automations:
         lines=tuple(Line(summary=s, starts=_starts(manifest, s)) for s in summaries),
         drawn=svg(
             manifest,
-            {s.automation: (s.last_status or "never ran").replace("_", " ") for s in summaries},
+            {
+                s.automation: "paused" if s.paused else (s.last_status or "never ran").replace("_", " ")
+                for s in summaries
+            },
             link=lambda name: f"/automations/{quote(name, safe='')}",
         ),
         coming=tuple(forecast(manifest, paused, now, _STARTS)),
