@@ -412,6 +412,37 @@ def test_a_damaged_record_is_said_and_a_person_can_mend_it(
     assert lease(cellar) == lease(attic)
 
 
+def test_a_damaged_record_takes_no_good_token_away(operation: Operation, server: OAuthServer) -> None:
+    attic = logged_in(operation.machine("attic"), server)
+    secret = lease(attic)
+    operation.commons.records["desk:login/acme"] = (b"no json", None)
+    operation.advance(3500)
+    assert lease(attic) == secret
+    operation.advance(200)
+    with pytest.raises(Corrupt, match="acme is damaged"):
+        lease(attic)
+    assert list((attic.state / "logins").glob("*.sealed")), "the copy here may be all that is left"
+    logged_in(attic, server)
+    assert lease(attic) != secret
+
+
+def test_a_machine_that_stops_sharing_does_not_use_its_copy_up(operation: Operation, server: OAuthServer) -> None:
+    attic, cellar = logged_in(operation.machine("attic"), server), operation.machine("cellar")
+    secret = lease(cellar)
+    cellar.commons = None
+    assert lease(cellar) == secret
+    operation.advance(3700)
+    with pytest.raises(Misconfigured, match="is a copy of one that machines share, and") as found:
+        lease(cellar)
+    assert found.value.fix.endswith("steersman auth login acme")
+    assert lease(attic)
+    logged_in(cellar, server)
+    assert lease(cellar) != lease(attic)
+    operation.advance(3700)
+    assert lease(cellar) != lease(attic)
+    assert server.authority.reuses == 0
+
+
 def test_a_record_of_another_version_stops_that_login_only(operation: Operation, server: OAuthServer) -> None:
     attic, cellar = logged_in(operation.machine("attic"), server), operation.machine("cellar")
     raw, _ = operation.commons.records["desk:login/acme"]

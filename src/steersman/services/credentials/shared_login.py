@@ -16,15 +16,7 @@ from steersman.services.credentials.keys import Ring
 from steersman.services.credentials.machines import Machines
 from steersman.services.credentials.provider import Login
 from steersman.services.credentials.shared_record import FORM, Record, health_outward, outward
-from steersman.services.credentials.store import Health, KeyElsewhere
-
-
-class Damaged(Corrupt):
-    """What lies in the commons is no record of a login; `raw` is what it is."""
-
-    def __init__(self, message: str, *, fix: str, raw: bytes) -> None:
-        super().__init__(message, fix=fix)
-        self.raw = raw
+from steersman.services.credentials.store import Damaged, Health, KeyElsewhere
 
 
 class SharedLogin:
@@ -108,11 +100,13 @@ class SharedLogin:
 
         Raises:
             KeyElsewhere: its key is not at hand; says who has it and how to bring it.
-            Corrupt: it does not open with its key.
+            Damaged: it does not open with its key.
         """
         place = self._machines.where
         try:
             return sealing.unseal(record.sealed, self._name, ring, place=place)
+        except Corrupt as exc:
+            raise Damaged(exc.message, fix=exc.fix, raw=record.sealed) from None
         except Misconfigured:
             key = sealing.read_header(record.sealed, self._name, place=place).key
             raise KeyElsewhere(

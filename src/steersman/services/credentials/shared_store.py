@@ -25,7 +25,7 @@ from steersman.services.credentials.keychain import Keychain
 from steersman.services.credentials.keys import Ring
 from steersman.services.credentials.machines import Machines
 from steersman.services.credentials.provider import Login
-from steersman.services.credentials.shared_login import Damaged, SharedLogin
+from steersman.services.credentials.shared_login import SharedLogin
 from steersman.services.credentials.shared_record import (
     Record,
     Synced,
@@ -34,7 +34,7 @@ from steersman.services.credentials.shared_record import (
     health_outward,
     inward,
 )
-from steersman.services.credentials.store import Gone, Health, Store
+from steersman.services.credentials.store import Damaged, Gone, Health, Store
 from steersman.services.credentials.telling import Telling
 
 _LOOK_EVERY_S: Final = 15.0
@@ -153,6 +153,9 @@ class SharedStore(Store):
                 return
         super().write(login)
         self._mark()
+
+    def become_own(self) -> None:
+        """Do nothing: a login that is shared is everybody's."""
 
     def keep(self, login: Login) -> None:
         if self._lock is None:
@@ -367,10 +370,6 @@ class SharedStore(Store):
         at = self._clock.now_ns()
         with suppress(FileNotFoundError):
             os.utime(self._synced_path, ns=(at, at))
-
-    @property
-    def _synced_path(self) -> Path:
-        return self._folder / f"{self._name}.synced"
 
     @property
     def _unsent_path(self) -> Path:

@@ -20,7 +20,7 @@ from steersman.services.credentials.provider import (
 )
 from steersman.services.credentials.recorder import Recorder
 from steersman.services.credentials.refresh import Refresher
-from steersman.services.credentials.store import Gone, Health, KeyElsewhere, Store
+from steersman.services.credentials.store import Damaged, Gone, Health, KeyElsewhere, Store
 from steersman.services.events import LOGGED_IN, LOGGED_OUT, TOKEN_FAILED, LoggedIn, LoggedOut, TokenFailed
 
 _PATIENCE_S = 30.0
@@ -114,6 +114,7 @@ class Slot:
         with self._lock():
             self._set_aside_unreadable()
             before = (self._store.read_anew(), self._store.health()) if self.stored else None
+            self._store.become_own()
             self._store.write(msgspec.structs.replace(login, logged_in_at=self._clock.now_ns()))
             self._logged_in("paste", "", Health())
         return before
@@ -136,6 +137,7 @@ class Slot:
         """Store what a person's login brought; `asked` is when the provider was asked for the tokens."""
         with self._lock():
             self._set_aside_unreadable()
+            self._store.become_own()
             token = self._refresher.keep(Login(logged_in_at=self._clock.now_ns()), fetched, asked)
             self._logged_in(flow, fetched.scopes, self._refresher.health_of(token, fetched))
 
@@ -195,7 +197,7 @@ class Slot:
                 if now is not None and judge(now, self._age(now)) == "fresh":
                     return now
                 return self._refresher.refresh(found, "due")
-        except (Unavailable, Rejected, Misconfigured, Conflict):
+        except (Unavailable, Rejected, Misconfigured, Conflict, Corrupt):
             # Somebody else fetches it, or the provider fails: recorded where it happened, and no reason to stop work.
             return token
 
@@ -239,6 +241,9 @@ class Slot:
         try:
             return self._store.read_anew()
         except Corrupt as exc:
+            if isinstance(exc, Damaged) and self.needs_person:
+                # The copy here may be all that is left of the login.
+                raise
             problem = self._set_aside(exc)
             if self.needs_person:
                 raise Corrupt(problem, fix=exc.fix) from exc

@@ -64,6 +64,14 @@ class Gone(Unavailable):
     """A login that machines share is not where they share it any more, and a copy may be older than what was there."""
 
 
+class Damaged(Corrupt):
+    """What lies where machines share it is no login any more; `raw` is what it is. A copy may still be good."""
+
+    def __init__(self, message: str, *, fix: str, raw: bytes) -> None:
+        super().__init__(message, fix=fix)
+        self.raw = raw
+
+
 class Store:
     """The stored side of one login. Reading is cheap: the file is opened only after it was replaced."""
 
@@ -158,7 +166,18 @@ class Store:
 
         Raises:
             Unavailable: somebody else has sent it, and what came of it may still be told.
+            Misconfigured: this is a copy of what machines share, and this machine does not share any more.
         """
+        if self._synced_path.exists():
+            raise Misconfigured(
+                f"the login {self._name} here is a copy of one that machines share, and steersman.toml does not share "
+                "it any more: two that use it apart lose it",
+                fix=f"share it again, or make a login of its own: steersman auth login {self._name}",
+            )
+
+    def become_own(self) -> None:
+        """Take note that what is stored next is this machine's login and no copy. Call with the lock held."""
+        self._synced_path.unlink(missing_ok=True)
 
     @property
     def is_unsettled(self) -> bool:
@@ -200,7 +219,7 @@ class Store:
 
     def delete(self) -> None:
         """Remove the login and what is known about it. Call with the lock held."""
-        for path in (self.path, self._health_path):
+        for path in (self.path, self._health_path, self._synced_path):
             path.unlink(missing_ok=True)
         if self._folder.is_dir():
             files.sync_folder(self._folder)
@@ -238,6 +257,11 @@ class Store:
         """Store how the login is doing. Call with the lock held."""
         files.private_folder(self._folder)
         files.write(self._health_path, msgspec.json.encode(health), durable=False)
+
+    @property
+    def _synced_path(self) -> Path:
+        """Beside a copy of what machines share: of which record it is one."""
+        return self._folder / f"{self._name}.synced"
 
     @property
     def _health_path(self) -> Path:
