@@ -14,8 +14,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 from tests.builders_console import Served, served
 from tests.builders_core import running
+from tests.builders_vendor import EXAMPLE, AVendor
 
 from steersman.bootstrap.desk import open_desk
+from steersman.cli.main import run as typed
 from steersman.console.token import read_or_create
 
 pytestmark = [
@@ -58,17 +60,51 @@ def test_the_demo_looks_as_in_the_readme(
     context.close()
 
 
-@pytest.mark.parametrize("page_name", ["automations", "shared"])
-def test_what_scripts_did_looks_as_in_the_docs(browser: Browser, demo: Served, tmp_path: Path, page_name: str) -> None:
+def test_what_scripts_did_looks_as_in_the_docs(browser: Browser, demo: Served, tmp_path: Path) -> None:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="dark", reduced_motion="reduce")
     page = context.new_page()
     page.goto(f"{demo.url}/login?token={demo.token}")
-    page.goto(f"{demo.url}/{page_name}")
+    page.goto(f"{demo.url}/automations")
     page.wait_for_selector("html[data-drawn]", state="attached")
     expect(page.locator("#live-word")).to_have_text("live")
-    told = (".lane-name", "backup_ledger") if page_name == "automations" else (".pull", "prices")
-    expect(page.locator(told[0], has_text=told[1])).to_be_visible()
-    page.screenshot(path=(IMAGES if WRITE else tmp_path) / f"{page_name}-dark.png")
+    expect(page.locator(".lane-name", has_text="backup_ledger")).to_be_visible()
+    page.screenshot(path=(IMAGES if WRITE else tmp_path) / "automations-dark.png")
+    context.close()
+
+
+@pytest.fixture
+def shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """Serve the example of before and after, once its scripts have run and the vendor has sent a price that is none."""
+    monkeypatch.syspath_prepend(EXAMPLE)
+    monkeypatch.setenv("VENDOR_SECRET", "open-sesame")
+    vendor = AVendor()
+    vendor.start()
+    folder = tmp_path / "shared"
+    try:
+        vendor.copy(folder)
+        with (folder / "after" / "steersman.toml").open("a", encoding="utf-8") as file:
+            file.write('\n[automation.quotes_anew]\nrun = "steersman pull quotes --max-age 0s"\n')
+        for name in ("watchlist", "risk_check", "stop_watch", "news_digest", "morning_report"):
+            assert typed("auto", ["run", name, "--dir", str(folder / "after")]) == 0
+        vendor.makes_trouble("prices")
+        assert typed("auto", ["run", "quotes_anew", "--dir", str(folder / "after")]) == 1
+    finally:
+        vendor.stop()
+    opened = open_desk(folder / "after")
+    with served(opened, token=read_or_create(opened.workspace.console_token)) as here:
+        yield here
+
+
+def test_what_scripts_share_looks_as_in_the_docs(browser: Browser, shares: Served, tmp_path: Path) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 760}, color_scheme="dark", reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(f"{shares.url}/login?token={shares.token}")
+    page.goto(f"{shares.url}/shared")
+    page.wait_for_selector("html[data-drawn]", state="attached")
+    expect(page.locator("#live-word")).to_have_text("live")
+    expect(page.locator("[data-fragment=quarantine]")).to_contain_text("column last: below min")
+    page.locator("[data-key=receipt-positions] summary").click()
+    page.screenshot(path=(IMAGES if WRITE else tmp_path) / "shared-dark.png")
     context.close()
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import shutil
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.builders_guide import GUIDES, Reader, links, steps
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "before_after"
-ADDRESS = "127.0.0.1:8765"
+from tests.builders_vendor import ADDRESS, EXAMPLE, AVendor
 
 
 @pytest.fixture
@@ -32,30 +27,6 @@ def test_the_guide_to_automation_does_and_says_what_stands_there(
     for step in steps(page):
         printed = reader.type(step)
         assert reader.same(step, printed), f"$ {step.command}\n{printed}"
-
-
-class AVendor:
-    """The vendor of the example, in this process, on a free port and without its latency."""
-
-    def __init__(self) -> None:
-        self._serving = importlib.import_module("vendor").Vendor(0, "open-sesame", latency_s=0)
-        self.address = f"127.0.0.1:{self._serving.server_port}"
-        self._thread = threading.Thread(target=self._serving.serve_forever)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        if self._thread.is_alive():
-            self._serving.shutdown()
-            self._thread.join()
-        self._serving.server_close()
-
-    def copy(self, folder: Path) -> None:
-        """Copy the example, with the address of this vendor in it."""
-        shutil.copytree(EXAMPLE, folder)
-        for file in (*folder.glob("*/*.py"), folder / "after" / "steersman.toml"):
-            file.write_text(file.read_text(encoding="utf-8").replace(ADDRESS, self.address), encoding="utf-8")
 
 
 @pytest.fixture
