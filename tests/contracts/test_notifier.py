@@ -180,6 +180,13 @@ def _signature(asked: Asked) -> str:
     return f"sha256={hmac.new(b'k3y', said, hashlib.sha256).hexdigest()}"
 
 
+def test_without_apprise_a_target_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(Misconfigured) as error:
+        made("apprise", tmp_path, 'url = "env:URL"')
+    assert error.value.fix == "pip install 'steersman[notify]'"
+
+
 def test_what_is_too_long_for_a_service_comes_in_parts(tmp_path: Path) -> None:
     with LocalServer(lambda _: Reply()) as server:
         found = made("apprise", tmp_path, 'url = "env:URL"', f"{server.url}/x".replace("http", "json"))

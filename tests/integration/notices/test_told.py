@@ -14,8 +14,12 @@ from tests.local_server import LocalServer, Reply
 
 from steersman.bootstrap.deadlines import watching_deadlines
 from steersman.bootstrap.desk import open_desk
-from steersman.bootstrap.notices import telling
+from steersman.bootstrap.notices import heartbeat, telling
+from steersman.bootstrap.served import served
 from steersman.bootstrap.workspace import load_workspace
+from steersman.kernel.clock import FakeClock
+from steersman.services.notices import HeartbeatSettings
+from steersman.services.notices.events import HEARTBEAT_FAILED
 
 SECRET = "planted-s3cr3t"
 TOML = """
@@ -112,6 +116,35 @@ def test_test_says_what_came_back_and_list_remembers_it(
     assert SECRET.encode() not in everything_below(root)
     assert said("test", "opps") == 2
     assert "did you mean ops?" in said.err
+
+
+def test_the_heart_beats_at_its_address_while_a_core_takes_events(
+    root: Path, server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HC", f"{server.url}/ping/{SECRET}")
+    spoken: list[str] = []
+    clock = FakeClock()
+    with closing(open_desk(root, clock=clock)) as alone:
+        beat = heartbeat(alone, "ops", HeartbeatSettings(url="env:HC", every="1m"), say=spoken.append)
+        beat.tick()
+        assert server.asked == []
+        assert spoken == ["heartbeat ops is silent: the core does not answer"]
+    with (
+        served(root / ".steersman" / "ledger.db", root / ".steersman" / "core.sock"),
+        closing(open_desk(root, clock=clock, through_core=True)) as desk,
+    ):
+        failed(desk.ledger)
+        beat = heartbeat(desk, "ops", HeartbeatSettings(url="env:HC", every="1m"), say=spoken.append)
+        before = desk.ledger.head().pos
+        beat.tick()
+        assert [(a.method, a.path) for a in server.asked] == [("GET", f"/ping/{SECRET}")]
+        assert desk.ledger.head().pos == before
+        server.respond = lambda _: Reply(status=404)
+        clock.advance(60)
+        beat.tick()
+        assert [e.type for e in desk.ledger.read(after=before)] == [HEARTBEAT_FAILED]
+    assert SECRET not in "".join(spoken)
+    assert SECRET.encode() not in everything_below(root)
 
 
 def test_preview_tells_a_past_without_sending_anything(said: Said, server: LocalServer, root: Path) -> None:
