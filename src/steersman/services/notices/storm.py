@@ -323,7 +323,7 @@ class Storm:
         severity = max((m.severity for m in several), key=RANK.__getitem__)
         room = len(lines) if severity == "critical" else _LINES
         if len(lines) > room:
-            lines = [*lines[:room], f"and {len(lines) - room} more: steersman notify list, or the console"]
+            lines = [*lines[:room], f"and {len(lines) - room} more: steersman status, or the console"]
         since = moment(min(m.at for m in several), limits.tz)
         # An end stands for nothing that happened since, and is a thing to read all the same.
         n = sum(max(m.covers, 1) for m in several)
@@ -340,7 +340,7 @@ class Storm:
             keys=tuple(dict.fromkeys(key for m in several for key in m.keys)),
             first=heads[why],
             why=f"at most {limits.per_hour} messages an hour" if why in ("more", "critical") else "",
-            do=several[0].do,
+            do=several[0].do if why == "burst" else "steersman status",
             link=limits.link,
             lines=tuple(lines),
             covers=sum(m.covers for m in several),
