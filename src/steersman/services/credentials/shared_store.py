@@ -67,6 +67,7 @@ class SharedStore(Store):
         self._shared = SharedLogin(name, machines, clock)
         self._machines, self._telling, self._spends = machines, telling, spends
         self._longest_ns = int(longest_s * 1e9)
+        self._unsent_path = self._folder / f"{name}.unsent"
         # Of whoever has the turn; nobody else touches these.
         self._lock: Lock | None = None
         self._found: Record | None = None
@@ -221,7 +222,7 @@ class SharedStore(Store):
 
     @property
     def is_unsettled(self) -> bool:
-        return self._unsent_path.exists() or (self.path.exists() and not self._synced_path.exists())
+        return self._unsent_path.exists() or (not self._synced_path.exists() and self.path.exists())
 
     def look(self) -> None:
         self._looked_ns = self._clock.elapsed_ns()
@@ -370,7 +371,3 @@ class SharedStore(Store):
         at = self._clock.now_ns()
         with suppress(FileNotFoundError):
             os.utime(self._synced_path, ns=(at, at))
-
-    @property
-    def _unsent_path(self) -> Path:
-        return self._folder / f"{self._name}.unsent"

@@ -84,6 +84,8 @@ class Store:
         self._seen: tuple[int, int, int] | None = None
         self._login = Login()
         self.quarantine = state / "quarantine"
+        # Beside a copy of what machines share: of which record it is one.
+        self._synced_path = self._folder / f"{name}.synced"
 
     @property
     def path(self) -> Path:
@@ -257,11 +259,6 @@ class Store:
         """Store how the login is doing. Call with the lock held."""
         files.private_folder(self._folder)
         files.write(self._health_path, msgspec.json.encode(health), durable=False)
-
-    @property
-    def _synced_path(self) -> Path:
-        """Beside a copy of what machines share: of which record it is one."""
-        return self._folder / f"{self._name}.synced"
 
     @property
     def _health_path(self) -> Path:
