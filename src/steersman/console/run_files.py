@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 
@@ -59,10 +59,10 @@ def opened(root: Path, path: str) -> int | None:
         return None
     try:
         for part in parts[:-1]:
-            below = os.open(part, _FOLDER, dir_fd=at)
+            below = os.open(_entry(at, part), _FOLDER, dir_fd=at)
             os.close(at)
             at = below
-        fd = os.open(parts[-1], _FILE, dir_fd=at)
+        fd = os.open(_entry(at, parts[-1]), _FILE, dir_fd=at)
     except OSError:
         return None
     finally:
@@ -73,9 +73,17 @@ def opened(root: Path, path: str) -> int | None:
     return None
 
 
-def pieces(fd: int, length: int) -> Iterator[bytes]:
+def _entry(folder: int, name: str) -> str:
+    """Return what is called `name` in events; there, bytes that are no text are written as `\\xff`."""
+    if "\\x" not in name:
+        return name
+    there = (entry for entry in os.listdir(folder) if os.fsencode(entry).decode("utf-8", "backslashreplace") == name)
+    return next(there, name)
+
+
+def pieces(file: BinaryIO, length: int) -> Iterator[bytes]:
     """Yield the first `length` bytes of a file and close it; a file that grew meanwhile does not make it longer."""
-    with os.fdopen(fd, "rb") as file:
+    with file:
         while length > 0 and (piece := file.read(min(PIECE, length))):
             length -= len(piece)
             yield piece

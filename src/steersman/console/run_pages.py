@@ -80,10 +80,11 @@ def _file(rooms: Rooms, request: Request, path: str, name: str, media_type: str,
     fd = run_files.opened(rooms.desk.workspace.root, path) if path else None
     if fd is None:
         return rooms.say(request, f"{name} is not there any more", _GONE, 404, back=back)
+    file = os.fdopen(fd, "rb")  # closed with its last piece, or when nobody holds it any more
     size = os.fstat(fd).st_size
     headers = {
         "content-length": str(size),
         "content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
         "content-security-policy": "sandbox",
     }
-    return StreamingResponse(run_files.pieces(fd, size), media_type=media_type, headers=headers)
+    return StreamingResponse(run_files.pieces(file, size), media_type=media_type, headers=headers)

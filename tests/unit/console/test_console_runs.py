@@ -156,6 +156,18 @@ def test_a_file_that_became_a_link_or_a_pipe_is_not_there(tmp_path: Path) -> Non
     os.close(fd)
 
 
+def test_a_name_that_is_no_text_leads_to_its_file_all_the_same(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path / "artifacts")
+    os.mkdir(folder)  # noqa: PTH102 - a path of bytes
+    with open(folder + b"/caf\xe9.csv", "wb") as file:  # noqa: PTH123 - as above
+        file.write(b"1")
+    fd = opened(tmp_path, r"artifacts/caf\xe9.csv")
+    assert fd is not None
+    assert os.read(fd, 9) == b"1"
+    os.close(fd)
+    assert opened(tmp_path, r"artifacts/caf\xea.csv") is None
+
+
 def test_the_log_is_saved_as_it_is_and_shown_as_text(here: Served) -> None:
     status, headers, text = ask(here, f"/runs/{run_id(here)}/log")
     assert status == 200
