@@ -10,9 +10,10 @@ from tests.builders_credentials import a_broker, a_key, events
 from tests.oauth_server import OAuthServer
 
 from steersman.kernel.clock import FakeClock, SystemClock
+from steersman.kernel.errors import OutcomeUnknown
 from steersman.ledger import Ledger
 from steersman.ledger.adapters.memory import create as memory_ledger
-from steersman.services.commons import Commons, SharedSettings
+from steersman.services.commons import Commons, Lock, SharedSettings
 from steersman.services.commons.adapters.memory import MemoryCommons, MemoryServer
 from steersman.services.credentials.broker import Broker
 from steersman.services.credentials.provider import ProviderSettings
@@ -77,3 +78,25 @@ class Operation:
         """Let time pass, for all clocks."""
         for clock in (self.clock, *(machine.clock for machine in self.machines)):
             clock.advance(seconds)
+
+
+class Breaking(MemoryCommons):
+    """Loses the answer, the lock, or itself at the write that `at` counts down to."""
+
+    def __init__(self, server: MemoryServer, how: str, at: int) -> None:
+        super().__init__(server)
+        self._of, self.how, self.at = server, how, at
+
+    def write(self, name: str, data: bytes, *, under: Lock, ttl_s: float | None = None) -> None:
+        self.at -= 1
+        if self.at != 0:
+            super().write(name, data, under=under, ttl_s=ttl_s)
+        elif self.how == "written, not answered":
+            super().write(name, data, under=under, ttl_s=ttl_s)
+            raise OutcomeUnknown("may or may not have been written")
+        elif self.how == "away":
+            self._of.stop()
+            super().write(name, data, under=under, ttl_s=ttl_s)
+        else:
+            self._of.lose(under)
+            super().write(name, data, under=under, ttl_s=ttl_s)

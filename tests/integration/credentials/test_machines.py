@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 from tests.builders_credentials import WHO, a_client, a_key, a_refresh, events, providers, server
-from tests.builders_machines import Machine, Operation
+from tests.builders_machines import Breaking, Machine, Operation
 from tests.oauth_server import OAuthServer
 
-from steersman.kernel.errors import Corrupt, Misconfigured, OutcomeUnknown, Rejected, Unavailable
-from steersman.services.commons import Lock
-from steersman.services.commons.adapters.memory import MemoryCommons, MemoryServer
+from steersman.kernel.errors import Corrupt, Misconfigured, Rejected, Unavailable
 from steersman.services.reauth import wanting_a_person
 
 __all__ = ["server"]
@@ -171,6 +169,17 @@ def test_without_the_commons_good_tokens_are_leased_and_nothing_is_refreshed(
     assert len(events(attic.ledger, "services.commons.failed")) <= 2
 
 
+def test_a_new_machine_that_cannot_reach_the_others_is_not_taken_for_logged_out(
+    operation: Operation, server: OAuthServer
+) -> None:
+    logged_in(operation.machine("attic"), server)
+    cellar = operation.machine("cellar")
+    operation.commons.stop()
+    with pytest.raises(Unavailable, match="which machines share"):
+        lease(cellar)
+    assert wanting_a_person(cellar.ledger) == ()
+
+
 def test_a_login_that_uses_nothing_up_goes_on_alone_unless_that_is_refused(tmp_path: Path, server: OAuthServer) -> None:
     operation = Operation(tmp_path, server, a_client)
     attic, cellar = operation.machine("attic"), operation.machine("cellar")
@@ -185,28 +194,6 @@ def test_a_login_that_uses_nothing_up_goes_on_alone_unless_that_is_refused(tmp_p
     operation.advance(3700)
     assert lease(cellar) == lease(attic)
     assert len(server.token_calls) == 3
-
-
-class Breaking(MemoryCommons):
-    """Loses the answer, the lock, or itself at the write that `at` counts down to."""
-
-    def __init__(self, server: MemoryServer, how: str, at: int) -> None:
-        super().__init__(server)
-        self._of, self.how, self.at = server, how, at
-
-    def write(self, name: str, data: bytes, *, under: Lock, ttl_s: float | None = None) -> None:
-        self.at -= 1
-        if self.at != 0:
-            super().write(name, data, under=under, ttl_s=ttl_s)
-        elif self.how == "written, not answered":
-            super().write(name, data, under=under, ttl_s=ttl_s)
-            raise OutcomeUnknown("may or may not have been written")
-        elif self.how == "away":
-            self._of.stop()
-            super().write(name, data, under=under, ttl_s=ttl_s)
-        else:
-            self._of.lose(under)
-            super().write(name, data, under=under, ttl_s=ttl_s)
 
 
 def broken_at(machine: Machine, operation: Operation, how: str, at: int) -> None:

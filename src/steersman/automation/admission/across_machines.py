@@ -130,7 +130,13 @@ class AcrossMachines:
             self._speak_on()
 
     def holders(self) -> list[Holder]:
-        places = living(self._read(), self._commons.now_ns(), self._is_gone)
+        if self._is_away():
+            raise Unavailable(f"the commons at {self._commons.place} do not answer", fix="see `steersman doctor`")
+        try:
+            places = living(self._read(), self._commons.now_ns(), self._is_gone)
+        except Unavailable:
+            self._note_away()
+            raise
         return [Holder(machine=p.machine, run_id=p.run_id, wanted=p.wanted, held=p.held) for p in places]
 
     # -- one question --------------------------------------------------------------------------------------------
@@ -146,8 +152,7 @@ class AcrossMachines:
                 return f"waits for {names}: cannot be counted through the commons: {why}"
             return self._stood(run_id, automation, wanted, there, may_hold=may_hold)
         except Unavailable as exc:
-            with self._mutex:
-                self._away_until = self._clock.elapsed_ns() + int(_AWAY_S * 1e9)
+            self._note_away()
             return f"waits for {names}: {exc.message}"
         except Conflict:
             return f"waits for {names}: its turn was lost, it asks again"
@@ -233,7 +238,8 @@ class AcrossMachines:
         except msgspec.DecodeError as exc:
             raise Unavailable(
                 f"the line at {self._commons.place} cannot be read: it is damaged, or of another version",
-                fix="run the same version of Steersman on all machines",
+                fix="run the same version of Steersman on all machines; if they do, delete the record `tokens` there: "
+                f"whoever holds something says so again within {_SPEAK_S:g} s",
             ) from exc
         if book.form != _FORM:
             raise Unavailable(
@@ -247,6 +253,10 @@ class AcrossMachines:
         if place.machine_id != machine_id(self._folder):
             return False
         return place.boot != boot_id() or start_ticks(place.pid) != place.ticks
+
+    def _note_away(self) -> None:
+        with self._mutex:
+            self._away_until = self._clock.elapsed_ns() + int(_AWAY_S * 1e9)
 
     def _is_away(self) -> bool:
         with self._mutex:

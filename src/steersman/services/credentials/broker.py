@@ -307,7 +307,8 @@ class Broker:
 
     def _store(self, name: str, settings: ProviderSettings, kind: Kind, provider: Provider) -> Store:
         """Return where a login lies: with the other machines if it is one that they can have in common."""
-        is_kept = not provider.static or bool(kind.flows and not getattr(settings, kind.seed, ""))
+        by_person = bool(kind.flows and not getattr(settings, kind.seed, ""))
+        is_kept = by_person or not provider.static
         if self._machines is None or not settings.shared or not is_kept:
             return Store(self._state, name, self._keychain, self._clock)
         self._stores[name] = store = SharedStore(
@@ -317,7 +318,8 @@ class Broker:
             self._clock,
             machines=self._machines,
             telling=Telling(name, self._recorder, self._clock),
-            spends=provider.spends,
+            # What a person made is with the others, also where there is no copy of it yet.
+            needs_others=(lambda _: True) if by_person else provider.spends,
             longest_s=longest_s(settings),
         )
         return store

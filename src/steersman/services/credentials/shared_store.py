@@ -54,18 +54,19 @@ class SharedStore(Store):
         *,
         machines: Machines,
         telling: Telling,
-        spends: Callable[[Login], bool],
+        needs_others: Callable[[Login], bool],
         longest_s: float,
     ) -> None:
         """Prepare; nobody is asked yet.
 
         Args:
-            spends: whether asking the provider uses up what is stored.
+            needs_others: whether a copy is not enough to ask the provider with: that uses up what is stored, or only a
+                person can make it anew.
             longest_s: after how many seconds a refresh that another machine began is taken for lost.
         """
         super().__init__(state, name, keychain, clock)
         self._shared = SharedLogin(name, machines, clock)
-        self._machines, self._telling, self._spends = machines, telling, spends
+        self._machines, self._telling, self._needs_others = machines, telling, needs_others
         self._longest_ns = int(longest_s * 1e9)
         self._unsent_path = self._folder / f"{name}.unsent"
         # Of whoever has the turn; nobody else touches these.
@@ -86,7 +87,7 @@ class SharedStore(Store):
             try:
                 self._begin(max(0.0, (until - self._clock.elapsed_ns()) / 1e9))
             except Unavailable:
-                if not (alone and self._machines.may_go_alone and not self._spends(super().read())):
+                if not (alone and self._machines.may_go_alone and not self._needs_others(super().read())):
                     raise
             try:
                 yield
@@ -303,7 +304,7 @@ class SharedStore(Store):
         if not self.path.exists():
             return
         login, synced = super().read_anew(), self._synced()
-        if synced is not None and (self._spends(login) or login.pasted):
+        if synced is not None and self._needs_others(login):
             # Another machine may have gone on since: what is here may be used up.
             raise Gone(
                 f"the login {self._name} is gone from {self._machines.where}: it was there before, and nobody knows "
