@@ -230,7 +230,7 @@ class DataFetched(msgspec.Struct, frozen=True, kw_only=True):
     """Data that another machine had pulled came from the commons: upstream was not asked.
 
     Attributes:
-        machine: which pulled it, `age_s` ago, and checked it; its bytes were compared with that receipt's hash.
+        machine: which pulled it, `age_s` ago, and made the `checks`; its bytes were compared with that receipt's hash.
         commons: what it lay in (`redis`, `postgres`).
     """
 
@@ -241,6 +241,7 @@ class DataFetched(msgspec.Struct, frozen=True, kw_only=True):
     rows: int | None
     content_hash: str
     schema_version: str
+    checks: dict[str, str]
     machine: str
     commons: str
     age_s: float

@@ -90,6 +90,7 @@ def test_what_one_machine_pulled_the_other_takes_from_the_commons(tmp_path: Path
         (fetched,) = both.right.events(DATA_FETCHED)
         assert (fetched["machine"], fetched["commons"], fetched["age_s"]) == ("left", "memory", 10)
         assert both.right.events(DATA_PULLED) == []
+        assert fetched["checks"] == first.receipt.checks != {}
         assert sum(e["count"] for e in both.right.events(DATA_SERVED)) == 1, "one call was saved, and is counted once"
 
 

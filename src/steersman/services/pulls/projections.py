@@ -129,7 +129,7 @@ def _fetched(db: Database, event: DataFetched, pos: int) -> None:
     """Another machine's call: what came is ours now, and what it cost is not."""
     _row(db, event.pull, event.key, pos)
     db.execute(
-        """UPDATE pulls_key SET source = ?, size_bytes = ?, rows = ?, content_hash = ?, schema_version = ?,
+        """UPDATE pulls_key SET source = ?, size_bytes = ?, rows = ?, content_hash = ?, schema_version = ?, checks = ?,
            fetched = fetched + 1, last_pulled_at = ?, last_problem = '' WHERE pull = ? AND key = ?""",
         (
             event.source,
@@ -137,6 +137,7 @@ def _fetched(db: Database, event: DataFetched, pos: int) -> None:
             event.rows,
             event.content_hash,
             event.schema_version,
+            msgspec.json.encode(event.checks).decode(),
             event.at - int(event.age_s * 1e9),
             event.pull,
             event.key,

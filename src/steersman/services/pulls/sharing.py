@@ -265,6 +265,7 @@ class _Shared:
             rows=receipt.rows,
             content_hash=receipt.content_hash,
             schema_version=receipt.schema_version,
+            checks=receipt.checks,
             machine=shared.data_machine,
             commons=self._commons.kind,
             age_s=round(age_s, 3),

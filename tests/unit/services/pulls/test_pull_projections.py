@@ -7,8 +7,10 @@ from pathlib import Path
 import apsw
 from tests.builders_pulls import Answer, Rig, a_site, bars
 
+from steersman.kernel.clock import FakeClock
 from steersman.ledger.projections import Projector
-from steersman.services.pulls import queries
+from steersman.services.commons.adapters.memory import MemoryCommons, MemoryServer
+from steersman.services.pulls import history, queries
 from steersman.services.pulls.projections import PROJECTIONS
 
 
@@ -33,11 +35,8 @@ def test_calls_and_bytes_saved_are_counted_by_pull_and_by_script(tmp_path: Path)
             rig.pull(who="automation:a")
             rig.advance(61)
             rig.pull(who="automation:b")
-        projector = Projector(rig.ledger, tmp_path / "projections.db", PROJECTIONS)
-        projector.catch_up()
-        projector.close()
         assert site.calls == 3
-    db = _Database(tmp_path / "projections.db")
+    db = _projected(rig, tmp_path)
     (key,) = queries.keys(db)
     (pull,) = queries.pulls(db)
     total = queries.totals(db)
@@ -48,3 +47,28 @@ def test_calls_and_bytes_saved_are_counted_by_pull_and_by_script(tmp_path: Path)
     assert (total.upstream_calls, total.calls_saved) == (3, 5)
     assert (first.who, first.calls_saved, first.upstream_calls) == ("automation:b", 5, 0)
     assert (second.who, second.calls_saved, second.upstream_calls) == ("automation:a", 0, 2)
+
+
+def test_a_call_of_another_machine_is_none_of_ours_and_its_data_and_checks_are(tmp_path: Path) -> None:
+    clock = FakeClock()
+    server = MemoryServer(clock)
+    with a_site() as site:
+        for name in ("left", "right"):
+            (tmp_path / name).mkdir()
+            with Rig(tmp_path / name, bars(site), clock=clock, commons=MemoryCommons(server)) as rig:
+                given = rig.pull()
+        assert site.calls == 1
+    db = _projected(rig, tmp_path)
+    (key,) = queries.keys(db)
+    (reader,) = queries.by_reader(db)
+    assert (key.upstream_calls, key.pulled, key.fetched, key.served) == (0, 0, 1, 1)
+    assert (key.rows, key.bytes_saved, key.last_pulled_at) == (3, given.receipt.size_bytes, given.receipt.pulled_at)
+    assert (reader.calls_saved, reader.upstream_calls) == (1, 0)
+    assert history.receipts(db)["bars"].checks == given.receipt.checks
+
+
+def _projected(rig: Rig, folder: Path) -> _Database:
+    projector = Projector(rig.ledger, folder / "projections.db", PROJECTIONS)
+    projector.catch_up()
+    projector.close()
+    return _Database(folder / "projections.db")
