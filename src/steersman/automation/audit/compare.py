@@ -179,7 +179,7 @@ class Audit:
                     code="NO_TIMEOUT",
                     script=script,
                     place=call.place,
-                    what=f"{call.what} may wait for ever",
+                    what=_WAITS.get(call.what, f"{call.what} may wait for ever"),
                     group=call.what,
                     change=call.limit,
                     next_step="give it a limit; the automation's own timeout only ends the whole run",
@@ -224,6 +224,7 @@ class Audit:
 
 
 _SENDS = "; the script sends headers or a key with it: say so in [pull.{name}] (provider, headers)"
+_WAITS = {"wget": "wget may wait 900 seconds, twenty times over"}
 _ONE_OF = "here it is one of several that are asked for in a loop, elsewhere it stands alone"
 _STEPS = {
     "LOGIN_REPEATED": "log in once: provider {name}, leased by every script",

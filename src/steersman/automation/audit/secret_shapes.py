@@ -25,7 +25,7 @@ _SHAPES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("JSON web token", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}")),
     ("private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]{40,}?-----END [A-Z ]*PRIVATE KEY-----")),
 )
-_IN_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s:/@'\"]*:([^\s@/'\"]+)@")
+_IN_ADDRESS: Final = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}://[^\s:/@'\"]{0,200}:([^\s@/'\"]{1,400})@")
 _IN_QUERY: Final = re.compile(r"[?&]([A-Za-z_-]+)=([^&\s'\"{}$]+)")
 _IN_JSON: Final = re.compile(r"""\\?"([A-Za-z_-]+)\\?"\s*:\s*\\?"([^"\\\s{}$]+)\\?\"""")
 _AUTHORIZATION: Final = re.compile(r"(?i)\b(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{8,})")

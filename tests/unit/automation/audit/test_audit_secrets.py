@@ -89,3 +89,9 @@ def test_an_env_file_counts_only_if_a_script_reads_it(tmp_path: Path) -> None:
     (tmp_path / "a.sh").write_text("source .env\n", encoding="utf-8")
     (found,) = examine(tmp_path).report.findings
     assert (found.code, found.place.file, found.place.line, found.diff) == ("SECRET_IN_CODE", ".env", 2, "")
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "a://" * 30_000, "://:" * 30_000, "eyJ" * 40_000])
+def test_a_huge_word_without_a_secret_is_none_and_is_looked_through_once(text: str) -> None:
+    # Patterns that start anew at each character took minutes here.
+    assert find_secret(text) is None
