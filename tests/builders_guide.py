@@ -1,7 +1,8 @@
 """Guides typed again: every command on a page runs, and prints what the page shows.
 
-On a page `[...]` on a line of its own stands for lines that are left out. Run ids, times of the day, durations and
-sizes may differ; an id that a later command names is the one that was really printed in its place.
+On a page `[...]` on a line of its own stands for lines that are left out. Run ids, times of the day, durations,
+sizes and lines of steersman.toml may differ; an id that a later command names is the one that was really printed in its
+place.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _MARGIN = re.compile(r"^\+?#? *")
 _CHANGES = (
     (_RUN_ID, "RUN"),
     (re.compile(r"\[[0-9a-f]{8}\]"), "[MARK]"),
+    (re.compile(r"steersman\.toml:\d+"), "steersman.toml:LINE"),
     (re.compile(r"\b\d{8}T\d{6}\.\d+-(\w+)-[0-9a-f]+\b"), r"\1"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\dZ?"), "INSTANT"),
     (re.compile(r"\b\d\d:\d\d(?::\d\d)?\b"), "TIME"),
