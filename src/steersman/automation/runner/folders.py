@@ -22,7 +22,7 @@ class Folders:
         self.runs = state / "runs"
 
     def of(self, automation: str, run_id: str) -> Path:
-        return self.runs / automation / run_id
+        return self.runs.joinpath(automation, run_id)
 
     def open(self, automation: str, run_id: str) -> Path:
         """Make the folders of a run and return the one for its artifacts.
@@ -38,11 +38,11 @@ class Folders:
         return artifacts
 
     def log(self, automation: str, run_id: str, attempt: int) -> Path:
-        return self.of(automation, run_id) / f"attempt-{attempt}.log"
+        return self.runs.joinpath(automation, run_id, f"attempt-{attempt}.log")
 
     def cancel_file(self, automation: str, run_id: str) -> Path:
         """Return the file whose existence asks the run to end, from whichever process."""
-        return self.of(automation, run_id) / CANCEL
+        return self.runs.joinpath(automation, run_id, CANCEL)
 
     def ask_to_end(self, automation: str, run_id: str) -> None:
         """Ask a run to end; one that has not begun yet is asked before it does."""
