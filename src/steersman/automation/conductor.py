@@ -49,7 +49,7 @@ _LETTING_GO_S = 5.0
 _LETTING_GO_POLL_S = 0.005
 # As late as a busy machine may make a start that nobody missed.
 _PUNCTUAL_NS = 120_000_000_000
-_TURN = "the end of the run before it"
+_TURN = "for the end of the run before it"
 _LET_GO = "cancelled while it waited: a later start took its place"
 _BY_HAND = ("manual", "rerun")
 _VERBS: dict[Status, str] = {
@@ -215,10 +215,14 @@ class Conductor:
 
     def _note(self, request: RunRequest, step: Progress) -> None:
         """Write down what a run waits for, for whoever looks from another process."""
-        if step.state in ("waiting", "retrying"):
-            self.underway.note(request, step.note, self._clock.now_ns())
-        elif step.state == "started":
-            self.underway.note(request, "", self._clock.now_ns())
+        if step.state in ("waiting", "retrying", "started"):
+            began = step.state != "waiting" or step.attempt > 1
+            self.underway.note(
+                request,
+                "" if step.state == "started" else step.note.removeprefix("waits "),
+                self._clock.now_ns(),
+                began=began,
+            )
 
     def _in_hand(self, request: RunRequest, on_progress: Callable[[Progress], None]) -> RunOutcome:
         """Carry the run out; what ends it before its process starts is recorded as what it is."""
@@ -236,29 +240,32 @@ class Conductor:
                 return outcome
 
     def _execute(self, request: RunRequest, on_progress: Callable[[Progress], None]) -> RunOutcome:
+        begun = self.recorder.has_begun(request.run_id)
+        refuse = self.attempts.not_tried_again if begun else self.skip
         automation = self.manifest.get(request.automation)
         if automation is None:
-            return self.skip(request, "it is no longer declared")
+            return refuse(request, "it is no longer declared")
         if not automation.enabled and request.cause not in _BY_HAND:
-            return self.skip(request, "it is disabled")
+            return refuse(request, "it is disabled")
         try:
             params = resolved(automation.params, request.params)
         except ValueError as exc:
-            return self.skip(request, str(exc))
+            return refuse(request, str(exc))
         wait = Wait(self.closing, self.folders.cancel_file(automation.name, request.run_id))
         wait.look()
         self._look_for_a_pause(request)
         self._held_back.settle(automation.name)
-        failed = self._await_needs(request, wait) or self._closed(automation, request)
+        # What has begun was admitted then; whether it may be tried again is looked at before each attempt.
+        failed = "" if begun else self._await_needs(request, wait) or self._closed(automation, request)
         if failed:
             return self.skip(request, failed)
         lock = FileLock(self.folders.runs / automation.name / (f"lock-{request.lane}" if request.lane else "lock"))
-        refused = self._take(automation, request, lock, wait)
+        refused = self._take(automation, request, lock, wait, begun=begun)
         if refused:
             return self.skip(request, refused)
         try:
             # With the lock held: what waits for a person or its window counts as running; starts do not pile up.
-            failed = self._await_turn(automation, request, on_progress, wait)
+            failed = "" if begun else self._await_turn(automation, request, on_progress, wait)
             if failed:
                 return self.skip(request, failed)
             # Of an engine that was killed a moment ago: its script must have ended before the next one starts.
@@ -418,9 +425,12 @@ class Conductor:
                     return found
                 self._changed.wait(_LOOK_S if run_id in self._known else _POLL_S)
 
-    def _take(self, automation: Automation, request: RunRequest, lock: FileLock, wait: Wait) -> str:
-        """Take the automation's lock as `overlap` says; return why the run may not start, empty once it is held."""
-        if request.cause == "backfill" or self._is_made_up_for(automation, request):
+    def _take(self, automation: Automation, request: RunRequest, lock: FileLock, wait: Wait, *, begun: bool) -> str:
+        """Take the automation's lock as `overlap` says; return why the run may not start, empty once it is held.
+
+        What has begun, and was cut short by the end of its engine, waits for whoever has it meanwhile.
+        """
+        if begun or request.cause == "backfill" or self._is_made_up_for(automation, request):
             self._take_in_turn(request, lock, wait)
             return ""
         give_up = self._clock.elapsed_ns() + int(_LETTING_GO_S * 1e9)

@@ -118,8 +118,8 @@ def _end(desk: Desk, until: str, span: str) -> int | None:
 
 def _tell_running(running: list[Underway]) -> None:
     for run in running:
-        say(f"{run.run_id} {f'waits for {run.waits}, and will not start' if run.waits else 'goes on to its end'}")
-    if any(not run.waits for run in running):
+        say(f"{run.run_id} {'goes on to its end' if run.began else f'waits: {run.waits}; it will not start'}")
+    if any(run.began for run in running):
         say("to end it: steersman auto cancel RUN_ID")
 
 

@@ -163,6 +163,8 @@ def test_a_run_of_another_process_is_ended_and_says_by_whom(auto: Said, root: Pa
         wait_for(under_way(root))
         assert auto("show", "slow") == 0
         assert "under way: slow-" in auto.out
+        assert auto("pause", "slow") == 0
+        assert "goes on to its end\nto end it: steersman auto cancel RUN_ID" in auto.out
         assert auto("cancel", "slow", "--reason", "runs amok") == 0
         printed = other.communicate(timeout=20)[0]
     (run_id,) = runs_of(root, "slow")

@@ -15,7 +15,7 @@ import msgspec
 from steersman.automation.model.outcome import RunRequest
 from steersman.automation.runner.group import boot_id, start_ticks
 
-NEEDS = "what it needs"
+NEEDS = "for what it needs"
 
 
 class Underway(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +23,7 @@ class Underway(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         waits: for what, in words; empty while a process of it runs.
+        began: whether a process of it has been started; then it has a record, a log and a page.
         since: ns since 1970 UTC, of the last change.
     """
 
@@ -33,6 +34,7 @@ class Underway(msgspec.Struct, frozen=True, kw_only=True):
     needs: dict[str, str]
     scheduled_at: int | None
     waits: str
+    began: bool
     since: int
     pid: int
     ticks: int
@@ -53,15 +55,15 @@ class Register:
     @contextmanager
     def entered(self, request: RunRequest, now: int) -> Iterator[None]:
         """Keep a run in the register meanwhile."""
-        self.note(request, NEEDS if request.needs else "its turn", now)
+        self.note(request, NEEDS if request.needs else "for its turn", now)
         try:
             yield
         finally:
             with suppress(OSError):
                 os.unlink(self._path(request.run_id))  # noqa: PTH108 - see `_write`
 
-    def note(self, request: RunRequest, waits: str, now: int) -> None:
-        """Write down what a run waits for; empty: nothing, it runs."""
+    def note(self, request: RunRequest, waits: str, now: int, *, began: bool = False) -> None:
+        """Write down what a run waits for (empty: nothing, it runs) and whether a process of it was started."""
         noted = Underway(
             run_id=request.run_id,
             automation=request.automation,
@@ -70,6 +72,7 @@ class Register:
             needs=request.needs,
             scheduled_at=request.scheduled_at,
             waits=waits,
+            began=began,
             since=now,
             pid=os.getpid(),
             ticks=self._ticks,
