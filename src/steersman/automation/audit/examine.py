@@ -129,9 +129,9 @@ def _python(modules: Sequence[Module], folder: Folder) -> list[Script]:
     link(folder)
     folder.follow(method_of)
     by_http, reach = python.shared(folder), Reach(folder)
+    files = {name: m.source.file for name, m in folder.modules.items()}
     read = []
     for module in modules:
-        files = {name: m.source.file for name, m in folder.modules.items() if m is not module}
         script = python.read(module, files)
         facts = [*by_http.get(module.name, [])]
         facts += [(what, f) for what in ("login", "pull", "check") for f in getattr(script, f"{what}s")]

@@ -61,7 +61,7 @@ def parse(source: Source, folder: Folder, *, name: str = "") -> Module | NotRead
 
 
 def read(module: Module, files: dict[str, str]) -> Script:
-    """Return what `module` does; `files` are the paths of the modules beside it.
+    """Return what `module` does; `files` are the paths of all modules by name.
 
     The request of a wrapper function counts where it stands for timeouts and retries, and at each caller that decides
     the address for pulls, checks and logins; callers in other files get their own part by `calls_from`.
@@ -86,7 +86,7 @@ def read(module: Module, files: dict[str, str]) -> Script:
         checks=(*checks(module), *run_facts(module, run, "checks")),
         waits=tuple(waits(module)),
         secrets=tuple(secrets(module)),
-        uses=tuple(sorted(files[name] for name in used & set(files))),
+        uses=tuple(sorted(files[name] for name in used - {module.name} if name in files)),
         sends=tuple(sends),
     )
 
