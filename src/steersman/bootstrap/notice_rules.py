@@ -171,7 +171,7 @@ _PEOPLE: Final = (
         why="the provider answered {error}; what uses it does not start",
         do="steersman auth login {provider}",
         page="shared",
-        ends=_on(services.LOGGED_IN, services.LOGGED_OUT, services.TOKEN_REFRESHED),
+        ends=_on(services.LOGGED_IN, services.LOGGED_OUT, services.TOKEN_REFRESHED, services.TOKEN_RECEIVED),
         over="the login {provider} works again",
     ),
 )
@@ -212,7 +212,7 @@ _DATA: Final = (
         why="{problem}",
         do="steersman auth status",
         page="shared",
-        ends=_on(services.TOKEN_REFRESHED),
+        ends=_on(services.TOKEN_REFRESHED, services.TOKEN_RECEIVED),
         over="the provider {provider} gives tokens again",
     ),
 )
