@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from steersman.automation import Manifest, history
+from steersman.automation.control.forecast import forecast
 from steersman.automation.events import RUN_OVERDUE, RunOverdue
-from steersman.automation.model.upcoming import first_start, upcoming
+from steersman.automation.model.pause import Held
+from steersman.automation.model.upcoming import first_start
 from steersman.automation.overdue import overdue, words
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import manifest_of
@@ -28,26 +31,28 @@ def timeline(desk: Desk, span: str, *, only: str = "") -> Lanes:
     """
     manifest = manifest_of(desk.workspace)
     frame = lanes.frame(span if span in lanes.SPANS else "24h", desk.clock.now_ns(), desk.workspace.desk.tz)
+    paused = held(desk, manifest)
     return lanes.lanes(
         frame,
         (only,) if only else manifest.order,
         history.stretches(desk.db, since=frame.since, until=frame.until, slot_ns=frame.slot_ns),
         history.dropped(desk.db, since=frame.since, slot_ns=frame.slot_ns),
-        coming=_coming(manifest, frame.now, frame.until),
+        coming=_coming(manifest, paused, frame.now, frame.until),
         waiting=_waiting(desk),
         overdue=_overdue(desk, manifest, frame.since),
         late=frozenset(overdue(manifest, desk.ledger)),
-        paused={name: str(pause) for name, pause in held(desk, manifest).items()},
+        paused={name: str(pause) for name, pause in paused.items()},
     )
 
 
-def _coming(manifest: Manifest, now: int, until: int) -> dict[str, list[int]]:
-    """Return the next start of each, and the further ones within the frame of those that start seldom."""
+def _coming(manifest: Manifest, paused: Mapping[str, Held], now: int, until: int) -> dict[str, list[int]]:
+    """Return the next start of each that is not held back then, and the further ones of those that start seldom."""
     found: dict[str, list[int]] = defaultdict(list)
     for automation in manifest:
-        if (first := first_start(manifest, automation, now)) is not None:
+        held_until = paused[automation.name].pause.until if automation.name in paused else now
+        if held_until is not None and (first := first_start(manifest, automation, held_until)) is not None:
             found[automation.name].append(first)
-    for start in upcoming(manifest, now, _COMING):
+    for start in forecast(manifest, paused, now, _COMING):
         if start.at > until:
             break
         if not start.why and start.at not in found[start.automation]:

@@ -13,11 +13,21 @@ from hypothesis import strategies as st
 from tests.builders_automation import a_script
 from tests.builders_console import Served, a_desk, served
 
-from steersman.automation.events import RUN_FINISHED, RUN_STARTED, RunFinished, RunStarted
+from steersman.automation.events import (
+    PAUSED,
+    RESUMED,
+    RUN_FINISHED,
+    RUN_STARTED,
+    Paused,
+    Resumed,
+    RunFinished,
+    RunStarted,
+)
 from steersman.automation.queries import recent_runs
 from steersman.automation.schedule_words import spoken
 from steersman.bootstrap.engines import manifest_of, open_engine
 from steersman.console.run_files import opened, tail
+from steersman.console.run_history import timeline
 from steersman.ledger import new_event
 
 TOML = """
@@ -248,3 +258,22 @@ def test_a_place_that_is_not_in_the_log_is_its_nearest_end(tmp_path: Path, after
 )
 def test_a_schedule_is_said_in_words(schedule: str, words: str) -> None:
     assert spoken(schedule) == words
+
+
+def test_the_timeline_shows_who_is_held_back_and_no_start_of_theirs(here: Served) -> None:
+    desk = here.desk
+    desk.refresh()
+    assert timeline(desk, "7d", only="prices").lanes[0].next_at is not None
+    paused = Paused(automation="prices", until=None, reason="the vendor moves", at=desk.clock.now_ns())
+    desk.ledger.append(
+        [new_event(PAUSED, stream="automation/pauses", data=paused, actor="person:cli", now_ns=paused.at)]
+    )
+    lane = timeline(desk, "7d", only="prices").lanes[0]
+    assert lane.next_at is None
+    assert lane.state == "paused"
+    assert "the vendor moves" in lane.note
+    resumed = Resumed(automation="prices", reason="", at=desk.clock.now_ns())
+    desk.ledger.append(
+        [new_event(RESUMED, stream="automation/pauses", data=resumed, actor="person:cli", now_ns=paused.at)]
+    )
+    assert timeline(desk, "7d", only="prices").lanes[0].state == ""
