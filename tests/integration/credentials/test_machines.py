@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.builders_automation import wait_for
 from tests.builders_credentials import WHO, a_client, a_key, a_refresh, events, providers, server
 from tests.builders_machines import Breaking, Machine, Operation
 from tests.oauth_server import OAuthServer
@@ -145,6 +146,19 @@ def test_a_look_behind_a_lease_finds_a_logout_within_a_quarter_of_a_minute(
     broker.close()
     with pytest.raises(Rejected):
         broker.lease("acme", who=WHO)
+
+
+def test_a_desk_learns_of_a_login_elsewhere_while_nobody_leases(
+    operation: Operation, server: OAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steersman.services.credentials.broker._WATCH_S", 0.01)
+    attic, cellar = operation.machine("attic"), operation.machine("cellar")
+    with contextlib.closing(cellar.broker) as desk:
+        desk.watch()
+        logged_in(attic, server)
+        wait_for(lambda: "logged_in" in cellar.said())
+        attic.broker.logout("acme")
+        wait_for(lambda: "logged_out" in cellar.said())
 
 
 # -- commons that are away, or forget -----------------------------------------------------------------------------
