@@ -30,6 +30,8 @@ def test_no_secret_state_or_machine_path_is_tracked() -> None:
         if (
             path.suffix in {".py", ".toml", ".md", ".json", ".html", ".css", ".js", ".txt", ".sh", ".yml", ""}
             and "vendor" not in path.parts
+            # Scripts as other people write them, with the homes of people who do not exist.
+            and "corpus" not in path.parts
         ):
             text = path.read_text(encoding="utf-8", errors="replace")
             found = own_home.search(text)
