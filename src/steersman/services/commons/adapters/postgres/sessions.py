@@ -196,17 +196,22 @@ class Sessions:
                 self._is_ready = True
 
     def _make_table(self, session: psycopg.Connection[Any]) -> None:
-        table = sql.SQL("{}.commons").format(self.schema).as_string(session)
-        if session.execute("SELECT to_regclass(%s)", (table,)).fetchone() != (None,):
+        if self._has_table(session):
             return
         with session.transaction():
             # Two machines that start together would trip over each other in "IF NOT EXISTS".
             session.execute("SELECT pg_advisory_xact_lock(hashtext('steersman commons'))")
+            if self._has_table(session):
+                return  # another machine was first; an ALTER now would hold up those who use it already
             if session.execute("SELECT to_regnamespace(%s)", (self._schema,)).fetchone() == (None,):
                 # Not "IF NOT EXISTS": that asks for the right to make one also where there is one.
                 session.execute(sql.SQL("CREATE SCHEMA {}").format(self.schema))
             for statement in (_TABLE, _STORAGE):
                 session.execute(sql.SQL(statement).format(schema=self.schema))
+
+    def _has_table(self, session: psycopg.Connection[Any]) -> bool:
+        table = sql.SQL("{}.commons").format(self.schema).as_string(session)
+        return session.execute("SELECT to_regclass(%s)", (table,)).fetchone() != (None,)
 
     def _said(self, exc: psycopg.Error) -> Unavailable:
         here = f"PostgreSQL at {self._place}"
