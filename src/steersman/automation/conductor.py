@@ -23,8 +23,7 @@ from steersman.automation.control.holding import HeldBack
 from steersman.automation.control.pauses import Held, Pauses
 from steersman.automation.control.underway import Register
 from steersman.automation.missed import Missed
-from steersman.automation.model.cycle import began_at
-from steersman.automation.model.manifest import Automation, Manifest, made_up_for, plan_cycle
+from steersman.automation.model.manifest import Automation, Manifest, plan_cycle
 from steersman.automation.model.outcome import Progress, RunOutcome, RunRequest, Status
 from steersman.automation.model.params import resolved
 from steersman.automation.model.schedule import jitter_ns
@@ -32,6 +31,7 @@ from steersman.automation.model.times import closed_reason, opens_again
 from steersman.automation.recorder import Recorder, skip_outcome
 from steersman.automation.runner.folders import Folders
 from steersman.automation.runner.lock import FileLock, NamedLocks
+from steersman.automation.turns import Turns
 from steersman.kernel.clock import Clock, iso
 from steersman.kernel.errors import Unavailable
 from steersman.ledger import Ledger
@@ -45,11 +45,6 @@ _LOOK_S = 0.25
 _ANSWER_POLL_S = 0.5
 _LONGEST_NAP_S = 60.0
 _LOST_NEED_S = 10.0
-_LETTING_GO_S = 5.0
-_LETTING_GO_POLL_S = 0.005
-# As late as a busy machine may make a start that nobody missed.
-_PUNCTUAL_NS = 120_000_000_000
-_TURN = "for the end of the run before it"
 _LET_GO = "cancelled while it waited: a later start took its place"
 _BY_HAND = ("manual", "rerun")
 _VERBS: dict[Status, str] = {
@@ -97,7 +92,7 @@ class Conductor:
         self._outcomes: OrderedDict[str, RunOutcome] = OrderedDict()
         self._known: set[str] = set()
         self._one_each = NamedLocks(self.folders.runs / ".runs.lock")
-        self._in_line: dict[str, set[str]] = {}
+        self._turns = Turns(self.folders, self.underway, self.recorder, clock)
 
     # -- what engines call ---------------------------------------------------------------------------------------
 
@@ -260,7 +255,7 @@ class Conductor:
         if failed:
             return self.skip(request, failed)
         lock = FileLock(self.folders.runs / automation.name / (f"lock-{request.lane}" if request.lane else "lock"))
-        refused = self._take(automation, request, lock, wait, begun=begun)
+        refused = self._turns.take(self.manifest, automation, request, lock, wait, begun=begun)
         if refused:
             return self.skip(request, refused)
         try:
@@ -424,70 +419,6 @@ class Conductor:
                 if found is not None:
                     return found
                 self._changed.wait(_LOOK_S if run_id in self._known else _POLL_S)
-
-    def _take(self, automation: Automation, request: RunRequest, lock: FileLock, wait: Wait, *, begun: bool) -> str:
-        """Take the automation's lock as `overlap` says; return why the run may not start, empty once it is held.
-
-        What has begun, and was cut short by the end of its engine, waits for whoever has it meanwhile.
-        """
-        if begun or request.cause == "backfill" or self._is_made_up_for(automation, request):
-            self._take_in_turn(request, lock, wait)
-            return ""
-        give_up = self._clock.elapsed_ns() + int(_LETTING_GO_S * 1e9)
-        while not lock.acquire(request.run_id):
-            running = lock.holder()
-            ended = running in ("", request.run_id) or self.recorder.final(running) is not None
-            if not ended or self._clock.elapsed_ns() > give_up:
-                return self._admit(automation, request, lock, running, wait)
-            # It is about to let go, or the one that has the lock now has not signed yet.
-            wait.pause(_LETTING_GO_POLL_S)
-        return ""
-
-    def _is_made_up_for(self, automation: Automation, request: RunRequest) -> bool:
-        """Say whether the start was missed and every missed start counts."""
-        due = began_at(request)
-        late = due is not None and self._clock.now_ns() - due > _PUNCTUAL_NS
-        return late and made_up_for(self.manifest, automation.name)
-
-    def _take_in_turn(self, request: RunRequest, lock: FileLock, wait: Wait) -> None:
-        """Wait for the lock, however many starts that are made up for wait too; the earliest goes first."""
-        line = self._in_line.setdefault(f"{request.automation}/{request.lane}", set())
-        line.add(request.run_id)
-        try:
-            # A pause before the first try: those that were asked for in the same moment come to stand in line.
-            wait.pause(_POLL_S)
-            while self._stands_back(request) or min(line.copy()) != request.run_id or not lock.acquire(request.run_id):
-                wait.pause(_POLL_S)
-        finally:
-            line.discard(request.run_id)
-
-    def _stands_back(self, request: RunRequest) -> bool:
-        """Say whether what is made up for lets a start go first that is due now and waits for the same lock."""
-        return request.cause == "backfill" and any(
-            other.waits == _TURN and other.cause != "backfill" for other in self.underway.living(request.automation)
-        )
-
-    def _admit(self, automation: Automation, request: RunRequest, lock: FileLock, running: str, wait: Wait) -> str:
-        """Take the lock that `running` holds as `overlap` says; return why not, empty once it is held.
-
-        A backfill in the way is waited for instead: it has time, and what is due must not be lost to it.
-        """
-        other = self.underway.find(running)
-        overlap = "queue" if other is not None and other.cause == "backfill" else automation.overlap
-        if overlap == "skip":
-            return f"overlap: {running or 'another run'} is not over yet"
-        waiting = FileLock(self.folders.runs / automation.name / "queue")
-        if not waiting.acquire(request.run_id):
-            return f"overlap: {running} is not over yet and {waiting.holder()} already waits"
-        self.underway.note(request, _TURN, self._clock.now_ns())
-        try:
-            if overlap == "cancel" and running:
-                self.folders.ask_to_end(automation.name, running)
-            while not lock.acquire(request.run_id):
-                wait.pause(_POLL_S)
-        finally:
-            waiting.release()
-        return ""
 
     def _kept(self, automation: Automation) -> int:
         """Return how many folders of runs stay: as declared, and those of all runs that are under way."""
