@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import select
 import signal
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import LiteralString
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -137,6 +142,9 @@ REFUSED: dict[str, tuple[Callable[[str], str], str, str]] = {
 }
 
 
+# BackendKeyData: K, its length, the number of the session, a secret.
+_SESSION = re.compile(rb"K\x00\x00\x00\x0c.{4}", re.DOTALL)
+_ANOTHER = b"K\0\0\0\x0c\0\0\0\x07"
 ON_POSTGRES = pytest.mark.parametrize("toml", ["postgres"], indirect=True)
 
 
@@ -165,6 +173,15 @@ def test_a_schema_that_an_administrator_made_is_enough(here: PostgresCommons) ->
 
 
 @ON_POSTGRES
+def test_a_pooler_in_between_is_noticed_and_refused(here: PostgresCommons) -> None:
+    parts = urlsplit(here._url)
+    with _a_pooler(parts.port or 0) as port, _in(here._url.replace(str(parts.port), str(port)), "ours") as commons:
+        with pytest.raises(Unavailable, match="is behind a pooler") as caught:
+            commons.lock("x")
+        assert "PgBouncer" in caught.value.fix
+
+
+@ON_POSTGRES
 def test_what_is_over_is_swept_out_of_the_table(here: PostgresCommons) -> None:
     with _in(here._url, "swept") as commons, taken(commons, "x") as lock:
         commons.write("brief", b"1", under=lock, ttl_s=0)
@@ -172,6 +189,28 @@ def test_what_is_over_is_swept_out_of_the_table(here: PostgresCommons) -> None:
         commons.write("stays", b"1", under=lock, ttl_s=60)
     with psycopg.connect(here._url) as connection:
         assert connection.execute("SELECT name FROM swept.commons").fetchall() == [("stays",)]
+
+
+@contextlib.contextmanager
+def _a_pooler(port: int) -> Iterator[int]:
+    """Pass one connection on to `port`, and give the client another session's number, as PgBouncer does."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def serve() -> None:
+            client, _ = door.accept()
+            with client, socket.create_connection(("127.0.0.1", port)) as server:
+                while ready := select.select([client, server], [], [], 10)[0]:
+                    for source, other in ((client, server), (server, client)):
+                        if source in ready:
+                            data = source.recv(65_536)
+                            if not data:
+                                return
+                            other.sendall(_SESSION.sub(_ANOTHER, data))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield door.getsockname()[1]
+        thread.join()
 
 
 def _command(commons: PostgresCommons, before: LiteralString, statement: LiteralString) -> None:
