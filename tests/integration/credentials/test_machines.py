@@ -13,6 +13,7 @@ from tests.builders_machines import Breaking, Machine, Operation
 from tests.oauth_server import OAuthServer
 
 from steersman.kernel.errors import Corrupt, Misconfigured, Rejected, Unavailable
+from steersman.services.commons import Lock
 from steersman.services.reauth import wanting_a_person
 
 __all__ = ["server"]
@@ -462,6 +463,35 @@ def test_a_key_that_was_pasted_on_one_machine_is_there_on_all(tmp_path: Path, se
     attic.broker.paste("acme", "key-of-the-shop-2")
     refused = cellar.broker.lease("acme", who=WHO)
     assert cellar.broker.lease("acme", who=WHO, refused=refused.lease_id).secret == "key-of-the-shop-2"
+
+
+def test_a_pasted_key_is_not_taken_for_missing_while_the_commons_are_away(tmp_path: Path, server: OAuthServer) -> None:
+    text = '[provider.acme]\nkind = "api_key"\n'
+    operation = Operation(tmp_path, server, lambda root, _: providers(text, root))
+    attic, cellar = operation.machine("attic"), operation.machine("cellar")
+    attic.broker.paste("acme", "key-of-the-shop-1")
+    operation.commons.stop()
+    assert lease(attic) == "key-of-the-shop-1"
+    with pytest.raises(Unavailable):
+        lease(cellar)
+    assert wanting_a_person(cellar.ledger) == ()
+    operation.commons.start()
+    operation.advance(6)
+    assert lease(cellar) == "key-of-the-shop-1"
+
+
+def test_a_turn_that_is_lost_again_and_again_is_no_answer_for_now(operation: Operation, server: OAuthServer) -> None:
+    attic = logged_in(operation.machine("attic"), server)
+
+    class Always(Breaking):
+        def write(self, name: str, data: bytes, *, under: Lock, ttl_s: float | None = None) -> None:
+            self.at = 1
+            super().write(name, data, under=under, ttl_s=ttl_s)
+
+    attic.commons = Always(operation.commons, "lock lost", 1)
+    with pytest.raises(Unavailable, match="twice"):
+        lease(attic)
+    assert server.token_calls == [], "it was lost before anything was sent"
 
 
 def test_a_login_that_is_not_shared_stays_on_its_machine(tmp_path: Path, server: OAuthServer) -> None:

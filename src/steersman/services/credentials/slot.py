@@ -175,7 +175,11 @@ class Slot:
         self._store.close()
 
     def _static(self, refused: str) -> Token:
-        if refused or (self.needs_person and not self.stored):
+        if self.needs_person and not self.stored:
+            # In turn: who cannot reach the others does not know that nobody is logged in.
+            with self._lock():
+                self._read_locked()
+        elif refused:
             self._store.look()
         login = self._read()
         with self._store.turn_here(self._longest_s):
@@ -204,10 +208,12 @@ class Slot:
     def _fetched(self, why: str, refused: str) -> Token:
         """Return a new token, or the one that another process fetched while this one waited."""
         try:
-            return self._fetched_in_turn(why, refused)
-        except Conflict:
+            with suppress(Conflict):
+                return self._fetched_in_turn(why, refused)
             # The turn was lost to another machine: what it fetched may do.
             return self._fetched_in_turn(why, refused)
+        except Conflict as exc:
+            raise Unavailable(f"{self.name}: {exc.message}, twice", fix="ask again: other machines are at it") from exc
 
     def _fetched_in_turn(self, why: str, refused: str) -> Token:
         with self._lock(alone=True):
