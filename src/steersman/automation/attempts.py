@@ -246,6 +246,10 @@ class Attempts:
         """Record that a run was ended before its (next) process started."""
         return self._without_process(request, "cancelled", str(asked_to))
 
+    def not_tried_again(self, request: RunRequest, reason: str) -> RunOutcome:
+        """Record that a run whose engine ended between two attempts has no further one."""
+        return self._without_process(request, "cancelled", f"not tried again: {reason}")
+
     def _without_process(self, request: RunRequest, status: Status, error: str) -> RunOutcome:
         number = 1
         while self._recorder.was_finished(request.run_id, number) is not None:

@@ -194,6 +194,10 @@ class Recorder:
         event = self._ledger.get(run_event_id(run_id, attempt, RUN_STARTED))
         return None if event is None else msgspec.json.decode(event.data, type=RunStarted)
 
+    def has_begun(self, run_id: str) -> bool:
+        """Say whether the run's first attempt was started, or failed to."""
+        return self.was_started(run_id, 1) is not None or self.was_finished(run_id, 1) is not None
+
     def cycle_of(self, run_id: str) -> str:
         """Return what the cycle of a run is called; empty if that was not recorded."""
         start = self.was_started(run_id, 1)
