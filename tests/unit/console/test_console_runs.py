@@ -226,7 +226,7 @@ def test_a_log_that_was_cleared_away_says_so(here: Served) -> None:
     assert "gone.csv" in ask(here, "/runs/never-1")[2]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(text=st.text(max_size=20), cuts=st.lists(st.integers(0, 80), max_size=4))
 def test_a_log_that_grows_at_any_byte_is_the_same_text_in_the_end(
     tmp_path_factory: pytest.TempPathFactory, text: str, cuts: list[int]
