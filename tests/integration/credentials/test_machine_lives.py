@@ -89,7 +89,7 @@ class Life:
 
 
 # The server may be the same for all lives: each begins with a login of its own.
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_no_refresh_token_is_ever_used_twice_on_any_machine(
     server: OAuthServer, steps: list[tuple[str, int, str]]

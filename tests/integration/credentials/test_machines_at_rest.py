@@ -117,6 +117,8 @@ with Kept(kind, url, Path()).reached(operation) as commons:
 """
 
 
+# The steps are the broker's: what each server does when its client is killed is in the contract of the commons.
+@pytest.mark.parametrize("kept", ["redis"], indirect=True)
 @pytest.mark.parametrize("step", ["before the request", "stored, not recorded"])
 def test_a_machine_that_is_killed_while_it_fetches_costs_the_others_no_login(
     step: str, kept: Kept, server: OAuthServer, tmp_path: Path
