@@ -24,7 +24,7 @@ GUIDES = Path(__file__).parents[1] / "docs" / "guide"
 MONDAY = 1_796_040_000_000_000_000
 """Monday, 30 November 2026, 12:00 UTC: the guides are read at noon, so that what comes next is what they show."""
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_RUN_ID = re.compile(r"\b[a-z_]+-\d{8}T\d{6}Z-[0-9a-f]{6}\b")
+_RUN_ID = re.compile(r"\b[a-z_]+-\d{8}T\d{6}Z-[0-9a-f]{6,12}\b")
 _LEFT_OUT = "[...]"
 _MARGIN = re.compile(r"^\+?#? *")
 """What stands before each line of a proposed comment, wherever it wraps."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,6 +12,8 @@ from steersman.kernel.clock import utc
 Status = Literal["succeeded", "failed", "timed_out", "cancelled", "orphaned", "skipped"]
 State = Literal["waiting", "started", "retrying", "finished", "skipped"]
 Cause = Literal["schedule", "manual", "needs", "event", "backfill", "rerun"]
+_ONE_A_SECOND: Final = ("schedule/", "rerun/")
+"""How the cycles are called of which an automation has hardly more than one in a second."""
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +86,11 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_id(automation: str, at_ns: int, key: str) -> str:
-    """Return a readable id that sorts by time: `prices-20261124T170500Z-1f3a9c`; same arguments, same id."""
-    digest = hashlib.sha256(f"{automation}\0{at_ns}\0{key}".encode()).hexdigest()[:6]
+    """Return a readable id that sorts by time: `prices-20261124T170500Z-1f3a9c`; same arguments, same id.
+
+    Clocks and people start an automation once in a second; events and backfills may do so thousands of times, where six
+    digits would soon give two of them one id: the later one would be taken for done.
+    """
+    digits = 6 if "/" not in key or key.startswith(_ONE_A_SECOND) else 12
+    digest = hashlib.sha256(f"{automation}\0{at_ns}\0{key}".encode()).hexdigest()[:digits]
     return f"{automation}-{utc(at_ns):%Y%m%dT%H%M%SZ}-{digest}"
