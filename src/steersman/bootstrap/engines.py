@@ -101,7 +101,7 @@ class KeptEngine:
             self._thread.start()
 
     def renew(self, workspace: Workspace, manifest: Manifest) -> None:
-        """Take what `workspace` declares into force, `manifest` being its automations; without an engine, for its start.
+        """Take what `workspace` declares into force, its automations as `manifest`; without an engine, for its start.
 
         Raises:
             Misconfigured, Unavailable: as the engine says; what was in force stays.

@@ -200,7 +200,7 @@ def test_a_keeper_that_falls_silent_after_the_word_to_start_fails_the_start_and_
     kept: list[int] = []
     really = Launcher._begun
     monkeypatch.setattr(Launcher, "_begun", silenced)
-    with pytest.raises(OSError, match="no answer in 0.6 s from the process that starts it"):
+    with pytest.raises(OSError, match=r"no answer in 0\.6 s from the process that starts it"):
         run(tmp_path, stop, *script(tmp_path, COUNTED))
     wait_for(lambda: not psutil.pid_exists(kept[0]))
     assert not (tmp_path / "starts").exists()
