@@ -173,6 +173,10 @@ class Conductor:
         paused = next((pause for pause in found if pause is not None), None)
         self.recorder.missed(missed, f"held back, {paused}" if paused is not None else "")
 
+    def nothing_watched_until(self, at: int) -> None:
+        """Say that whatever was due up to `at` (ns) was missed, and is there only to be made up for."""
+        self._turns.nothing_watched_until(at)
+
     def stop(self) -> None:
         """End what runs and wake what waits; `execute` calls return or raise soon after."""
         self.closing.set()

@@ -73,6 +73,8 @@ class BaseEngine(Asking):
         self._started = True
         # Before anything is resumed: a resumed run must find its orphaned attempt ended and recorded.
         self.conductor.reconcile()
+        if schedules:
+            self.conductor.nothing_watched_until(self._clock.now_ns())
         self.conductor.recorder.manifest_loaded(manifest)
         self._resume()
         if schedules:
@@ -158,6 +160,7 @@ class BaseEngine(Asking):
             partial(self.begin, "schedule"),
             handled=Handled(self._state / "runs" / ".schedule.json"),
             on_missed=self.conductor.missed,
+            on_behind=self.conductor.nothing_watched_until,
             held=self.conductor.held,
         )
         self._scheduler.start()

@@ -44,13 +44,20 @@ class Scheduler:
         *,
         handled: Handled | None = None,
         on_missed: Callable[[Missed], None] = lambda _: None,
+        on_behind: Callable[[int], None] = lambda _: None,
         held: Callable[[], Container[str]] = tuple,
     ) -> None:
-        """Prepare; `held` names whom a pause holds back now: to their schedules that is a time when nothing watched."""
+        """Prepare.
+
+        Args:
+            on_behind: told up to which instant nothing watched, before several starts of an automation are asked for.
+            held: names whom a pause holds back now: to their schedules that is a time when nothing watched.
+        """
         self._automations = {a.name: a for a in manifest if a.schedule is not None and a.enabled}
         self._clock = clock
         self._on_due = on_due
         self._on_missed = on_missed
+        self._on_behind = on_behind
         self._held = held
         self._handled = handled or Handled()
         self._stop = threading.Event()
@@ -88,7 +95,10 @@ class Scheduler:
             if through > now + _FAR_NS:
                 self._plan(automation, now)
             elif at <= now:
-                for start in self._taken(automation, through, now):
+                taken = self._taken(automation, through, now)
+                if len(taken) > 1:
+                    self._on_behind(taken[-1])
+                for start in taken:
                     due.setdefault(start, []).append(name)
         for start in sorted(due):
             self._on_due(due[start], start)

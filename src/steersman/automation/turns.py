@@ -6,7 +6,7 @@ from typing import Final
 
 from steersman.automation.closing import Wait
 from steersman.automation.control.underway import Register
-from steersman.automation.model.cycle import began_at
+from steersman.automation.model.cycle import began_at, event_of
 from steersman.automation.model.manifest import Automation, Manifest, made_up_for
 from steersman.automation.model.outcome import RunRequest
 from steersman.automation.recorder import Recorder
@@ -19,6 +19,9 @@ _LETTING_GO_S: Final = 5.0
 _LETTING_GO_POLL_S: Final = 0.005
 # As late as a busy machine may make a start that nobody missed.
 _PUNCTUAL_NS: Final = 120_000_000_000
+_LONGEST_LINE: Final = 250
+"""Missed starts of one automation that stand in line at most: each is a thread."""
+_Place = tuple[int, int, str]
 _TURN: Final = "for the end of the run before it"
 
 
@@ -30,7 +33,12 @@ class Turns:
         self._underway = underway
         self._recorder = recorder
         self._clock = clock
-        self._in_line: dict[str, set[str]] = {}
+        self._in_line: dict[str, set[_Place]] = {}
+        self._unwatched_until = 0
+
+    def nothing_watched_until(self, at: int) -> None:
+        """Say that what was due up to `at` (ns) was missed: where every missed start counts, they go in line."""
+        self._unwatched_until = max(self._unwatched_until, at)
 
     def take(
         self,
@@ -46,8 +54,14 @@ class Turns:
 
         What has begun, and was cut short by the end of its engine, waits for whoever has it meanwhile.
         """
-        if begun or request.cause == "backfill" or self._is_made_up_for(manifest, request):
-            self._take_in_turn(request, lock, wait)
+        line = self._in_line.setdefault(f"{request.automation}/{request.lane}", set())
+        if begun or request.cause == "backfill":
+            self._take_in_turn(line, request, lock, wait)
+            return ""
+        if self._is_made_up_for(manifest, request):
+            if len(line) >= _LONGEST_LINE:
+                return f"overlap: {len(line)} missed starts wait already"
+            self._take_in_turn(line, request, lock, wait)
             return ""
         give_up = self._clock.elapsed_ns() + int(_LETTING_GO_S * 1e9)
         while not lock.acquire(request.run_id):
@@ -62,20 +76,28 @@ class Turns:
     def _is_made_up_for(self, manifest: Manifest, request: RunRequest) -> bool:
         """Say whether the start was missed and every missed start counts."""
         due = began_at(request)
-        late = due is not None and self._clock.now_ns() - due > _PUNCTUAL_NS
-        return late and made_up_for(manifest, request.automation)
+        if due is None or not made_up_for(manifest, request.automation):
+            return False
+        # An engine that was not told (a worker, another orchestrator) goes by how late it is.
+        return due <= self._unwatched_until or self._clock.now_ns() - due > _PUNCTUAL_NS
 
-    def _take_in_turn(self, request: RunRequest, lock: FileLock, wait: Wait) -> None:
+    def _take_in_turn(self, line: set[_Place], request: RunRequest, lock: FileLock, wait: Wait) -> None:
         """Wait for the lock, however many starts that are made up for wait too; the earliest goes first."""
-        line = self._in_line.setdefault(f"{request.automation}/{request.lane}", set())
-        line.add(request.run_id)
+        place = self._place(request)
+        line.add(place)
         try:
             # A pause before the first try: those that were asked for in the same moment come to stand in line.
             wait.pause(_POLL_S)
-            while self._stands_back(request) or min(line.copy()) != request.run_id or not lock.acquire(request.run_id):
+            while self._stands_back(request) or min(line.copy()) != place or not lock.acquire(request.run_id):
                 wait.pause(_POLL_S)
         finally:
-            line.discard(request.run_id)
+            line.discard(place)
+
+    def _place(self, request: RunRequest) -> _Place:
+        """Return what orders a line: when the start was due; of events of one instant, which was recorded first."""
+        event_id = event_of(request.cycle)
+        event = self._recorder.ledger.get(event_id) if event_id is not None else None
+        return (began_at(request) or 0, event.pos if event is not None else 0, request.run_id)
 
     def _stands_back(self, request: RunRequest) -> bool:
         """Say whether what is made up for lets a start go first that is due now and waits for the same lock."""
