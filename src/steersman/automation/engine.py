@@ -89,7 +89,7 @@ class BaseEngine(Asking):
             self._stop_following()
             self.conductor.manifest = manifest
             if followed:
-                self._follow(manifest)
+                self._follow(manifest, before=self._triggers)
 
     def begin(self, cause: Cause, roots: list[str], at: int, key: str = "schedule") -> None:
         names = plan_cycle(self.conductor.manifest, roots, dependants=True)
@@ -152,8 +152,8 @@ class BaseEngine(Asking):
 
     # -- cycles --------------------------------------------------------------------------------------------------
 
-    def _follow(self, manifest: Manifest) -> None:
-        """Start what is due by the clock and by events, from now on and as `catchup` says."""
+    def _follow(self, manifest: Manifest, before: Triggers | None = None) -> None:
+        """Start what is due by the clock and by events, from now on and as `catchup` says; `before` followed so far."""
         self._scheduler = Scheduler(
             manifest,
             self._clock,
@@ -165,7 +165,7 @@ class BaseEngine(Asking):
         )
         self._scheduler.start()
         self._triggers = self._triggers_of(manifest, self._state / "runs")
-        self._triggers.start()
+        self._triggers.start(before)
 
     def _stop_following(self) -> None:
         if self._scheduler is not None:

@@ -21,6 +21,7 @@ from steersman.ledger.type_filter import TypeFilter
 
 _log = logging.getLogger(__name__)
 _LOOK_S: Final = 0.5
+_AGAIN_S: Final = 5.0
 _SAVE_EVERY: Final = 1000
 _NOT_MADE_UP_FOR: Final = frozenset({"kernel.desk.started"})
 """Each start of a desk writes its own: that of an earlier one is over."""
@@ -84,6 +85,8 @@ class Triggers:
         self._positions = positions or Positions()
         self._read = 0
         self._saved = 0
+        self._from: dict[str, int] = {}
+        self._is_live = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -91,11 +94,16 @@ class Triggers:
         """Return who starts on `event`."""
         return [name for name, trigger in self._triggers.items() if trigger.wants(event)]
 
-    def start(self) -> None:
-        """Make up for what was missed and follow the ledger, in a thread of its own, until `stop`."""
+    def start(self, before: Triggers | None = None) -> None:
+        """Make up for what was missed and follow the ledger, in a thread of its own, until `stop`.
+
+        `before` followed until now, under another manifest: nothing was missed, and what it had not come to is next.
+        """
+        self._read = self._ledger.head().pos
+        self._begin_at(self._read)
         if self._triggers:
-            self._read = self._ledger.head().pos
-            self._begin_at(self._read)
+            if before is not None and before._is_live:
+                self._go_on()
             self._thread = threading.Thread(target=self._follow, name="automation-triggers", daemon=True)
             self._thread.start()
 
@@ -108,8 +116,9 @@ class Triggers:
     # -- the thread --------------------------------------------------------------------------------------------------
 
     def _follow(self) -> None:
-        while not self._caught_up():
-            if self._stop.wait(_LOOK_S):
+        while not self._is_live:
+            self._is_live = self._caught_up()
+            if not self._is_live and self._stop.wait(_LOOK_S):
                 return
         subscription = self._ledger.subscribe(after=self._read)
         try:
@@ -133,6 +142,8 @@ class Triggers:
         at_once: list[str] = []
         for name in self.names_for(event):
             trigger = self._triggers[name]
+            if event.pos <= self._from.get(name, 0):
+                continue
             if not trigger.quiet_ns:
                 at_once.append(name)
             elif (ended := trigger.take(event)) is not None and not self._tell([name], ended.last, ended.count):
@@ -164,7 +175,13 @@ class Triggers:
 
     def _tell(self, names: list[str], event: Event, count: int) -> bool:
         try:
-            return self._on_event(names, event, count)
+            while True:
+                try:
+                    return self._on_event(names, event, count)
+                except Unavailable as exc:
+                    _log.warning("%s starts %s later: %s", event.type, ", ".join(names), exc.message)
+                    if self._stop.wait(_AGAIN_S):
+                        return False
         except Exception:  # noqa: BLE001 - one event that cannot be handled must not stop all others
             _log.exception("%s did not start %s", event.type, ", ".join(names))
             return True
@@ -174,8 +191,21 @@ class Triggers:
         before = {name: self._positions.of(trigger.automation) for name, trigger in self._triggers.items()}
         self._keep({name: head if pos is None else pos for name, pos in before.items()})
 
+    def _go_on(self) -> None:
+        """Begin with the first event that one of the triggers has not come to."""
+        self._from = {
+            n: pos for n, t in self._triggers.items() if (pos := self._positions.of(t.automation)) is not None
+        }
+        self._read = min(self._from.values())
+        self._is_live = True
+
     def _save(self) -> None:
-        self._keep({t.name: t.burst.first - 1 if t.burst is not None else self._read for t in self._triggers.values()})
+        self._keep(
+            {
+                name: t.burst.first - 1 if t.burst is not None else max(self._read, self._from.get(name, 0))
+                for name, t in self._triggers.items()
+            }
+        )
         self._saved = self._read
 
     def _keep(self, positions: dict[str, int]) -> None:

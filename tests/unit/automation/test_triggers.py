@@ -18,6 +18,7 @@ from steersman.automation.missed import Missed
 from steersman.automation.positions import Positions
 from steersman.automation.triggers import Triggers
 from steersman.kernel.clock import FakeClock
+from steersman.kernel.errors import Unavailable
 from steersman.kernel.ids import uuid7
 from steersman.ledger import Event, Ledger, new_event
 from steersman.ledger.adapters.memory import create as memory_ledger
@@ -57,7 +58,7 @@ class Desk:
         return not self.refuses
 
     @contextmanager
-    def following(self, *automations: Automation) -> Iterator[Triggers]:
+    def following(self, *automations: Automation, before: Triggers | None = None) -> Iterator[Triggers]:
         triggers = Triggers(
             Manifest([an_automation("prices"), *automations]),
             self.ledger,
@@ -67,7 +68,7 @@ class Desk:
             on_missed=self.missed.append,
             ran=lambda name, event, count: (name, event.pos) in self.ran,
         )
-        triggers.start()
+        triggers.start(before)
         try:
             yield triggers
         finally:
@@ -166,6 +167,37 @@ def test_what_is_enabled_again_makes_up_for_nothing(tmp_path: Path) -> None:
     desk.says()
     desk.visit(an_automation(on=(HALT,)))
     assert (desk.started, desk.missed) == ([], [])
+
+
+def test_what_was_the_only_trigger_and_is_enabled_again_makes_up_for_nothing(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "t.json")
+    desk.visit(an_automation(on=(HALT,)))
+    with desk.following(an_automation(on=(HALT,), enabled=False)):
+        pass
+    desk.says()
+    desk.visit(an_automation(on=(HALT,)))
+    assert (desk.started, desk.missed) == ([], [])
+
+
+def test_an_edit_costs_no_event_and_starts_none_twice(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "t.json")
+    slow, job = an_automation("slow", on=("policy.*",), debounce_s=30), an_automation(on=(HALT,))
+    with desk.following(slow, job) as before:
+        positions = [desk.says()]
+        wait_for(lambda: desk.started)
+    positions += [desk.says() for _ in range(5)]
+    new = an_automation("new", on=(HALT,))
+    with desk.following(slow, job, new, before=before) as now:
+        positions.append(desk.says())
+        wait_for(lambda: len(desk.started) >= 7)
+        desk.clock.advance(31)
+        wait_for(lambda: len(desk.started) == 8)
+    each = [(["job"], pos, 1) for pos in positions[:-1]]
+    assert desk.started == [*each, (["job", "new"], positions[-1], 1), (["slow"], positions[-1], 7)]
+    assert desk.missed == []
+    with desk.following(slow, job, before=now):
+        pass
+    assert len(desk.started) == 8
 
 
 def test_the_start_of_a_desk_that_is_over_is_not_made_up_for(tmp_path: Path) -> None:
@@ -268,6 +300,24 @@ def test_an_event_that_cannot_be_handled_does_not_stop_the_others(
         wait_for(lambda: desk.started)
     assert desk.started == [(["job"], lifted, 1)]
     assert "policy.halt.set did not start job" in caplog.text
+
+
+def test_an_event_waits_for_a_ledger_that_can_not_be_told_why_it_starts_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("steersman.automation.triggers._AGAIN_S", 0.01)
+    desk, failures = Desk(), [Unavailable("no core process", fix="wait")] * 3
+
+    def on_event(names: list[str], event: Event, count: int) -> bool:
+        if failures:
+            raise failures.pop()
+        return Desk.on_event(desk, names, event, count)
+
+    monkeypatch.setattr(desk, "on_event", on_event)
+    with desk.following(an_automation(on=("policy.*",))):
+        halted = desk.says()
+        wait_for(lambda: desk.started)
+    assert desk.started == [(["job"], halted, 1)]
 
 
 class Lives(Desk):
