@@ -7,11 +7,11 @@ import threading
 from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from steersman.bootstrap.plugins import factory
-from steersman.bootstrap.workspace import venue_type
+from steersman.bootstrap.plugins import factory, setting_type
 from steersman.kernel.clock import FakeClock
 from steersman.kernel.toml_file import TomlFile
 from steersman.ledger import Ledger
@@ -99,7 +99,7 @@ def a_small_desk(root: Path, *, sessions: int = 40) -> Path:
 
 
 def settings_of(root: Path, text: str = TOML) -> TradingSettings:
-    return read(TomlFile(text, name="steersman.toml"), root, venue_type)
+    return read(TomlFile(text, name="steersman.toml"), root, partial(setting_type, "venue"))
 
 
 def a_trader(
@@ -107,7 +107,7 @@ def a_trader(
 ) -> Trader:
     """Return a trader of the workspace at `root`, with the policy in force."""
     file = TomlFile(text + policy, name="steersman.toml")
-    settings = read(file, root, venue_type)
+    settings = read(file, root, partial(setting_type, "venue"))
     known = {"strategy": set(settings.strategies), "instrument": set(settings.instruments), "venue": {"paper"}}
     values = read_policy(file, CATALOGUE, known=known)
     activate(ledger, values, actor="person:test", reason="test", source="test", now_ns=1)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from steersman.bootstrap.catalogue import event_types
 from steersman.bootstrap.notice_rules import NAMES, RULES
-from steersman.bootstrap.workspace import notifier_type
+from steersman.bootstrap.plugins import setting_type
 from steersman.kernel.clock import Clock, FakeClock
 from steersman.kernel.ids import uuid7
 from steersman.kernel.toml_file import TomlFile
 from steersman.ledger import Event, Ledger, new_event
-from steersman.services.notices import NotifierSettings, Reader, Teller, Telling, read
+from steersman.services.notices import NotifierSettings, Reader, Telling, read
 from steersman.services.notices.adapters.memory import MemoryNotifier
 from steersman.services.notices.memory import StateFile
 from steersman.services.notices.model import Message
 from steersman.services.notices.storm import Limits
+from steersman.services.notices.teller import Teller
 
 MINUTE = 60_000_000_000
 HOUR = 60 * MINUTE
@@ -87,7 +89,9 @@ def succeeded(ledger: Ledger, automation: str = "prices") -> Event:
 
 
 def settings(text: str, root: Path = Path()) -> dict[str, NotifierSettings]:
-    return read(TomlFile(text, name="steersman.toml"), root, notifier_type, NAMES, event_types)
+    return read(
+        TomlFile(text, name="steersman.toml"), root, partial(setting_type, "notifier"), lambda: NAMES, event_types
+    )
 
 
 class Told:

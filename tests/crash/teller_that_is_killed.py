@@ -19,9 +19,10 @@ from steersman.bootstrap.notice_rules import RULES
 from steersman.kernel.clock import FakeClock
 from steersman.kernel.errors import Unavailable
 from steersman.ledger.adapters.sqlite import create as sqlite_ledger
-from steersman.services.notices import Message, Reader, Teller
+from steersman.services.notices import Message, Reader
 from steersman.services.notices.memory import StateFile
 from steersman.services.notices.storm import Limits
+from steersman.services.notices.teller import Teller
 
 NOON = 1_764_504_000 * 10**9
 JOBS = 3

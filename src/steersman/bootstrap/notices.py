@@ -21,11 +21,12 @@ from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, SteersmanError
 from steersman.kernel.references import resolve
 from steersman.ledger import Event, Ledger, NewEvent
-from steersman.services.notices import HeartbeatSettings, Notifier, NotifierSettings, Reader, Teller, Telling, http
+from steersman.services.notices import HeartbeatSettings, Notifier, NotifierSettings, Reader, Telling, http
 from steersman.services.notices.heartbeat import Heartbeat
 from steersman.services.notices.memory import StateFile
 from steersman.services.notices.preview import Preview, preview
 from steersman.services.notices.storm import Limits
+from steersman.services.notices.teller import Teller
 from steersman.services.notices.wording import moment
 
 _LOOK_S: Final = 1.0

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,7 +17,6 @@ import msgspec
 from steersman.ai import settings as ai
 from steersman.automation import settings as automation
 from steersman.bootstrap.catalogue import event_types
-from steersman.bootstrap.notice_rules import NAMES
 from steersman.bootstrap.plugins import setting_type
 from steersman.content import settings as content
 from steersman.feedback import settings as feedback
@@ -167,66 +167,6 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         return self.state / "hooks" / f"{strategy}.secret"
 
 
-def venue_type(kind: str) -> type[trading.VenueSettings]:
-    """Return what `[venue.NAME]` of this kind may say.
-
-    Raises:
-        Misconfigured: no such adapter is installed.
-    """
-    found: type[trading.VenueSettings] = setting_type("venue", kind)
-    return found
-
-
-def commons_type(kind: str) -> type[commons.SharedSettings]:
-    """Return what `[shared]` of this kind may say.
-
-    Raises:
-        Misconfigured: no such adapter is installed.
-    """
-    found: type[commons.SharedSettings] = setting_type("commons", kind)
-    return found
-
-
-def model_type(kind: str) -> type[ai.ModelSettings]:
-    """Return what `[model.NAME]` of this kind may say.
-
-    Raises:
-        Misconfigured: no such adapter is installed.
-    """
-    found: type[ai.ModelSettings] = setting_type("model", kind)
-    return found
-
-
-def channel_type(kind: str) -> type[content.ChannelSettings]:
-    """Return what `[channel.NAME]` of this kind may say.
-
-    Raises:
-        Misconfigured: no such adapter is installed.
-    """
-    found: type[content.ChannelSettings] = setting_type("channel", kind)
-    return found
-
-
-def reviewer_type(kind: str) -> type[content.ReviewerSettings]:
-    """Return what `[reviewer.NAME]` of this kind may say.
-
-    Raises:
-        Misconfigured: no such adapter is installed.
-    """
-    found: type[content.ReviewerSettings] = setting_type("reviewer", kind)
-    return found
-
-
-def notifier_type(kind: str) -> type[notices.NotifierSettings]:
-    """Return what `[notify.NAME]` of this kind may say.
-
-    Raises:
-        Misconfigured: no such adapter is installed.
-    """
-    found: type[notices.NotifierSettings] = setting_type("notifier", kind)
-    return found
-
-
 def engine_settings(file: TomlFile, root: Path, *, kind: str | None = None) -> automation.EngineSettings:
     """Return what `[engine]` says, read as the settings of its kind; with `kind`, `[engine.KIND]` for another one.
 
@@ -309,7 +249,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
     file = TomlFile(text, name=FILE)
     _refuse_unknown_sections(file)
     desk = _desk(file, environ)
-    traded = trading.read(file, root, venue_type)
+    traded = trading.read(file, root, partial(setting_type, "venue"))
     automations = file.section((automation.SECTION,), dict[str, automation.AutomationSettings])
     # A script that is gone must stop its own run, not a halt, nor all other runs: `manifest_of` looks for scripts.
     automation.validate(file, automations, root, tz=desk.tz, scripts=False, types=event_types)
@@ -317,8 +257,8 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
     feedback.validate(file, kpis)
     providers = credentials.read(file, root)
     known = {"strategy": set(traded.strategies), "instrument": set(traded.instruments), "venue": set(traded.venues)}
-    written = content.read(file, root, channel_type, reviewer_type)
-    models = ai.read(file, root, model_type)
+    written = content.read(file, root, partial(setting_type, "channel"), partial(setting_type, "reviewer"))
+    models = ai.read(file, root, partial(setting_type, "model"))
     _refuse_unknown_models(file, written, models)
     return Workspace(
         root=root,
@@ -334,10 +274,17 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         kpis=kpis,
         providers=providers,
         pulls=pulls.read(file, root, providers=providers),
-        notify=notices.read(file, root, notifier_type, NAMES, event_types),
-        shared=commons.read(file, root, commons_type),
+        notify=notices.read(file, root, partial(setting_type, "notifier"), _notice_rules, event_types),
+        shared=commons.read(file, root, partial(setting_type, "commons")),
         policy=read_policy(file, CATALOGUE, known=known),
     )
+
+
+def _notice_rules() -> tuple[str, ...]:
+    # They know the events of every part; a workspace that tells nobody does without them.
+    from steersman.bootstrap.notice_rules import NAMES
+
+    return NAMES
 
 
 def _refuse_unknown_sections(file: TomlFile) -> None:

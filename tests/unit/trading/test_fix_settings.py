@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from steersman.bootstrap.workspace import venue_type
+from steersman.bootstrap.plugins import setting_type
 from steersman.kernel.errors import Misconfigured
 from steersman.kernel.toml_file import TomlFile
 from steersman.trading.adapters.fix.settings import FixSettings
@@ -79,7 +80,7 @@ password = "env:FIX_PASSWORD"
 
 
 def test_a_workspace_declares_a_fix_venue(tmp_path: Path) -> None:
-    settings = read(TomlFile(VENUE, name="steersman.toml"), tmp_path, venue_type).venues["broker"]
+    settings = read(TomlFile(VENUE, name="steersman.toml"), tmp_path, partial(setting_type, "venue")).venues["broker"]
     assert settings == some(kind="fix", mode="live", password="env:FIX_PASSWORD", order_fields={"100": "XNYS"})
 
 
@@ -94,6 +95,6 @@ def test_a_workspace_declares_a_fix_venue(tmp_path: Path) -> None:
 )
 def test_a_mistake_is_placed_in_the_file(tmp_path: Path, old: str, new: str, place: str) -> None:
     with pytest.raises(Misconfigured) as found:
-        read(TomlFile(VENUE.replace(old, new), name="steersman.toml"), tmp_path, venue_type)
+        read(TomlFile(VENUE.replace(old, new), name="steersman.toml"), tmp_path, partial(setting_type, "venue"))
     assert place in found.value.message
     assert "hunter2" not in str(found.value)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from steersman.bootstrap.workspace import venue_type
+from steersman.bootstrap.plugins import setting_type
 from steersman.kernel.errors import Misconfigured
 from steersman.kernel.toml_file import TomlFile
 from steersman.trading.adapters.paper.settings import PaperSettings
@@ -42,7 +43,7 @@ fast = 20
 def reading(text: str, root: Path) -> TradingSettings:
     (root / "strategies").mkdir(exist_ok=True)
     (root / "strategies" / "trend.py").write_text("def on_bar(bar): ...\n", encoding="utf-8")
-    return read(TomlFile(text, name="steersman.toml"), root, venue_type)
+    return read(TomlFile(text, name="steersman.toml"), root, partial(setting_type, "venue"))
 
 
 def test_a_good_file_is_read_with_its_defaults(tmp_path: Path) -> None:

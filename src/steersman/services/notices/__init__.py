@@ -4,7 +4,6 @@ from steersman.services.notices.model import Message, Severity, Telling, text
 from steersman.services.notices.ports import Notifier
 from steersman.services.notices.rules import Reader, Repeated, Rule
 from steersman.services.notices.settings import HeartbeatSettings, NotifierSettings, read
-from steersman.services.notices.teller import Teller
 
 __all__ = [
     "HeartbeatSettings",
@@ -15,7 +14,6 @@ __all__ = [
     "Repeated",
     "Rule",
     "Severity",
-    "Teller",
     "Telling",
     "read",
     "text",

@@ -92,14 +92,14 @@ def read(
     file: TomlFile,
     root: Path,
     notifier_type: Callable[[str], type[NotifierSettings]],
-    rules: Collection[str],
+    rules: Callable[[], Collection[str]],
     types: Callable[[], EventTypes] | None = None,
 ) -> dict[str, NotifierSettings]:
     """Decode and check `[notify.*]`; addresses are not looked up yet.
 
     Args:
-        rules: the names that `severity` may speak of.
-        types: the types of events there are, with the fields of each; None: any may be named.
+        rules: gives the names that `severity` may speak of.
+        types: gives the types of events there are, with the fields of each; None: any may be named.
 
     Raises:
         Misconfigured: names file, line, field, what was found and what is allowed; never quotes an address.
@@ -118,7 +118,7 @@ def _one(
     name: str,
     raw: object,
     notifier_type: Callable[[str], type[NotifierSettings]],
-    rules: Collection[str],
+    rules: Callable[[], Collection[str]],
     types: Callable[[], EventTypes] | None,
 ) -> NotifierSettings:
     here = (SECTION, name)
@@ -195,15 +195,15 @@ def _unknown_event(one: Wanted, types: EventTypes) -> Iterator[tuple[str, str, s
 
 
 def _problems(
-    settings: NotifierSettings, rules: Collection[str], types: Callable[[], EventTypes] | None
+    settings: NotifierSettings, rules: Callable[[], Collection[str]], types: Callable[[], EventTypes] | None
 ) -> Iterator[tuple[str, str, str]]:
     yield from _bad_events(settings.wanted, types)
     for name in settings.severity:
-        if name not in rules:
-            near = difflib.get_close_matches(name, rules, n=1)
+        if name not in (there := rules()):
+            near = difflib.get_close_matches(name, there, n=1)
             yield (
                 "severity",
-                f"there is no rule {name!r}; allowed: {', '.join(sorted(rules))}",
+                f"there is no rule {name!r}; allowed: {', '.join(sorted(there))}",
                 f"did you mean {near[0]}?" if near else "steersman notify rules explains them",
             )
     if not settings.defaults and not settings.events:
