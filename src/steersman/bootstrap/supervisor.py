@@ -20,7 +20,7 @@ STOP_GRACE_S = 10.0
 _QUICK_DEATH_S = 5.0
 _MAX_BACKOFF_S = 30.0
 EXIT_MISCONFIGURED = 2
-"""A child that ends with this code said that the operator must change something: restarting cannot help."""
+"""A child that ends with this code said that the operator must change something: restarting at once cannot help."""
 
 
 class Child(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,9 @@ class Supervisor:
     """Runs children until `stop()`.
 
     A child that dies is restarted at once; one that keeps dying within five seconds waits twice as long each time, up
-    to half a minute, so that a broken desk does not eat the machine that the core trades on.
+    to half a minute, so that a broken desk does not eat the machine that the core trades on. One that says that the
+    operator must change something stops everything, unless it had run before: a file that is just being edited when a
+    child dies must not take the others with it.
     """
 
     def __init__(self, children: Sequence[Child], *, say: Callable[[str], None], clock: Clock | None = None) -> None:
@@ -93,16 +95,17 @@ class Supervisor:
         )
 
     def _watch(self, child: Child) -> None:
-        backoff = 0.5
+        backoff, has_run = 0.5, False
         while not self._stopping.is_set():
             began = self._clock.elapsed_ns()
             code = _ended(self._running[child.name])
             if self._stopping.is_set():
                 return
-            if code == EXIT_MISCONFIGURED:
+            if code == EXIT_MISCONFIGURED and not has_run:
                 self._failed = f"{child.name} stopped because something must be changed (see its message above)"
                 self._stopping.set()
                 return
+            has_run = True
             lived_s = (self._clock.elapsed_ns() - began) / 1e9
             backoff = min(backoff * 2, _MAX_BACKOFF_S) if lived_s < _QUICK_DEATH_S else 0.5
             self._say(f"{child.name} ended with {_describe(code)}; restarting in {backoff:g} s")

@@ -46,6 +46,28 @@ def test_a_child_that_says_misconfigured_stops_everything() -> None:
     assert supervisor.pids() == {}
 
 
+def test_a_child_that_died_and_finds_its_file_half_edited_is_tried_until_it_is_mended(tmp_path: Path) -> None:
+    log, said = tmp_path / "starts", list[str]()
+    body = f"""
+import os, pathlib, signal, time
+log = pathlib.Path({str(log)!r})
+lives = len(log.read_text()) if log.exists() else 0
+log.write_text("x" * (lives + 1))
+if lives == 0: os.kill(os.getpid(), signal.SIGKILL)
+if lives == 1: raise SystemExit({EXIT_MISCONFIGURED})
+time.sleep(60)
+"""
+    supervisor = Supervisor([a_child("desk", body)], say=said.append)
+    codes: list[int] = []
+    thread = threading.Thread(target=lambda: codes.append(supervisor.run(lambda: None)))
+    thread.start()
+    until(lambda: len(said) == 2 and log.exists() and len(log.read_text()) == 3)
+    supervisor.stop()
+    thread.join(20)
+    assert said[1] == "desk ended with exit code 2; restarting in 2 s"
+    assert codes == [0]
+
+
 def test_a_child_that_ends_before_it_is_ready_is_an_error_and_the_others_are_stopped() -> None:
     def ready(alive: Callable[[], bool]) -> None:
         wait_until(lambda: False, alive, what="the desk", fix="look")
