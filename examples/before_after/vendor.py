@@ -15,6 +15,7 @@ import json
 import os
 import random
 import secrets
+import sys
 import threading
 import time
 import urllib.request
@@ -64,6 +65,11 @@ class Vendor(ThreadingHTTPServer):
     """Serves until `shutdown()`; `latency_s` is what the way there and back takes, as a real one would."""
 
     daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        # A client that went away is no news; a traceback of it would hide what is.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def __init__(self, port: int, secret: str, *, latency_s: float = 0.15) -> None:
         super().__init__(("127.0.0.1", port), Handler)

@@ -25,7 +25,7 @@ from steersman.automation.model.manifest import Automation, Manifest, made_up_fo
 from steersman.automation.model.outcome import run_id
 from steersman.automation.recorder import Recorder
 from steersman.automation.successes import Successes
-from steersman.kernel.clock import Clock, iso
+from steersman.kernel.clock import Clock, iso, on_the_wall
 from steersman.kernel.errors import Conflict, Unavailable
 from steersman.kernel.ids import stable_uuid
 from steersman.kernel.plurals import counted
@@ -259,10 +259,10 @@ def overdue(manifest: Manifest, ledger: Ledger) -> dict[str, RunOverdue]:
     return {name: late for name, late in found.items() if late is not None}
 
 
-def words(late: RunOverdue) -> str:
-    """Return what is overdue in one line: `should have succeeded by 2026-11-30T06:45Z: it still runs`."""
+def words(late: RunOverdue, tz: str = "UTC") -> str:
+    """Return what is overdue in one line: `should have succeeded by Mon 30 Nov 06:45 UTC: it still runs`."""
     more = f" (and {counted(late.starts - 1, 'start')} before it)" if late.starts > 1 else ""
-    return f"should have succeeded by {iso(late.deadline_at)[:16]}Z{more}: {late.reason}"
+    return f"should have succeeded by {on_the_wall(late.deadline_at, tz)}{more}: {late.reason}"
 
 
 def _last(ledger: Ledger, name: str) -> RunOverdue | None:

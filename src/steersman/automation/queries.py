@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -56,6 +56,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     attempts: int
     started_at: int
+    cause: str
     last: Attempt
 
 
@@ -104,11 +105,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     overdue: str = ""
 
 
+_OF_RUN: Final = """r.status, r.attempt, r.started_at, coalesce(
+    (SELECT f.cause FROM automation_attempt f WHERE f.run_id = r.run_id ORDER BY f.attempt LIMIT 1), a.cause)"""
+"""What is said of a run as a whole; its cause is that of its first attempt: the later ones are all `retry`."""
+
+
 def recent_runs(db: Database, *, limit: int = 50, automation: str | None = None) -> list[Run]:
     """Return the latest runs, newest first."""
     where, parameters = ("WHERE r.automation = ?", [automation]) if automation else ("", [])
     rows = db.execute(
-        f"""SELECT r.status, r.attempt, r.started_at, {_qualified()} FROM automation_run r
+        f"""SELECT {_OF_RUN}, {_qualified()} FROM automation_run r
             JOIN automation_attempt a ON a.run_id = r.run_id AND a.attempt = r.attempt
             {where} ORDER BY r.started_at DESC, r.run_id DESC LIMIT ?""",
         (*parameters, limit),
@@ -116,10 +122,29 @@ def recent_runs(db: Database, *, limit: int = 50, automation: str | None = None)
     return [_run(row) for row in rows]
 
 
+def failing(db: Database, manifest: Manifest) -> dict[str, Run]:
+    """Return, by automation, the latest run that is over, of those enabled where that one did not succeed.
+
+    One that a person cancelled says nothing about how the automation does.
+    """
+    found = {}
+    for automation in manifest:
+        rows = db.execute(
+            f"""SELECT {_OF_RUN}, {_qualified()} FROM automation_run r
+                JOIN automation_attempt a ON a.run_id = r.run_id AND a.attempt = r.attempt
+                WHERE r.automation = ? AND r.status NOT IN ('running', 'retrying', 'cancelled')
+                ORDER BY r.started_at DESC, r.run_id DESC LIMIT 1""",
+            (automation.name,),
+        )
+        if automation.enabled and rows and rows[0][0] != "succeeded":
+            found[automation.name] = _run(rows[0])
+    return found
+
+
 def find_run(db: Database, run_id: str) -> Run | None:
     """Return the run called `run_id`, if there is one."""
     rows = db.execute(
-        f"""SELECT r.status, r.attempt, r.started_at, {_qualified()} FROM automation_run r
+        f"""SELECT {_OF_RUN}, {_qualified()} FROM automation_run r
             JOIN automation_attempt a ON a.run_id = r.run_id AND a.attempt = r.attempt WHERE r.run_id = ?""",
         (run_id,),
     )
@@ -214,9 +239,15 @@ def _qualified() -> str:
 
 
 def _run(row: tuple[Any, ...]) -> Run:
-    last = _attempt(row[3:])
+    last = _attempt(row[4:])
     return Run(
-        run_id=last.run_id, automation=last.automation, status=row[0], attempts=row[1], started_at=row[2], last=last
+        run_id=last.run_id,
+        automation=last.automation,
+        status=row[0],
+        attempts=row[1],
+        started_at=row[2],
+        cause=row[3],
+        last=last,
     )
 
 

@@ -25,11 +25,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     next: str = ""
 
 
-def standing(manifest: Manifest, ledger: Ledger, state: Path) -> list[Standing]:
+def standing(manifest: Manifest, ledger: Ledger, state: Path, *, tz: str = "UTC") -> list[Standing]:
     """Return what stands still; approvals are in the inbox and not repeated here.
 
     Args:
         state: the workspace's `.steersman`.
+        tz: on whose clocks times are told.
     """
     claims = Tokens(state / "runs").claims()
     waiting = [claim for claim in claims if not claim.held]
@@ -42,7 +43,7 @@ def standing(manifest: Manifest, ledger: Ledger, state: Path) -> list[Standing]:
             found.append(Standing(automation=automation.name, run_id="", why=text, next=command))
     for name, late in overdue(manifest, ledger).items():
         do = f"steersman auto show {name}"
-        found.append(Standing(automation=name, run_id="", why=f"overdue: {words(late)}", next=do))
+        found.append(Standing(automation=name, run_id="", why=f"overdue: {words(late, tz)}", next=do))
     return found
 
 

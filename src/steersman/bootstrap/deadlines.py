@@ -59,8 +59,9 @@ def watching_deadlines(desk: Desk, *, say: Callable[[str], None]) -> Iterator[No
     )
 
     def look() -> None:
+        tz = desk.workspace.desk.tz
         for said in watch.look():
-            what = words(said) if isinstance(said, RunOverdue) else f"not overdue any more: {said.reason}"
+            what = words(said, tz) if isinstance(said, RunOverdue) else f"not overdue any more: {said.reason}"
             say(f"{said.automation} {what}")
 
     with running("deadlines", look, say, _LOOK_S):
@@ -69,4 +70,5 @@ def watching_deadlines(desk: Desk, *, say: Callable[[str], None]) -> Iterator[No
 
 def overdue_now(desk: Desk) -> dict[str, str]:
     """Return automation -> what it should have done by now, in words."""
-    return {name: words(late) for name, late in overdue(manifest_of(desk.workspace), desk.ledger).items()}
+    tz = desk.workspace.desk.tz
+    return {name: words(late, tz) for name, late in overdue(manifest_of(desk.workspace), desk.ledger).items()}

@@ -282,7 +282,7 @@ def register(desk: Desk) -> Register:
 
 def held(desk: Desk, manifest: Manifest) -> dict[str, Held]:
     """Return whom a pause holds back now, by name."""
-    return Pauses(desk.ledger).now().held(manifest, desk.clock.now_ns())
+    return Pauses(desk.ledger, tz=desk.workspace.desk.tz).now().held(manifest, desk.clock.now_ns())
 
 
 @contextmanager

@@ -11,9 +11,10 @@ from steersman.bootstrap import presence
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.deadlines import overdue_now
 from steersman.bootstrap.desk import Desk
-from steersman.bootstrap.engines import engine_trouble
+from steersman.bootstrap.engines import engine_trouble, manifest_of
 from steersman.bootstrap.policy_file import edit_trouble
 from steersman.content import queries as content
+from steersman.kernel.clock import on_the_wall
 from steersman.services.reauth import wanting_a_person
 from steersman.trading import queries as trading
 
@@ -29,6 +30,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         refused: why steersman.toml as it stands now is not in force; empty if it is.
         paused: automations that are held back (`*`: all) -> by whom, until when and why.
         logins: providers that a person must log in to again.
+        failing: automation whose latest run did not succeed -> when that was and why.
         late: automation -> what it should have done by its deadline and has not.
         untold: target -> why the last message did not arrive there.
         overdue: posts that should be out, and why they are not.
@@ -53,6 +55,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     refused: str
     paused: dict[str, str]
     logins: tuple[str, ...]
+    failing: dict[str, str]
     late: dict[str, str]
     untold: dict[str, str]
     drafts: int
@@ -88,8 +91,9 @@ def look(desk: Desk) -> Status:
         runs=automation.counts(db),
         engine=workspace.engine.kind + (f": {trouble}" if (trouble := engine_trouble(desk.ledger)) else ""),
         refused=edit_trouble(workspace.root, desk.ledger),
-        paused=Pauses(desk.ledger).now().standing(desk.clock.now_ns()),
+        paused=Pauses(desk.ledger, tz=workspace.desk.tz).now().standing(desk.clock.now_ns()),
         logins=wanting_a_person(desk.ledger, among=desk.workspace.providers),
+        failing={name: _failed(run, workspace.desk.tz) for name, run in _failing(desk).items()},
         late=overdue_now(desk),
         untold={name: why for name in desk.workspace.notify if (why := notices.status(desk, name).problem)},
         drafts=counted.drafts,
@@ -99,6 +103,15 @@ def look(desk: Desk) -> Status:
         publishing=worker.reason if (worker := content.worker(db)) and worker.silent else "",
         events=desk.ledger.head().pos,
     )
+
+
+def _failing(desk: Desk) -> dict[str, automation.Run]:
+    return automation.failing(desk.db, manifest_of(desk.workspace))
+
+
+def _failed(run: automation.Run, tz: str) -> str:
+    how = run.status.replace("_", " ")
+    return f"{how}, started {on_the_wall(run.started_at, tz)}" + (f": {run.last.error}" if run.last.error else "")
 
 
 def _venues(desk: Desk) -> dict[str, str]:

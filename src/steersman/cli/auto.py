@@ -18,6 +18,7 @@ from steersman.cli.auto_words import local, word
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import console, emit, show_table
 
+_FIGURES = (("good", "right"), ("p50", "right"))
 app = noun("Scripts declared once: when they run, what they need, how they went.")
 
 
@@ -33,23 +34,31 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
 
     with opened(directory) as desk:
         missing, manifest = missing_script(desk.workspace), manifest_of(desk.workspace)
-        late = overdue_now(desk)
+        late, still, tz = overdue_now(desk), held(desk, manifest), desk.workspace.desk.tz
         rows = [
             msgspec.structs.replace(row, overdue=late.get(row.automation, ""))
-            for row in summaries(desk.db, manifest, now_ns=desk.clock.now_ns(), held=held(desk, manifest))
+            for row in summaries(desk.db, manifest, now_ns=desk.clock.now_ns(), held=still)
         ]
 
     def render() -> None:
         show_table(
             "",
-            [("automation", "left"), ("last", "left"), ("good", "right"), ("p50", "right"), ("next start", "left")],
+            [
+                ("automation", "left"),
+                ("last", "left"),
+                ("good", "right"),
+                ("p50", "right"),
+                (f"next start, {tz}", "left"),
+            ],
             [
                 [
                     row.automation,
                     word(f"{row.last_status or 'never ran'}, overdue" if row.overdue else row.last_status),
                     "-" if row.success_ratio is None else f"{row.success_ratio:.0%} of {row.runs}",
                     "-" if row.p50_wall_s is None else f"{row.p50_wall_s:.2f} s",
-                    row.paused or (local(row.next_start, row.tz) if row.next_start is not None else row.why_not),
+                    still[row.automation].brief
+                    if row.automation in still
+                    else (local(row.next_start, tz, zone=False) if row.next_start is not None else row.why_not),
                 ]
                 for row in rows
             ],

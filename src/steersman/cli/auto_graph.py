@@ -37,7 +37,8 @@ def graph(
         raise Misconfigured("--open needs a file to open", fix="add --svg graph.svg")
     with opened(directory) as desk:
         manifest = manifest_of(desk.workspace)
-        rows = summaries(desk.db, manifest, now_ns=desk.clock.now_ns(), held=held(desk, manifest))
+        still = held(desk, manifest)
+        rows = summaries(desk.db, manifest, now_ns=desk.clock.now_ns(), held=still)
     status = {row.automation: row.last_status for row in rows}
     paused = {row.automation: row.paused for row in rows if row.paused}
     if svg is not None:
@@ -53,7 +54,10 @@ def graph(
             if show and not _opened(svg):
                 console().print("no browser could be started here: open the file yourself")
             return
-        lines = [(drawn, word(status[name]), paused.get(name, start)) for drawn, name, start in words.rows(manifest)]
+        lines = [
+            (drawn, word(status[name]), still[name].brief if name in still else start)
+            for drawn, name, start in words.rows(manifest)
+        ]
         columns = [("automation", "left"), ("last", "left"), ("starts", "left")]
         if max((len(drawn) for drawn, _, _ in lines), default=0) > console().width - _REST:
             _stacked(lines)

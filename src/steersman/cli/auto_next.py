@@ -33,9 +33,9 @@ def next_(
         manifest, now, tz = manifest_of(desk.workspace), desk.clock.now_ns(), desk.workspace.desk.tz
         paused = held(desk, manifest)
         coming = forecast(manifest, paused, now, limit)
-        waiting = {a.name: why for a in manifest if (why := why_not(a))}
-        waiting |= {name: f"{waiting[name]}; {why}" for name, why in paused.items() if name in waiting}
-        still = standing(manifest, desk.ledger, desk.workspace.state)
+        plain = {a.name: why for a in manifest if (why := why_not(a))}
+        waiting = plain | {name: f"{plain[name]}; {why}" for name, why in paused.items() if name in plain}
+        still = standing(manifest, desk.ledger, desk.workspace.state, tz=desk.workspace.desk.tz)
 
     def render() -> None:
         show_table(
@@ -47,7 +47,10 @@ def next_(
             else "no automations yet: add [automation.NAME] to steersman.toml",
         )
         for title, rows in (
-            ("without a time", list(waiting.items())),
+            (
+                "without a time",
+                [(n, f"{why}; {paused[n].brief}" if n in paused else why) for n, why in plain.items()],
+            ),
             (
                 "standing still now",
                 [(s.run_id or s.automation, f"{s.why}{'; ' if s.next else ''}{s.next}") for s in still],

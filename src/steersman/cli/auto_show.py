@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -10,7 +10,7 @@ import typer
 from steersman.cli.auto_words import local, span, word
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import emit
-from steersman.cli.terminal import list_rows, say
+from steersman.cli.terminal import list_facts, list_rows, plain, say
 from steersman.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def show(
                 what,
                 now_ns=desk.clock.now_ns(),
                 held=held(desk, manifest),
-                still=standing(manifest, desk.ledger, desk.workspace.state),
+                still=standing(manifest, desk.ledger, desk.workspace.state, tz=desk.workspace.desk.tz),
                 under_way=under_way,
             )
             now = desk.clock.now_ns()
@@ -83,10 +83,11 @@ def _show_automation(found: AutomationDetails, tz: str, now: int) -> None:
     if figures.next_start is not None:
         facts.append(("next start", f"{local(figures.next_start, tz)}, in {span((figures.next_start - now) / 1e9)}"))
     say(declared.name)
-    _facts(facts)
+    list_facts(facts)
     for row in found.in_the_way:
-        say(f"\nin the way: {row.run_id + ' ' if row.run_id else ''}{row.why}")
-        if row.next:
+        say()
+        list_facts([("in the way:", f"{row.run_id + ' ' if row.run_id else ''}{row.why}")], indent=0)
+        if row.next and row.next != f"steersman auto show {declared.name}":
             say(f"  {row.next}")
     for run in found.under_way:
         say(
@@ -102,7 +103,7 @@ def _show_automation(found: AutomationDetails, tz: str, now: int) -> None:
                 [
                     r.run_id,
                     local(r.started_at, tz, zone=False),
-                    r.last.cause,
+                    r.cause,
                     word(r.status),
                     "-" if r.last.wall_s is None else f"{r.last.wall_s:.2f} s",
                 ]
@@ -112,8 +113,7 @@ def _show_automation(found: AutomationDetails, tz: str, now: int) -> None:
         )
     if found.skips:
         say("\nstarts that did not happen:")
-        for skip in found.skips:
-            say(f"  {local(skip.at, tz, zone=False)}  {skip.reason}")
+        list_facts([(local(skip.at, tz, zone=False), skip.reason) for skip in found.skips])
     if not found.runs and not found.skips:
         say(f"\nit has not run yet: steersman auto run {declared.name}")
 
@@ -137,9 +137,11 @@ def _declared(automation: Automation) -> list[str]:
             value = ", ".join(f"{k} {v}" for k, v in value.items())
         elif isinstance(value, bool):
             value = str(value).lower()
+        elif isinstance(value, float | int) and field.name.endswith("_s"):
+            value = span(value)
         elif isinstance(value, float):
             value = f"{value:g}"
-        said.append(f"{field.name} {value}")
+        said.append(f"{field.name.removesuffix('_s')} {value}")
     return said
 
 
@@ -165,13 +167,11 @@ def _show_run(found: RunDetails, tz: str) -> None:
     facts += [("repeats", run.repeats)] if run is not None and run.repeats else []
     if found.attempts and found.attempts[-1].command:
         facts.append(("command", found.attempts[-1].command))
-    _facts(facts)
+    list_facts(facts)
     for attempt in found.attempts:
         _show_attempt(attempt, tz)
     _show_left(found)
-    _show_others("needed", found.needs)
-    _show_others("led to", found.led_to)
-    _show_others("repeated by", found.repeated_by)
+    _show_others({"needed": found.needs, "led to": found.led_to, "repeated by": found.repeated_by})
     if (
         run is not None
         and run.status in ("skipped", "failed", "timed_out", "orphaned", "cancelled")
@@ -198,7 +198,7 @@ def _show_attempt(attempt: Attempt, tz: str) -> None:
     if figures:
         say(f"  {', '.join(figures)}")
     if attempt.error:
-        say(f"  {attempt.error}")
+        list_facts([("", attempt.error)], indent=0)
     if attempt.log:
         say(f"  {attempt.log}")
 
@@ -215,12 +215,13 @@ def _show_left(found: RunDetails) -> None:
         say(f"artifact  {artifact.path} ({size})")
 
 
-def _show_others(title: str, runs: Sequence[Member]) -> None:
-    for run in runs:
-        say(f"{title}  {run.run_id}  ", word(run.status), f"  {run.reason}" if run.reason else "")
+def _show_others(others: Mapping[str, Sequence[Member]]) -> None:
+    from rich.text import Text  # only the human form needs it
 
-
-def _facts(facts: Sequence[tuple[str, object]]) -> None:
-    wide = max((len(name) for name, _ in facts), default=0)
-    for name, value in facts:
-        say(f"  {name:<{wide}}  {value}")
+    rows = [
+        (title, Text.assemble(run.run_id, "  ", word(run.status), "  " if run.reason else "", plain(run.reason)))
+        for title, runs in others.items()
+        for run in runs
+    ]
+    if rows:
+        list_facts(rows, indent=0)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from steersman.kernel.clock import utc
+from steersman.kernel.clock import on_the_wall
 from steersman.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -25,9 +25,7 @@ def word(status: str | None) -> Text:
 
 def local(at_ns: int, tz: str, *, zone: bool = True) -> str:
     """Return an instant on the clocks of `tz`, e.g. `Tue 24 Nov 17:05 UTC`."""
-    from zoneinfo import ZoneInfo  # only the human form needs it
-
-    return f"{utc(at_ns).astimezone(ZoneInfo(tz)):%a %d %b %H:%M}" + (f" {tz}" if zone else "")
+    return on_the_wall(at_ns, tz, zone=zone)
 
 
 def span(seconds: float) -> str:

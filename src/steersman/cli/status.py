@@ -25,29 +25,41 @@ def status(directory: Dir = HERE, as_json: AsJson = False) -> None:
 
 def _render(found: Status) -> None:
     verdicts = ", ".join(f"{n:,} {name}" for name, n in found.verdicts.items()) or "none"
-    runs = ", ".join(f"{n:,} {name}" for name, n in found.runs.items()) or "none"
+    runs = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.runs.items()) or "none"
     differs = "; steersman.toml differs: a running core takes it in a second" if found.policy_differs else ""
-    disabled = "; ".join(f"{name}: {why}" for name, why in found.strategies_disabled.items())
     rows = [
         ["core", "runs" if found.core else "does not run (steersman up)"],
         ["console", found.console or "does not run (steersman up)"],
         ["halted", "; ".join(f"{scope}: {why}" for scope, why in found.halted.items()) or "nothing"],
+        *_wrong(found),
+        ["waiting", f"{found.waiting} (steersman inbox list)" if found.waiting else "nothing waits for you"],
         ["policy", f"version {found.policy_version}{differs}" if found.policy_version else "none in force yet"],
         ["equity", found.equity or "nothing traded yet"],
         *([f"feed {name}", text] for name, text in found.feeds.items()),
         *([f"venue {name}", text] for name, text in found.venues.items()),
-        *([["disabled", disabled]] if disabled else []),
         ["verdicts", verdicts],
-        ["waiting", f"{found.waiting} (steersman inbox list)" if found.waiting else "nothing waits for you"],
         ["runs", f"{runs} (engine {found.engine})"],
-        *([["file", found.refused]] if found.refused else []),
-        *([f"late {name}", what] for name, what in found.late.items()),
-        *([f"notify {name}", f"did not arrive: {why} (steersman notify list)"] for name, why in found.untold.items()),
-        *(["paused", f"{'all automations' if name == '*' else name}, {why}"] for name, why in found.paused.items()),
-        *([f"login {name}", f"wants you: steersman auth login {name}"] for name in found.logins),
+        *([f"paused {'all' if name == '*' else name}", why] for name, why in found.paused.items()),
         ["drafts", f"{found.drafts}: {found.blocked} blocked, {found.published} published"],
-        *([["overdue", "\n".join(found.overdue)]] if found.overdue else []),
-        *([["publishing", f"{found.publishing} (steersman doctor)"]] if found.publishing else []),
         ["ledger", f"{found.events:,} events"],
     ]
     show_table(found.name, [("", "left"), ("", "left")], rows, empty="")
+
+
+def _wrong(found: Status) -> list[list[str]]:
+    """Return what somebody has to do something about, each with the command that shows more."""
+    disabled = "; ".join(f"{name}: {why}" for name, why in found.strategies_disabled.items())
+    return [
+        *([["disabled", disabled]] if disabled else []),
+        *([["file", found.refused]] if found.refused else []),
+        *([f"late {name}", f"{what} (steersman auto show {name})"] for name, what in found.late.items()),
+        *(
+            [f"failed {name}", f"{what} (steersman auto show {name})"]
+            for name, what in found.failing.items()
+            if name not in found.late
+        ),
+        *([f"notify {name}", f"did not arrive: {why} (steersman notify list)"] for name, why in found.untold.items()),
+        *([f"login {name}", f"wants you: steersman auth login {name}"] for name in found.logins),
+        *([["overdue", "\n".join(found.overdue)]] if found.overdue else []),
+        *([["publishing", f"{found.publishing} (steersman doctor)"]] if found.publishing else []),
+    ]

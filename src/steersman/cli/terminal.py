@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +24,16 @@ def plain(value: object) -> Text:
 def say(*parts: object) -> None:
     """Print one line (or paragraph) of literal text, its parts put together."""
     console().print(Text("").join(plain(part) for part in parts))
+
+
+def list_facts(facts: Sequence[tuple[object, object]], *, indent: int = 2) -> None:
+    """Print names and what is to say of each; a long one goes on under its beginning."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(plain(name), plain(value))
+    console().print(Padding(table, (0, 0, 0, indent)))
 
 
 def list_rows(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[object]], *, empty: str) -> None:

@@ -79,6 +79,7 @@ def look(desk: Desk, name: str, span: str) -> AutomationView | None:
         return None
     latest = runs.recent_runs(desk.db, limit=_RUNS, automation=name)
     paused = held(desk, manifest).get(name)
+    still = standing(manifest, desk.ledger, desk.workspace.state, tz=desk.workspace.desk.tz)
     made = next((run for run in latest if run.last.artifacts), None)
     return AutomationView(
         automation=declared,
@@ -88,7 +89,7 @@ def look(desk: Desk, name: str, span: str) -> AutomationView | None:
         needs=declared.needs,
         needed_by=manifest.dependants(name),
         coming=tuple(c for c in forecast(_only(manifest, declared), {name: paused} if paused else {}, now, _STARTS)),
-        still=tuple(s for s in standing(manifest, desk.ledger, desk.workspace.state) if s.automation == name),
+        still=tuple(s for s in still if s.automation == name),
         lanes=run_history.timeline(desk, span or "7d", only=name),
         trends=tuple(_trends(latest)),
         results=_results(latest),

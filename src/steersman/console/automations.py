@@ -84,7 +84,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
 def look(desk: Desk) -> Automations:
     """Read the page; the read models are as the last refresh left them."""
     manifest, now = manifest_of(desk.workspace), desk.clock.now_ns()
-    state, paused = Pauses(desk.ledger).now(), held(desk, manifest)
+    state, paused = Pauses(desk.ledger, tz=desk.workspace.desk.tz).now(), held(desk, manifest)
     summaries = runs.summaries(desk.db, manifest, now_ns=now, held=paused)
     return Automations(
         lines=tuple(Line(summary=s, starts=_starts(manifest, s)) for s in summaries),
@@ -97,7 +97,7 @@ def look(desk: Desk) -> Automations:
             link=lambda name: f"/automations/{quote(name, safe='')}",
         ),
         coming=tuple(forecast(manifest, paused, now, _STARTS)),
-        still=tuple(standing(manifest, desk.ledger, desk.workspace.state)),
+        still=tuple(standing(manifest, desk.ledger, desk.workspace.state, tz=desk.workspace.desk.tz)),
         latest=tuple(runs.recent_runs(desk.db, limit=_RUNS)),
         skipped=tuple(runs.recent_skips(desk.db, limit=_SKIPS)),
         under_way=tuple(register(desk).living()),

@@ -13,7 +13,7 @@ from steersman.automation.queries import Run
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.deadlines import overdue_now
 from steersman.bootstrap.desk import Desk
-from steersman.bootstrap.engines import engine_trouble
+from steersman.bootstrap.engines import engine_trouble, manifest_of
 from steersman.bootstrap.policy_file import edit_trouble
 from steersman.console.wording import amount, money
 from steersman.content import queries as content
@@ -30,7 +30,6 @@ CARDS: Final = 8
 """KPIs with a card of their own; the others are listed below them."""
 _UNKNOWN: Final = 10
 _URGENCY: Final = {"breached": 0, "missed": 1, "met": 2, "watched": 3, "not enough data": 4}
-_BAD_RUNS: Final = ("failed", "timed_out", "orphaned")
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +38,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         now_ns: the machine's clock; `feed_now_ns` is the feed's, which a replay sets.
         troubles: what is wrong with the core, the venues and the orders there, in words.
+        failing: automations whose latest run did not succeed, however long ago that was.
         kpis: the most urgent first; one without enough data comes last.
         drafts: those that need something first; `stages` says where each stands, or that one of its posts is overdue.
         capital: what the account started with, in `currency`.
@@ -62,6 +62,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     strategies: tuple[StrategyStatus, ...]
     fills: int
     runs: tuple[Run, ...]
+    failing: dict[str, Run]
     run_counts: dict[str, int]
     drafts: tuple[DraftRow, ...]
     kpis: tuple[KpiValue, ...]
@@ -107,6 +108,7 @@ def look(desk: Desk, kpis: Sequence[KpiValue]) -> Overview:
         strategies=tuple(trading.strategies_status(db)),
         fills=trading.totals(db).fills,
         runs=tuple(automation.recent_runs(db, limit=20)),
+        failing=automation.failing(db, manifest_of(workspace)),
         run_counts=automation.counts(db),
         drafts=tuple(sorted(content.drafts(db), key=lambda d: (_DRAFTS.get(d.status, 9), -d.checked_at))),
         kpis=tuple(sorted(kpis, key=lambda kpi: _URGENCY[kpi.status])),
@@ -164,8 +166,7 @@ def _wrong(view: Overview) -> Sign:
     halted = [f"{scope} halted: {reason}" if reason else f"{scope} halted" for scope, reason in view.halts.items()]
     disabled = [f"strategy {s.strategy} is off: {s.reason}" for s in view.strategies if s.disabled]
     breached = [f"{kpi.title} beyond its guardrail" for kpi in view.kpis if kpi.status == "breached"]
-    latest = {run.automation: run for run in reversed(view.runs)}
-    failed = [f"{name} {run.status.replace('_', ' ')}" for name, run in latest.items() if run.status in _BAD_RUNS]
+    failed = [f"{name} {run.status.replace('_', ' ')}" for name, run in view.failing.items()]
     found = [*halted, *view.troubles, *disabled, *breached, *failed]
     if found:
         return Sign(

@@ -77,7 +77,11 @@ def _overdue(desk: Desk, manifest: Manifest, since: int) -> dict[str, list[Mark]
             continue
         told = desk.ledger.read(stream=f"overdue/{automation.name}", types=(RUN_OVERDUE,))
         late = [msgspec.json.decode(event.data, type=RunOverdue) for event in told]
-        marks = [Mark(kind="overdue", at=one.deadline_at, what=words(one)) for one in late if one.deadline_at >= since]
+        marks = [
+            Mark(kind="overdue", at=one.deadline_at, what=words(one, desk.workspace.desk.tz))
+            for one in late
+            if one.deadline_at >= since
+        ]
         if marks:
             found[automation.name] = marks
     return found

@@ -64,6 +64,13 @@ def iso(at_ns: int) -> str:
     return utc(at_ns).isoformat().replace("+00:00", "Z")
 
 
+def on_the_wall(at_ns: int, tz: str, *, zone: bool = True) -> str:
+    """Return an instant as people read it on the clocks of `tz`, e.g. `Tue 24 Nov 17:05 UTC`."""
+    from zoneinfo import ZoneInfo  # only what people read needs it (start-up time)
+
+    return f"{utc(at_ns).astimezone(ZoneInfo(tz)):%a %d %b %H:%M}" + (f" {tz}" if zone else "")
+
+
 def to_ns(at: datetime) -> int:
     """Return ns since 1970 of an aware datetime, exactly to the microsecond."""
     if at.tzinfo is None:

@@ -98,11 +98,22 @@ def test_a_person_is_refused_what_is_paused_and_told_both_ways_out(auto: Said, r
     ]
 
 
+def test_what_a_run_led_to_goes_on_under_its_beginning(auto: Said, root: Path) -> None:
+    assert auto("run", "third") == 1
+    assert auto("show", runs_of(root, "second")[0]) == 0
+    lines = [line.rstrip() for line in auto.out.splitlines()]
+    begun = next(i for i, line in enumerate(lines) if line.startswith("led to  third-"))
+    assert lines[begun + 1].startswith(" " * len("led to  ")), auto.out
+    assert "\n  why         ended with exit code 1" in auto.out
+
+
 def test_what_is_paused_shows_in_every_list(auto: Said) -> None:
     assert auto("pause", "--all", "--for", "2h") == 0
     for command in (("list",), ("next",), ("show", "daily")):
         assert auto(*command) == 0
-        assert "paused with all others by" in " ".join(auto.out.split()), command
+        assert "paused with all others" in " ".join(auto.out.split()), command
+        assert "America/New_York" in auto.out
+        assert "UTC" not in auto.out, "times are told on the desk's clocks"
     assert auto.json("list")[0]["paused"].startswith("paused with all others by person:cli")
     assert auto("resume", "daily") == 0
     assert auto.json("list")[3]["paused"] == ""

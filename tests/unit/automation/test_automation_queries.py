@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.builders_automation import a_request, an_automation
 
@@ -12,7 +13,7 @@ from steersman.automation import Manifest
 from steersman.automation.events import RunFinished, RunStarted
 from steersman.automation.model.outcome import RunRequest
 from steersman.automation.projections import PROJECTIONS
-from steersman.automation.queries import attempts, counts, find_run, recent_runs, recent_skips, summaries
+from steersman.automation.queries import attempts, counts, failing, find_run, recent_runs, recent_skips, summaries
 from steersman.automation.recorder import Recorder
 from steersman.kernel.clock import FakeClock
 from steersman.ledger.adapters.memory import create as memory_ledger
@@ -159,3 +160,31 @@ def test_a_run_whose_process_could_not_be_started_is_there_too(story: Story) -> 
 
 def test_an_unknown_run_is_none(story: Story) -> None:
     assert find_run(story.db(), "nobody") is None
+
+
+def test_what_failed_last_is_known_however_many_others_ran_since_and_while_it_is_tried_again(story: Story) -> None:
+    broken = [a_request("broken", run_id=f"broken-{n}") for n in range(2)]
+    story.starts(broken[0])
+    story.ends(broken[0], "failed", error="ended with exit code 3")
+    for n in range(60):
+        busy = a_request("busy", run_id=f"busy-{n:02}")
+        story.starts(busy)
+        story.ends(busy, "succeeded" if n < 59 else "cancelled")
+    story.starts(broken[1])
+    manifest = Manifest([an_automation(name) for name in ("broken", "busy", "never")])
+    found = failing(story.db(), manifest)
+    assert list(found) == ["broken"]
+    assert (found["broken"].run_id, found["broken"].last.error) == ("broken-0", "ended with exit code 3")
+    assert failing(story.db(), Manifest([an_automation("broken", enabled=False)])) == {}
+    story.ends(broken[1])
+    assert failing(story.db(), manifest) == {}
+
+
+def test_a_run_that_was_tried_again_still_says_what_started_it(story: Story) -> None:
+    request = a_request("job", run_id="job-1", cause="schedule")
+    story.starts(request)
+    story.ends(request, "failed", will_retry=True)
+    story.starts(msgspec.structs.replace(request, cause="retry"), attempt=2)
+    run = find_run(story.db(), "job-1")
+    assert run is not None
+    assert (run.cause, run.last.cause) == ("schedule", "retry")

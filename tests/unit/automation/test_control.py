@@ -46,14 +46,18 @@ def test_whoever_reads_the_pauses_in_whatever_pieces_sees_the_same(acts: list[tu
     ledger, followed = memory_ledger(), None
     follower = Pauses(ledger)
     model: set[str] = set()
+    is_whole = False
     for is_pause, name in acts:
         targets = set(NAMES[:3]) if name == EVERYTHING else {name}
         if is_pause:
             pause(ledger, name)
             model |= targets
-        elif model & targets:
+            is_whole |= name == EVERYTHING
+        elif model & targets or (is_whole and name == EVERYTHING):
+            # The pause of all stands for what is declared later, also once each of today's was spared.
             resume(ledger, name)
             model -= targets
+            is_whole &= name != EVERYTHING
         else:
             with pytest.raises(Rejected):
                 resume(ledger, name)
@@ -84,6 +88,17 @@ def test_whose_needs_are_paused_however_far_is_held_back_and_names_it() -> None:
     held = Pauses(ledger).now().held(manifest, T)
     assert list(held) == ["a", "b", "c"]
     assert str(held["c"]) == "needs a, which is paused by person:me since 2025-11-30 11:00 UTC: no licence"
+    assert held["c"].brief == "needs a, which is paused"
+
+
+def test_people_are_told_of_pauses_on_the_clocks_of_their_desk_and_tables_briefly() -> None:
+    ledger = memory_ledger()
+    desk = Pauses(ledger, tz="America/New_York")
+    for end, told in ((None, "paused since Sun 30 Nov 06:00"), (T + HOUR, "paused until Sun 30 Nov 07:00")):
+        pause(ledger, "a", until=end, reason="no licence")
+        held = desk.now().held(Manifest([an_automation("a")]), T)["a"]
+        assert held.brief == f"{told} America/New_York: no licence"
+        assert str(held).startswith("paused by person:me since 2025-11-30 06:00 ")
 
 
 def test_which_pause_fell_into_a_span_is_known_afterwards() -> None:

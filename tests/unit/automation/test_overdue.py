@@ -99,7 +99,7 @@ def test_a_start_that_nothing_began_is_told_once_and_again_when_it_succeeds_afte
     assert desk.at(SIX + 31 * MINUTE) == []
     late = overdue(desk.manifest, desk.ledger)["prices"]
     assert (late.scheduled_at, late.deadline_at, late.starts) == (SIX, SIX + 30 * MINUTE, 1)
-    assert words(late) == "should have succeeded by 2025-11-30T06:30Z: nothing started it"
+    assert words(late) == "should have succeeded by Sun 30 Nov 06:30 UTC: nothing started it"
     desk.run("prices", SIX + 32 * MINUTE, SIX + 35 * MINUTE)  # by hand
     assert desk.at(SIX + 35 * MINUTE) == ["prices recovered: it succeeded"]
     assert overdue(desk.manifest, desk.ledger) == {}

@@ -22,7 +22,7 @@ def forecast(manifest: Manifest, held: Mapping[str, Held], after_ns: int, limit:
         until = why.pause.until
         first = first_start(manifest, manifest[name], after_ns)
         if first is not None and (until is None or first < until):
-            found.append([Coming(first, name, first, why=str(why))])
+            found.append([Coming(first, name, first, why=why.brief)])
         if until is not None:
             found.append(upcoming(_only(manifest, [name]), until, limit))
     return _cut(list(heapq.merge(*found)), limit)

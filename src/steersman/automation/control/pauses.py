@@ -26,11 +26,13 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         everything: the pause of all, if there is one; `spared` are those that were resumed by name since.
+        tz: the zone on whose clocks the pauses tell their times.
     """
 
     everything: Pause | None = None
     named: dict[str, Pause] = {}
     spared: frozenset[str] = frozenset()
+    tz: str = "UTC"
 
     def of(self, name: str, now: int) -> Pause | None:
         """Return what holds `name` itself back at `now` (ns), None if nothing does."""
@@ -72,27 +74,32 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
                 reason=said.reason,
                 by=event.actor,
                 id=str(event.id),
+                tz=self.tz,
             )
             if said.automation == EVERYTHING:
-                return State(everything=pause, named=self.named)
+                return State(everything=pause, named=self.named, tz=self.tz)
             return msgspec.structs.replace(self, named={**self.named, said.automation: pause})
         if event.type != RESUMED:
             return self
         name = msgspec.json.decode(event.data, type=Resumed).automation
         if name == EVERYTHING:
-            return State()
+            return State(tz=self.tz)
         rest = {n: p for n, p in self.named.items() if n != name}
         return msgspec.structs.replace(self, named=rest, spared=self.spared | {name})
 
 
 class Pauses:
-    """The pauses of one workspace, always as the ledger has them now. May be called from any thread."""
+    """The pauses of one workspace, always as the ledger has them now. May be called from any thread.
 
-    def __init__(self, ledger: Ledger) -> None:
+    Args:
+        tz: on whose clocks they tell their times: the desk's for people; in records it is UTC.
+    """
+
+    def __init__(self, ledger: Ledger, *, tz: str = "UTC") -> None:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._through = 0
-        self._state = State()
+        self._state = State(tz=tz)
 
     def now(self) -> State:
         """Return what is said up to the ledger's end; reads only what came since the last call."""
