@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def dripping() -> Iterator[str]:
+def dripping(opening: bytes = b"HTTP/1.1 200 OK\r\n") -> Iterator[str]:
     """Yield the address of a server whose answer to one request takes ten seconds, each wait in it far less."""
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -17,7 +17,7 @@ def dripping() -> Iterator[str]:
         def drip() -> None:
             connection, _ = listening.accept()
             with connection, contextlib.suppress(OSError):
-                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                connection.sendall(opening)
                 for number in range(200):
                     connection.sendall(f"X-Drip-{number}: 1\r\n".encode())
                     if over.wait(0.05):

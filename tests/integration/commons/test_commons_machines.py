@@ -20,12 +20,14 @@ import redis
 from tests import postgres, redis_server
 from tests.builders_commons import machines, open_from, shared_toml
 from tests.contracts.commons_harness import taken
+from tests.dripping_server import dripping
 
 from steersman.kernel.clock import SystemClock
 from steersman.kernel.errors import Unavailable
 from steersman.services.commons import Commons
 from steersman.services.commons.adapters.postgres.commons import PostgresCommons
 from steersman.services.commons.adapters.postgres.locks import PostgresLock
+from steersman.services.commons.adapters.redis.asking import Asking
 from steersman.services.commons.adapters.redis.commons import RedisCommons
 
 
@@ -124,6 +126,16 @@ def test_a_server_that_answers_nothing_is_not_waited_for(toml: str) -> None:
         assert commons.read("x") is None
 
 
+def test_an_answer_that_drips_is_cut_whatever_came_by_then() -> None:
+    clock = SystemClock()
+    with dripping(b"$100000\r\n") as base:
+        asking = Asking(base.replace("http", "redis"), place="there", namespace="desk")
+        began = clock.elapsed_ns()
+        with contextlib.closing(asking), pytest.raises(Unavailable, match="did not answer in time"):
+            asking.ask(lambda server: server.get("x"), whole_s=0.3)
+        assert (clock.elapsed_ns() - began) / 1e9 < 5
+
+
 def test_a_login_that_is_refused_is_said_without_repeating_it(here: Commons) -> None:
     if not isinstance(here, RedisCommons):
         return  # this test's PostgreSQL trusts everybody on loopback
@@ -189,6 +201,20 @@ def test_what_is_over_is_swept_out_of_the_table(here: PostgresCommons) -> None:
         commons.write("stays", b"1", under=lock, ttl_s=60)
     with psycopg.connect(here._url) as connection:
         assert connection.execute("SELECT name FROM swept.commons").fetchall() == [("stays",)]
+
+
+@ON_POSTGRES
+@pytest.mark.parametrize("gone", ["TABLE dropped.commons", "SCHEMA dropped CASCADE"])
+def test_a_table_that_somebody_dropped_is_made_anew_and_no_lock_is_lost_with_it(
+    here: PostgresCommons, gone: LiteralString
+) -> None:
+    with _in(here._url, "dropped") as commons, taken(commons, "x") as lock:
+        commons.write("x", b"1", under=lock)
+        _command(here, "", f"DROP {gone}")
+        assert commons.read("x") is None
+        _command(here, "", f"DROP {gone}")
+        commons.write("x", b"2", under=lock)
+        assert commons.read("x") == b"2"
 
 
 @contextlib.contextmanager

@@ -150,7 +150,12 @@ class Sessions:
     ) -> list[Any]:
         query = sql.SQL(statement).format(table=sql.SQL("{}.commons").format(self.schema))
         with _bounded(session, timeout_s):
-            cursor = session.execute(query, values, binary=True)
+            try:
+                cursor = session.execute(query, values, binary=True)
+            except (errors.UndefinedTable, errors.InvalidSchemaName):
+                # Somebody dropped it, or restored a backup without it: what lay there is gone, what comes need not be.
+                self._make_table(session)
+                cursor = session.execute(query, values, binary=True)
             return cursor.fetchall() if cursor.description else [(cursor.rowcount,)]
 
     def _opened(self) -> psycopg.Connection[Any]:

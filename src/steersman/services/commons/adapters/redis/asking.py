@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeVar
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection, Connection, parse_url
 from redis.retry import Retry
 
 from steersman.kernel.errors import Unavailable
 
 CONNECT_S: Final = 3.0
 ANSWER_S: Final = 5.0
+# The above are for one wait: a server behind a line that drips would get a new one with every byte.
+WHOLE_S: Final = 8.0
 WRITE_S: Final = 60.0
 _MUCH: Final = 1_000_000
 RIGHTS: Final = "~steersman:* +@read +@write +@scripting +@connection +time +info +config|get"
@@ -45,6 +52,7 @@ class Asking:
     def _made(self, url: str, answer_s: float) -> redis.Redis:
         return redis.Redis.from_url(
             url,
+            connection_class=_noted(url),
             socket_connect_timeout=CONNECT_S,
             socket_timeout=answer_s,
             # No retries of its own: it would ask again for as long as it likes, also what must not be asked twice.
@@ -54,27 +62,31 @@ class Asking:
             socket_read_size=1 << 20,
         )
 
-    def ask(self, question: Callable[[redis.Redis], T], *, size_bytes: int = 0) -> T:
+    def ask(self, question: Callable[[redis.Redis], T], *, size_bytes: int = 0, whole_s: float = WHOLE_S) -> T:
         """Return the answer. `question` must be safe to repeat: it is, once, when a kept connection was dead.
 
         Args:
             size_bytes: of what is sent along: much of it is waited for longer.
+            whole_s: after how long the connection is cut, whatever came by then; for little that is sent.
 
         Raises:
             Unavailable: there is none.
         """
-        client = self._patient if size_bytes > _MUCH else self._client
+        client, whole_s = (self._patient, WRITE_S) if size_bytes > _MUCH else (self._client, whole_s)
         if self.is_closed:
             raise Unavailable(f"Redis at {self._place} was closed here", fix="open the commons again")
         try:
-            try:
-                return question(client)
-            except redis.ConnectionError as exc:
-                if type(exc) is not redis.ConnectionError:
-                    raise
-                # Of before a restart of the server, perhaps, as all the others that were kept.
-                client.connection_pool.disconnect(inuse_connections=False)
-                return question(client)
+            with _bounded(whole_s) as bound:
+                try:
+                    return question(client)
+                except redis.ConnectionError as exc:
+                    if bound.is_cut:
+                        raise redis.TimeoutError from exc
+                    if type(exc) is not redis.ConnectionError:
+                        raise
+                    # Of before a restart of the server, perhaps, as all the others that were kept.
+                    client.connection_pool.disconnect(inuse_connections=False)
+                    return question(client)
         except redis.RedisError as exc:
             raise self._said(exc) from exc
         except OSError as exc:
@@ -96,3 +108,61 @@ class Asking:
             f"Redis at {self._place} refused ({type(exc).__name__})",
             fix="look whether url in [shared] names the right server and database",
         )
+
+
+class _Bound:
+    """The end of one question. `connection` is the one that it goes through."""
+
+    def __init__(self) -> None:
+        self._guard, self._is_over = threading.Lock(), False
+        self.connection: Any = None
+        self.is_cut = False
+
+    def cut(self) -> None:
+        """Cut the connection, unless the question is over: it is somebody else's then."""
+        with self._guard, suppress(OSError):
+            made = None if self._is_over or self.connection is None else self.connection._sock
+            self.is_cut = not self._is_over
+            if made is not None:
+                # A descriptor of our own: the other thread reads from that one, perhaps through TLS.
+                with socket.socket(fileno=os.dup(made.fileno())) as line:
+                    line.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        with self._guard:
+            self._is_over = True
+
+
+class _Here(threading.local):
+    bound: _Bound | None = None
+
+
+_here: Final = _Here()
+
+
+@contextmanager
+def _bounded(whole_s: float) -> Iterator[_Bound]:
+    bound = _here.bound = _Bound()
+    timer = threading.Timer(whole_s, bound.cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield bound
+    finally:
+        timer.cancel()
+        bound.end()
+        _here.bound = None
+
+
+def _noted(url: str) -> type[AbstractConnection]:
+    """Return the kind of connection that `url` needs, which says when it is used."""
+    told: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+    base: type[AbstractConnection] = told.get("connection_class", Connection)
+
+    class Noted(base):  # type: ignore[misc,valid-type]  # of three kinds, known only now
+        def send_packed_command(self, *command: Any, **how: Any) -> None:
+            if _here.bound is not None:
+                _here.bound.connection = self
+            super().send_packed_command(*command, **how)
+
+    return Noted

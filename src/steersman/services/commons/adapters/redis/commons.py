@@ -10,7 +10,7 @@ from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Conflict, OutcomeUnknown, Unavailable
 from steersman.services.commons import address
 from steersman.services.commons.adapters.redis import looking
-from steersman.services.commons.adapters.redis.asking import Asking
+from steersman.services.commons.adapters.redis.asking import WRITE_S, Asking
 from steersman.services.commons.adapters.redis.keeping import Keeper, RedisLock
 from steersman.services.commons.adapters.redis.settings import Durable
 from steersman.services.commons.names import check_size, checked
@@ -19,7 +19,9 @@ from steersman.services.commons.waiting import until_taken
 
 _PORT: Final = 6379
 _MOST_COUNTED: Final = 20_000
-_BATCH: Final = 500
+_BATCH: Final = 1000
+# Keys of others on the same server are looked through as well.
+_COUNTING_NS: Final = 3 * 1_000_000_000
 # One step on the server: nobody can take the lock between the look and the write.
 _WRITE: Final = """
 if redis.call('get',KEYS[1])~=ARGV[1] then return 0 end
@@ -63,7 +65,7 @@ class RedisCommons:
 
     def read(self, name: str) -> bytes | None:
         key = self._key("data", name)
-        return cast(bytes | None, self._asking.ask(lambda server: server.get(key)))
+        return cast(bytes | None, self._asking.ask(lambda server: server.get(key), whole_s=WRITE_S))
 
     def write(self, name: str, data: bytes, *, under: Lock, ttl_s: float | None = None) -> None:
         key = self._key("data", name)
@@ -100,29 +102,30 @@ class RedisCommons:
 
     def _look(self, server: redis.Redis) -> CommonsStanding:
         self._facts = found = looking.facts(server)
-        records = locks = size = 0
-        batch: list[Any] = []
-        data = f"{self._prefix}data:".encode()
-        for key in server.scan_iter(match=f"{self._prefix}*", count=_BATCH):
-            if not key.startswith(data):
-                locks += 1
-                continue
-            records += 1
-            batch.append(key)
-            if len(batch) == _BATCH:
-                size += _weighed(server, batch)
-                batch = []
-            if records == _MOST_COUNTED:
-                break
-        size += _weighed(server, batch)
+        records, locks, is_partial = self._found(server)
+        size = sum(_weighed(server, records[begin : begin + _BATCH]) for begin in range(0, len(records), _BATCH))
         return CommonsStanding(
             server=found.server,
-            records=records,
+            records=len(records),
             size_bytes=size,
             locks=locks,
-            is_partial=records == _MOST_COUNTED,
+            is_partial=is_partial,
             concerns=looking.concerns(found, self._accepted, self._url),
         )
+
+    def _found(self, server: redis.Redis) -> tuple[list[bytes], int, bool]:
+        """Return the keys of our records, how many locks there are, and whether there is more than that."""
+        until, data = self._clock.elapsed_ns() + _COUNTING_NS, f"{self._prefix}data:".encode()
+        records, locks, cursor = list[bytes](), 0, 0
+        while True:
+            cursor, keys = cast(tuple[int, list[bytes]], server.scan(cursor, match=f"{self._prefix}*", count=_BATCH))
+            mine = [key for key in keys if key.startswith(data)]
+            records += mine
+            locks += len(keys) - len(mine)
+            if cursor == 0:
+                return records, locks, False
+            if len(records) >= _MOST_COUNTED or self._clock.elapsed_ns() > until:
+                return records, locks, True
 
 
 def _weighed(server: redis.Redis, keys: list[Any]) -> int:
