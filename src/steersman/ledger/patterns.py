@@ -29,6 +29,8 @@ class EventPattern(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def __str__(self) -> str:
         said = ", ".join(f"{field} = {_words(wanted)}" for field, wanted in self.where.items())
+        # Words for terminals and pictures: no value that was written down may steer one, or break the other.
+        said = "".join(c if c.isprintable() else "\ufffd" for c in said)
         return f"{self.event} where {said}" if said else self.event
 
     @property

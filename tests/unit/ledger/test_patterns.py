@@ -54,3 +54,5 @@ def test_data_that_is_no_object_has_no_fields() -> None:
 def test_it_reads_as_it_was_written() -> None:
     assert str(pattern("policy.halt.set")) == "policy.halt.set"
     assert str(EventPattern(event="a.b", where={"x": ("1", "2"), "y": 3})) == "a.b where x = 1 or 2, y = 3"
+    steers = EventPattern(event="a.b", where={"x": "\x1b[31m\u202e\x07\né"})
+    assert str(steers) == "a.b where x = \ufffd[31m\ufffd\ufffd\ufffdé"
