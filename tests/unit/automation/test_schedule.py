@@ -103,6 +103,12 @@ def test_an_interval_counts_from_midnight_and_begins_anew_each_day() -> None:
     assert got == ["2026-06-05T21:00:00Z", "2026-06-06T00:00:00Z", "2026-06-06T07:00:00Z"]
 
 
+def test_a_day_that_a_country_left_out_has_no_start_of_its_own() -> None:
+    apia = "Pacific/Apia"  # 30 December 2011 never was there
+    found = first("every 24h", local("2011-12-28T12:00", apia), 3, apia)
+    assert found == ["2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z"]
+
+
 def test_an_interval_follows_real_time_on_the_days_the_clock_is_changed() -> None:
     spring = list(
         takewhile(lambda at: at < local("2026-03-09T00:00"), starts("every 90m", NEW_YORK, local("2026-03-07T23:59")))

@@ -120,12 +120,15 @@ def starts(schedule: str, tz: str, after_ns: int) -> Iterator[int]:
     """
     zone = ZoneInfo(tz)
     span_s = interval_s(schedule)
-    if span_s is not None:
-        yield from _spans(span_s, zone, after_ns)
-        return
+    found = (
+        _spans(span_s, zone, after_ns)
+        if span_s is not None
+        else heapq.merge(*(_cron(line, zone, after_ns) for line in cron_lines(schedule)))
+    )
     last = after_ns
-    for start in heapq.merge(*(_cron(line, zone, after_ns) for line in cron_lines(schedule))):
-        # Two fixed times inside a spring gap are moved to the same instant, and two lines may agree: one start.
+    for start in found:
+        # Two fixed times inside a spring gap are moved to the same instant, two lines may agree, and a country may leave
+        # out a day: one start.
         if start > last:
             last = start
             yield start
