@@ -127,8 +127,8 @@ def starts(schedule: str, tz: str, after_ns: int) -> Iterator[int]:
     )
     last = after_ns
     for start in found:
-        # Two fixed times inside a spring gap are moved to the same instant, two lines may agree, and a country may leave
-        # out a day: one start.
+        # Two fixed times in a spring gap are moved to one instant, two lines may agree, a country may leave out a day:
+        # one start.
         if start > last:
             last = start
             yield start
