@@ -80,6 +80,21 @@ class Operation:
             clock.advance(seconds)
 
 
+class Suspending(MemoryCommons):
+    """Has its machine stand still, and lose its locks, right after the first write: `meanwhile` is what others do."""
+
+    def __init__(self, server: MemoryServer, meanwhile: Callable[[], object]) -> None:
+        super().__init__(server)
+        self._of, self._meanwhile, self.writes = server, meanwhile, 0
+
+    def write(self, name: str, data: bytes, *, under: Lock, ttl_s: float | None = None) -> None:
+        super().write(name, data, under=under, ttl_s=ttl_s)
+        self.writes += 1
+        if self.writes == 1:
+            self._of.lose(under)
+            self._meanwhile()
+
+
 class Breaking(MemoryCommons):
     """Loses the answer, the lock, or itself at the write that `at` counts down to."""
 

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from tests.builders_automation import wait_for
 from tests.builders_credentials import WHO, a_client, a_key, a_refresh, events, providers, server
-from tests.builders_machines import Breaking, Machine, Operation
+from tests.builders_machines import Breaking, Machine, Operation, Suspending
 from tests.oauth_server import OAuthServer
 
+from steersman.kernel.clock import FakeClock
 from steersman.kernel.errors import Corrupt, Misconfigured, Rejected, Unavailable
 from steersman.services.commons import Lock
+from steersman.services.credentials import http
+from steersman.services.credentials.provider import NoAnswer
 from steersman.services.reauth import wanting_a_person
 
 __all__ = ["server"]
@@ -253,6 +256,36 @@ def test_a_lock_that_is_lost_while_the_provider_answers_is_taken_again(
     assert lease(attic) == lease(cellar)
     assert (len(server.token_calls), server.authority.reuses) == (1, 0)
     assert not list(attic.state.rglob("*.unsent"))
+
+
+def test_a_machine_that_stood_still_before_it_asked_does_not_use_up_what_another_has_used_since(
+    operation: Operation, server: OAuthServer
+) -> None:
+    attic, cellar = logged_in(operation.machine("attic"), server), operation.machine("cellar")
+    fetched: list[str] = []
+
+    def ten_minutes() -> None:
+        operation.advance(600)
+        fetched.append(lease(cellar))
+
+    attic.commons = Suspending(operation.commons, ten_minutes)
+    assert lease(attic) == fetched[0]
+    assert (len(server.token_calls), server.invalid_grants, server.authority.reuses) == (1, 0, 0)
+
+
+class Sleepy(FakeClock):
+    """A machine that sleeps for a minute whenever it has looked at the time."""
+
+    def elapsed_ns(self) -> int:
+        self.advance(60)
+        return super().elapsed_ns()
+
+
+def test_what_could_not_be_sent_before_the_machine_stood_still_is_not_sent_after(server: OAuthServer) -> None:
+    with pytest.raises(NoAnswer, match="was not asked: this machine stood still") as caught:
+        http.post(f"{server.url}/token", {"refresh_token": "x"}, headers={}, timeout_s=5, clock=Sleepy())
+    assert not caught.value.spent
+    assert server.token_calls == []
 
 
 def test_a_machine_that_comes_back_after_another_went_on_overwrites_nothing(

@@ -12,7 +12,7 @@ import msgspec
 
 from steersman.kernel.clock import Clock, to_ns
 from steersman.services.credentials.addresses import place
-from steersman.services.credentials.deadline import deadline
+from steersman.services.credentials.deadline import deadline, latest
 from steersman.services.credentials.provider import NoAnswer
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def post(url: str, form: Mapping[str, str], *, headers: Mapping[str, str], timeo
     """Send a form and return the answer, whatever its status.
 
     Raises:
-        NoAnswer: no whole answer within `timeout_s`, one of more than 64 KB, or a redirect. `spent` unless nothing
-            can have been sent.
+        NoAnswer: no whole answer within `timeout_s`, one of more than 64 KB, or a redirect; or it could not be sent in
+            time (`sent_by`). `spent` unless nothing can have been sent.
     """
     import httpx2  # start-up time: leasing what is stored needs no HTTP
 
@@ -68,11 +68,17 @@ def _post(url: str, form: Mapping[str, str], headers: Mapping[str, str], timeout
     import httpx2  # as above
 
     until = clock.elapsed_ns() + int(timeout_s * 1e9)
+    send_until = latest(until)
+
+    def not_too_late() -> None:
+        if clock.elapsed_ns() > send_until:
+            raise NoAnswer(f"{place(url)} was not asked: this machine stood still, or was held up, before it could be")
+
     # Plain: a small answer that unpacks to a large one never gets that far.
     plain = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "steersman"}
     asked = {**plain, **headers}
     with (
-        deadline(timeout_s + _LATER_S) as extensions,
+        deadline(timeout_s + _LATER_S, not_too_late) as extensions,
         _client(url) as client,
         client.stream(
             "POST",

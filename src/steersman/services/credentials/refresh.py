@@ -9,6 +9,7 @@ import msgspec
 from steersman.kernel.clock import Clock, iso
 from steersman.kernel.errors import Rejected, Unavailable
 from steersman.kernel.ids import stable_uuid
+from steersman.services.credentials.deadline import sent_by
 from steersman.services.credentials.freshness import LONGEST_RETRY_AFTER_S, pause_s
 from steersman.services.credentials.instant import Instant, instant
 from steersman.services.credentials.keychain import Keychain
@@ -27,6 +28,8 @@ from steersman.services.events import (
 _PATIENT_REFUSALS = 2
 _REFUSAL_PAUSE_S = 5.0
 _LARGEST_SKEW_S = 30.0
+SENT_WITHIN_S = 20.0
+"""After this nothing is sent that may be used up: less than anybody waits before taking a refresh for lost."""
 
 
 class Refresher:
@@ -70,7 +73,8 @@ class Refresher:
         began, lost = instant(self._clock), login.pending_since is not None
         login = self._intend(login, began)
         try:
-            fetched = self._provider.fetch(login)
+            with sent_by(began.elapsed_ns + int(SENT_WITHIN_S * 1e9)):
+                fetched = self._provider.fetch(login)
         except Refused as exc:
             message = exc.message + ("; the answer to the refresh before this one was lost" if lost else "")
             broken = self._refusal(exc, fingerprint, message)
