@@ -11,7 +11,7 @@ from steersman.bootstrap.deadlines import overdue_now
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.diagnosis import Diagnosis
 from steersman.bootstrap.notices import notifier, state_file
-from steersman.kernel.clock import iso
+from steersman.kernel.clock import on_the_wall
 from steersman.kernel.errors import OutcomeUnknown, SteersmanError
 from steersman.kernel.ids import uuid7
 from steersman.kernel.plurals import counted
@@ -208,10 +208,10 @@ def _target(desk: Desk, name: str) -> Diagnosis:
         return Diagnosis(name=what, level="fail", found=exc.message, fix=exc.fix)
     found = status(desk, name)
     if found.problem:
-        since = iso(found.last_failed_at or 0)[:16]
+        since = on_the_wall(found.last_failed_at or 0, workspace.desk.tz)
         lost = f"; {counted(found.given_up, 'message')} given up this week" if found.given_up else ""
         return Diagnosis(
-            name=what, level="warn", found=f"{found.problem} ({since}Z){lost}", fix=f"steersman notify test {name}"
+            name=what, level="warn", found=f"{found.problem} ({since}){lost}", fix=f"steersman notify test {name}"
         )
     if found.heartbeat and settings.heartbeat is not None and found.heartbeat != f"every {settings.heartbeat.every}":
         return Diagnosis(name=what, level="warn", found=f"heartbeat: {found.heartbeat}", fix="correct its address")
@@ -219,4 +219,5 @@ def _target(desk: Desk, name: str) -> Diagnosis:
         return Diagnosis(
             name=what, level="warn", found="was never told anything yet", fix=f"steersman notify test {name}"
         )
-    return Diagnosis(name=what, level="ok", found=f"{found.kind}, told last {iso(found.last_sent_at)[:16]}Z")
+    last = on_the_wall(found.last_sent_at, workspace.desk.tz)
+    return Diagnosis(name=what, level="ok", found=f"{found.kind}, told last {last}")

@@ -10,6 +10,7 @@ import typer
 
 from steersman.cli import auth_key
 from steersman.cli.auth_broker import opened_broker
+from steersman.cli.auto_words import local
 from steersman.cli.context import HERE, AsJson, Dir, noun
 from steersman.cli.output import console, emit
 from steersman.cli.terminal import list_rows, say
@@ -85,11 +86,11 @@ def status(
 ) -> None:
     """Show every declared login: does it work, until when, how often it was used, what sharing saved."""
     with opened_broker(directory) as (desk, broker):
-        report = _report(desk, broker)
+        report, tz = _report(desk, broker), desk.workspace.desk.tz
     if as_json:
         emit(as_json, report, lambda: None)
         return
-    _show(report, scripts=scripts)
+    _show(report, tz, scripts=scripts)
 
 
 @app.command(short_help="Delete a login and tell the provider.")
@@ -270,8 +271,8 @@ def _report(desk: Desk, broker: Broker) -> Report:
     return msgspec.structs.replace(report, usage=by_provider(db), scripts=by_script(db))
 
 
-def _show(report: Report, *, scripts: bool) -> None:
-    _show_logins(report)
+def _show(report: Report, tz: str, *, scripts: bool) -> None:
+    _show_logins(report, tz)
     for row in report.providers:
         if row.problem:
             problem = row.problem.removeprefix(f"{row.provider}: ")
@@ -279,8 +280,11 @@ def _show(report: Report, *, scripts: bool) -> None:
     if scripts:
         say()
         list_rows(
-            [("used by", "left"), ("login", "left"), ("starts", "right"), ("leases", "right"), ("last", "left")],
-            [[use.who, use.provider, use.runs, use.leases, iso(use.last_lease_at)[:16]] for use in report.scripts],
+            [("used by", "left"), ("login", "left"), ("starts", "right"), ("leases", "right"), (f"last, {tz}", "left")],
+            [
+                [use.who, use.provider, use.runs, use.leases, local(use.last_lease_at, tz, zone=False)]
+                for use in report.scripts
+            ],
             empty="no script has used a login yet",
         )
     if report.shared_in:
@@ -293,17 +297,17 @@ def _show(report: Report, *, scripts: bool) -> None:
             say(f"  {report.key.warning}")
 
 
-def _show_logins(report: Report) -> None:
+def _show_logins(report: Report, tz: str) -> None:
     saved = {use.provider: use.logins_saved for use in report.usage}
     numbers = [(heading, "right") for heading in ("leases", "fetched", "saved")]
     list_rows(
-        [("login", "left"), ("kind", "left"), ("", "left"), ("until (UTC)", "left"), *numbers],
+        [("login", "left"), ("kind", "left"), ("", "left"), (f"until, {tz}", "left"), *numbers],
         [
             [
                 row.provider,
                 row.kind,
                 _WORDS[row.state],
-                "-" if row.expires_at is None else iso(row.expires_at)[:16],
+                "-" if row.expires_at is None else local(row.expires_at, tz, zone=False),
                 row.leases,
                 row.refreshes,
                 saved.get(row.provider, 0),

@@ -11,7 +11,7 @@ import typer
 from steersman.cli.context import HERE, AsJson, Dir, noun, opened
 from steersman.cli.output import emit
 from steersman.cli.terminal import say
-from steersman.kernel.clock import iso
+from steersman.kernel.clock import on_the_wall
 
 if TYPE_CHECKING:
     from steersman.cli.outcome import Outcome
@@ -39,10 +39,11 @@ def list_(
         # Holds expire on the feed's clock, which in a replay is not today's.
         now = desk.time_ns()
         rows = queries.holds(desk.db, now_ns=now, open_only=not all_, limit=limit)
-    emit(as_json, rows, lambda: _show(rows, all_=all_))
+        tz = desk.workspace.desk.tz
+    emit(as_json, rows, lambda: _show(rows, tz, all_=all_))
 
 
-def _show(rows: list[Hold], *, all_: bool) -> None:
+def _show(rows: list[Hold], tz: str, *, all_: bool) -> None:
     if not rows:
         say(
             "nothing was ever held"
@@ -52,8 +53,8 @@ def _show(rows: list[Hold], *, all_: bool) -> None:
     for row in rows:
         status = _REVIEW_WORDS.get(row.status, row.status) if row.kind == "review" else row.status
         over = "" if row.status == "open" else f"  {status}"
-        when = f"since {iso(row.requested_at)[:16]}" if row.kind == "review" else f"until {iso(row.expires_at)[:16]}"
-        say(f"{row.approval_id}  {when} UTC{over}")
+        word, at = ("since", row.requested_at) if row.kind == "review" else ("until", row.expires_at)
+        say(f"{row.approval_id}  {word} {on_the_wall(at, tz)}{over}")
         say(f"  {row.what}")
         say(f"  why: {row.why}")
     if any(row.status == "open" for row in rows):

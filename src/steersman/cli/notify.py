@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from steersman.bootstrap.notice_status import TargetStatus, Tried
 
 app = noun("Who is told when something breaks or wants a person: phone, mail, chat, webhook.")
-_NONE = "nobody is told anything: add [notify.NAME] to steersman.toml (docs/reference/notifications.md)"
+_NONE = (
+    'nobody is told anything: add [notify.NAME] to steersman.toml, with kind = "command" and run = "SCRIPT", '
+    'or kind = "webhook" or "apprise" and url = "env:NAME"'
+)
 
 
 @app.command("list", short_help="Each target: told last, what failed, what waits.")

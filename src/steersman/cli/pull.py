@@ -181,8 +181,9 @@ def _show_rows(table: pl.DataFrame, head: int) -> None:
 
 
 def _show_status(rows: list[dict[str, Any]], commons: dict[str, Any] | None) -> None:
-    from steersman.kernel.clock import iso  # start-up time
+    from steersman.kernel.clock import SystemClock  # start-up time
 
+    now = SystemClock().now_ns()
     show_table(
         "",
         [
@@ -190,7 +191,7 @@ def _show_status(rows: list[dict[str, Any]], commons: dict[str, Any] | None) -> 
             ("size", "right"),
             ("asked", "right"),
             ("served", "right"),
-            ("last (UTC)", "left"),
+            ("last", "left"),
             ("", "left"),
         ],
         [
@@ -199,7 +200,7 @@ def _show_status(rows: list[dict[str, Any]], commons: dict[str, Any] | None) -> 
                 _size(row["size_bytes"]),
                 f"{row['upstream_calls']:,}",
                 f"{row['served']:,}",
-                iso(row["last_pulled_at"])[:16] if row["last_pulled_at"] else "never",
+                f"{_span(max(now - row['last_pulled_at'], 0) / 1e9)} ago" if row["last_pulled_at"] else "never",
                 row["problem"],
             ]
             for row in rows

@@ -63,7 +63,7 @@ def test_every_list_says_once_what_is_overdue(desk: Desk, capsys: pytest.Capture
     assert auto("list") == 0
     assert "never ran, overdue" in auto.out
     assert auto("show", "prices") == 0
-    assert auto.out.count("in the way: overdue") == 1
+    assert auto.out.count("in the way:  overdue") == 1
     status = Said(capsys, "status", columns=80)
     assert status() == 0
     assert status.out.count("late prices") == 1
