@@ -31,8 +31,10 @@ def test_a_killed_backfill_loses_no_start_and_repeats_none_that_was_done(tmp_pat
     days = tmp_path / "days"
     command = [PYTHON, "-m", "steersman.cli", "auto", *WORDS]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as killed:
-        wait_for(lambda: days.is_file() and len(days.read_text().split()) == 2)
-        killed.kill()
+        try:
+            wait_for(lambda: days.is_file() and len(days.read_text().split()) == 2, timeout_s=60)
+        finally:
+            killed.kill()
     (tmp_path / "ok").touch()
     assert run("auto", [*WORDS, "--dir", str(tmp_path)]) == 0
     ran = Counter(days.read_text().split())

@@ -7,8 +7,6 @@ was running is an orphan, and the rest happens now. So an engine has to remember
 from __future__ import annotations
 
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
@@ -24,36 +22,24 @@ from steersman.automation.control.pauses import Held, Pauses
 from steersman.automation.control.underway import Register
 from steersman.automation.missed import Missed
 from steersman.automation.model.manifest import Automation, Manifest, plan_cycle
-from steersman.automation.model.outcome import Progress, RunOutcome, RunRequest, Status
+from steersman.automation.model.outcome import Progress, RunOutcome, RunRequest
 from steersman.automation.model.params import resolved
-from steersman.automation.model.schedule import jitter_ns
-from steersman.automation.model.times import closed_reason, opens_again
+from steersman.automation.moment import Moment
+from steersman.automation.outcomes import Outcomes
 from steersman.automation.recorder import Recorder, skip_outcome
 from steersman.automation.runner.folders import Folders
 from steersman.automation.runner.lock import FileLock, NamedLocks
 from steersman.automation.turns import Turns
-from steersman.kernel.clock import Clock, iso
+from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Unavailable
 from steersman.ledger import Ledger
 
 __all__ = ["Conductor", "Interrupted", "Limits"]
 
 _log = logging.getLogger(__name__)
-_REMEMBERED = 1000
 _POLL_S = 0.1
-_LOOK_S = 0.25
-_ANSWER_POLL_S = 0.5
-_LONGEST_NAP_S = 60.0
-_LOST_NEED_S = 10.0
 _LET_GO = "cancelled while it waited: a later start took its place"
 _BY_HAND = ("manual", "rerun")
-_VERBS: dict[Status, str] = {
-    "failed": "failed",
-    "timed_out": "timed out",
-    "cancelled": "was cancelled",
-    "orphaned": "was orphaned",
-    "skipped": "was skipped",
-}
 
 
 class Conductor:
@@ -72,8 +58,8 @@ class Conductor:
         self.folders = Folders(root, state)
         self._ledger = ledger
         self._clock = clock
-        self._by_person = actor.startswith("person:")
         self._approvals = Approvals(ledger, clock, actor=actor)
+        self._moment = Moment(clock, self._approvals, lambda: self.manifest, by_person=actor.startswith("person:"))
         self.pauses = Pauses(ledger)
         self.underway = Register(self.folders.runs / ".underway")
         self._held_back = HeldBack(
@@ -88,9 +74,7 @@ class Conductor:
             closing=self.closing,
             limits=limits,
         )
-        self._changed = threading.Condition()
-        self._outcomes: OrderedDict[str, RunOutcome] = OrderedDict()
-        self._known: set[str] = set()
+        self._outcomes = Outcomes(self.closing, clock, self.recorder.final)
         self._one_each = NamedLocks(self.folders.runs / ".runs.lock")
         self._turns = Turns(self.folders, self.underway, self.recorder, clock)
 
@@ -103,18 +87,15 @@ class Conductor:
 
     def expect(self, run_id: str) -> None:
         """Say that `run_id` will be executed here, so that whoever needs it waits for it."""
-        with self._changed:
-            self._known.add(run_id)
+        self._outcomes.expect(run_id)
 
     def forget(self, run_id: str) -> None:
         """Say that `run_id` will not be executed here after all."""
-        self._settle(run_id, None)
+        self._outcomes.settle(run_id, None)
 
     def outcome(self, run_id: str) -> RunOutcome | None:
         """Return how a run ended, None while it has not."""
-        with self._changed:
-            found = self._outcomes.get(run_id)
-        return found or self.recorder.final(run_id)
+        return self._outcomes.of(run_id)
 
     def execute(self, request: RunRequest, on_progress: Callable[[Progress], None]) -> RunOutcome:
         """Carry `request` out and return how it ended; whatever goes wrong with us on the way is how it ended too.
@@ -131,9 +112,9 @@ class Conductor:
         try:
             outcome = self._once(request, progress)
         except BaseException:
-            self._settle(request.run_id, None)
+            self._outcomes.settle(request.run_id, None)
             raise
-        self._settle(request.run_id, outcome)
+        self._outcomes.settle(request.run_id, outcome)
         on_progress(
             Progress(
                 run_id=request.run_id,
@@ -180,24 +161,13 @@ class Conductor:
     def stop(self) -> None:
         """End what runs and wake what waits; `execute` calls return or raise soon after."""
         self.closing.set()
-        with self._changed:
-            self._changed.notify_all()
+        self._outcomes.wake()
 
     def release(self) -> None:
         """Give back what `stop` needed; call once no `execute` runs any more."""
         self.closing.release()
 
     # -- one run -------------------------------------------------------------------------------------------------
-
-    def _settle(self, run_id: str, outcome: RunOutcome | None) -> None:
-        """Wake whoever needs the run: it has ended, or will not end here."""
-        with self._changed:
-            self._known.discard(run_id)
-            if outcome is not None:
-                self._outcomes[run_id] = outcome
-                while len(self._outcomes) > _REMEMBERED:
-                    self._outcomes.popitem(last=False)
-            self._changed.notify_all()
 
     def _once(self, request: RunRequest, on_progress: Callable[[Progress], None]) -> RunOutcome:
         """Carry the run out unless it has ended; in one process at a time, whoever else was asked for it."""
@@ -255,7 +225,7 @@ class Conductor:
         self._look_for_a_pause(request)
         self._held_back.settle(automation.name)
         # What has begun was admitted then; whether it may be tried again is looked at before each attempt.
-        failed = "" if begun else self._await_needs(request, wait) or self._closed(automation, request)
+        failed = "" if begun else self._refusal(automation, request, wait)
         if failed:
             return self.skip(request, failed)
         lock = FileLock(self.folders.runs / automation.name / (f"lock-{request.lane}" if request.lane else "lock"))
@@ -264,7 +234,7 @@ class Conductor:
             return self.skip(request, refused)
         try:
             # With the lock held: what waits for a person or its window counts as running; starts do not pile up.
-            failed = "" if begun else self._await_turn(automation, request, on_progress, wait)
+            failed = "" if begun else self._moment.wait_for(automation, request, on_progress, wait)
             if failed:
                 return self.skip(request, failed)
             # Of an engine that was killed a moment ago: its script must have ended before the next one starts.
@@ -288,6 +258,14 @@ class Conductor:
                     self.folders.prune(automation.name, self._kept(automation), spare=request.run_id)
             finally:
                 lock.release()
+
+    def _refusal(self, automation: Automation, request: RunRequest, wait: Wait) -> str:
+        """Wait for what the run needs; return why it must not start then, empty if it may, or may wait for its turn."""
+        return (
+            self._outcomes.await_needs(request, wait)
+            or self._moment.missed(automation, request)
+            or login_required(self._ledger, automation.credentials)
+        )
 
     # -- pauses --------------------------------------------------------------------------------------------------
 
@@ -336,93 +314,6 @@ class Conductor:
         for name in counted:
             if name not in held:
                 self._held_back.settle(name)
-
-    def _closed(self, automation: Automation, request: RunRequest) -> str:
-        """Return why the run must not start at this moment, empty if it may, or may wait for a better one."""
-        if automation.outside == "skip" and not request.anyway:
-            why = closed_reason(self.manifest, automation, self._clock.now_ns())
-            if why:
-                return why
-        return login_required(self._ledger, automation.credentials)
-
-    def _await_turn(
-        self, automation: Automation, request: RunRequest, on_progress: Callable[[Progress], None], wait: Wait
-    ) -> str:
-        """Wait for the window and for a person, as declared; return why the run must not start, empty if it may."""
-
-        def waiting(note: str) -> None:
-            on_progress(Progress(run_id=request.run_id, automation=automation.name, state="waiting", note=note))
-
-        self._await_jitter(automation, request, waiting, wait)
-        closed = self._await_window(automation, request, waiting, wait)
-        if closed or not automation.approve or self._by_person:
-            return closed
-        told = False
-        while (said := self._approvals.answer(automation, request)) is None:
-            if not told:
-                waiting(f"for approval: steersman inbox approve run/{request.run_id}")
-                told = True
-            wait.pause(_ANSWER_POLL_S)
-        # The answer may have come when the window was over.
-        return said or self._await_window(automation, request, waiting, wait)
-
-    def _await_jitter(
-        self, automation: Automation, request: RunRequest, waiting: Callable[[str], None], wait: Wait
-    ) -> None:
-        """Wait for the automation's own moment after a start that is due; here, so that every engine spreads alike."""
-        if request.cause != "schedule" or request.scheduled_at is None or not automation.jitter_s:
-            return
-        begins = request.scheduled_at + jitter_ns(automation)
-        left_s = (begins - self._clock.now_ns()) / 1e9
-        if left_s > 0:
-            waiting(f"starts at {iso(begins)} (jitter)")
-            wait.pause(min(left_s, automation.jitter_s))
-
-    def _await_window(
-        self, automation: Automation, request: RunRequest, waiting: Callable[[str], None], wait: Wait
-    ) -> str:
-        told = 0
-        while not request.anyway and (why := closed_reason(self.manifest, automation, self._clock.now_ns())):
-            if automation.outside == "skip":
-                return why
-            now = self._clock.now_ns()
-            opens = opens_again(self.manifest, automation, now)
-            if opens is None:
-                return f"{why}, and it opens at no time within a year"
-            if opens != told:
-                waiting(f"{why}; starts at {iso(opens)}")
-                told = opens
-            # In naps: the wall clock may be set, or the machine may sleep, while we wait.
-            wait.pause(min(max((opens - now) / 1e9, 0.01), _LONGEST_NAP_S))
-        return ""
-
-    def _await_needs(self, request: RunRequest, wait: Wait) -> str:
-        """Wait for what the run needs; return why it cannot run, empty if it can."""
-        for name, run_id in request.needs.items():
-            outcome = self._await(run_id, wait)
-            if outcome is None:
-                return f"needs {name}, which was never started in this cycle"
-            if not outcome.ok:
-                verb = _VERBS[outcome.status]
-                return f"needs {name}, which {verb}" + (f": {outcome.reason}" if outcome.reason else "")
-        return ""
-
-    def _await(self, run_id: str, wait: Wait) -> RunOutcome | None:
-        give_up = self._clock.elapsed_ns() + int(_LOST_NEED_S * 1e9)
-        with self._changed:
-            while True:
-                if self.closing.is_set:
-                    raise Interrupted
-                wait.look()
-                found = self._outcomes.get(run_id)
-                if found is None and run_id not in self._known:
-                    # After a crash: it may have ended before, or its own recovery may come a moment later.
-                    found = self.recorder.final(run_id)
-                    if found is None and self._clock.elapsed_ns() > give_up:
-                        return None
-                if found is not None:
-                    return found
-                self._changed.wait(_LOOK_S if run_id in self._known else _POLL_S)
 
     def _kept(self, automation: Automation) -> int:
         """Return how many folders of runs stay: as declared, and those of all runs that are under way."""

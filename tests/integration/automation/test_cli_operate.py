@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from tests.builders_automation import PYTHON, wait_for
 from tests.builders_cli import Said
 
 from steersman.automation.control.cancelling import Wish, ask
+from steersman.automation.control.underway import Register
 from steersman.automation.runner.folders import Folders
 from steersman.bootstrap.desk import open_desk
-from steersman.bootstrap.operating import register
 
 TOML = """
 [desk]
@@ -157,27 +158,27 @@ def test_what_cannot_be_meant_is_refused_with_the_reason(auto: Said, words: tupl
 # -- cancel ----------------------------------------------------------------------------------------------------------
 
 
-def under_way(root: Path) -> Callable[[], bool]:
-    def look() -> bool:
-        desk = open_desk(root)
+@contextmanager
+def slow_elsewhere(root: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that was told `words`, with a process of `slow` under way; it outlives no test that fails."""
+    command = [PYTHON, "-m", "steersman.cli", "auto", *words]
+    living = Register(root / ".steersman/runs/.underway").living
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as other:
         try:
-            return any(not u.waits for u in register(desk).living("slow"))
+            wait_for(lambda: any(not run.waits for run in living("slow")), timeout_s=60)
+            yield other
         finally:
-            desk.close()
-
-    return look
+            other.kill()
 
 
 def test_a_run_of_another_process_is_ended_and_says_by_whom(auto: Said, root: Path) -> None:
-    command = [PYTHON, "-m", "steersman.cli", "auto", "run", "slow", "--json"]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as other:
-        wait_for(under_way(root))
+    with slow_elsewhere(root, "run", "slow", "--json") as other:
         assert auto("show", "slow") == 0
         assert "under way: slow-" in auto.out
         assert auto("pause", "slow") == 0
         assert "goes on to its end\nto end it: steersman auto cancel RUN_ID" in auto.out
         assert auto("cancel", "slow", "--reason", "runs amok") == 0
-        printed = other.communicate(timeout=20)[0]
+        printed = other.communicate(timeout=60)[0]
     (run_id,) = runs_of(root, "slow")
     assert f"{run_id}: cancelled by person:cli: runs amok" in auto.out
     ended = json.loads(printed)[0]
@@ -281,13 +282,11 @@ def test_several_starts_at_once_overlap_only_if_asked_for(auto: Said, root: Path
 
 
 def test_ctrl_c_ends_a_backfill_and_leaves_the_rest_to_the_next_one(auto: Said, root: Path) -> None:
-    command = [PYTHON, "-m", "steersman.cli", "auto", "backfill", "slow", *SPAN[1:]]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as other:
-        wait_for(under_way(root))
+    with slow_elsewhere(root, "backfill", "slow", *SPAN[1:]) as other:
         assert auto("backfill", "slow", *SPAN[1:]) == 1
         assert f"another process (pid {other.pid}) makes up for slow already" in auto.err
         other.send_signal(signal.SIGINT)
-        printed = other.communicate(timeout=20)[0]
+        printed = other.communicate(timeout=60)[0]
     assert "stopped: what was under way is ended and will be repeated" in printed
     assert "0 of 4 done, 4 left" in printed
     assert other.returncode == 1
