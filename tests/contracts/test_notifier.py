@@ -40,8 +40,8 @@ class Target:
         self.told = told
 
 
-def made(kind: str, root: Path, line: str, address: str = "") -> Notifier:
-    read = settings(f'[notify.phone]\nkind = "{kind}"\ntimeout = "400ms"\n{line}\n')["phone"]
+def made(kind: str, root: Path, line: str, address: str = "", *, timeout: str = "400ms") -> Notifier:
+    read = settings(f'[notify.phone]\nkind = "{kind}"\ntimeout = "{timeout}"\n{line}\n')["phone"]
     found: Notifier = factory("notifiers", kind)(
         name="phone",
         settings=read,
@@ -216,16 +216,17 @@ def test_a_command_that_reads_nothing_is_no_failure(tmp_path: Path) -> None:
 
 
 def test_mail_arrives_at_a_real_server_and_a_refused_recipient_is_a_failure(tmp_path: Path) -> None:
-    def address(server: MailServer) -> str:
-        return f"mailto://127.0.0.1:{server.port}/?from=desk@example.com&to=me@example.com&mode=insecure"
+    def told(server: MailServer) -> str:
+        address = f"mailto://127.0.0.1:{server.port}/?from=desk@example.com&to=me@example.com&mode=insecure"
+        return made("apprise", tmp_path, 'url = "env:URL"', address, timeout="20s").send(a_message())
 
     with MailServer() as server:
-        assert made("apprise", tmp_path, 'url = "env:URL"', address(server)).send(a_message()) == "mailto took it"
+        assert told(server) == "mailto took it"
     mail: Any = email.message_from_string(server.messages[0], policy=email.policy.default)
     assert mail["subject"] == "[Desk] prices failed: ended with exit code 1"
     assert "steersman auto logs prices-1" in mail.get_body().get_content()
     with MailServer(refuses=True) as server, pytest.raises(SteersmanError) as error:
-        made("apprise", tmp_path, 'url = "env:URL"', address(server)).send(a_message())
+        told(server)
     assert "me@example.com" not in str(error.value)
 
 

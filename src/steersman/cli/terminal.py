@@ -22,8 +22,9 @@ def plain(value: object) -> Text:
 
 
 def say(*parts: object) -> None:
-    """Print one line (or paragraph) of literal text, its parts put together."""
-    console().print(Text("").join(plain(part) for part in parts))
+    """Print one line (or paragraph) of literal text, its parts put together; a path, however long, is whole."""
+    out, line = console(), Text("").join(plain(part) for part in parts)
+    out.print(line, soft_wrap=max(map(len, line.plain.split()), default=0) > out.width)
 
 
 def list_facts(facts: Sequence[tuple[object, object]], *, indent: int = 2) -> None:

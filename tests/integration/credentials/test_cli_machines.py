@@ -73,7 +73,7 @@ def test_keys_are_carried_by_hand_and_then_one_login_serves_both(
     assert "steersman auth key export FILE" in said
     assert "shared with the other machines through memory at" in said
 
-    carried = tmp_path / "keys.txt"
+    carried = tmp_path / f"keys-{'x' * 90}.txt"  # a path longer than a line is shown whole all the same
     code, said, _ = auth(capsys, attic, "key", "export", str(carried))
     assert code == 0
     assert "1 key in" in said
@@ -131,7 +131,7 @@ def test_keys_of_the_environment_are_changed_there(
     machines: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attic, cellar = machines
-    carried = tmp_path / "keys.txt"
+    carried = tmp_path / f"keys-{'x' * 90}.txt"  # a path longer than a line is shown whole all the same
     assert auth(capsys, attic, "key", "export", str(carried))[0] == 0
     monkeypatch.setenv("STEERSMAN_KEY", carried.read_text().strip())
     (cellar / ".steersman/services/key-place.json").write_text('{"place":"environment","name":"x"}')
