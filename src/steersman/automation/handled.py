@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Container, Mapping
 from pathlib import Path
 
 import msgspec
 
 from steersman.automation.model.manifest import Automation
+from steersman.kernel.whole_file import write_whole
 
 
 class _Mark(msgspec.Struct, frozen=True):
@@ -52,13 +52,9 @@ class Handled:
         self._marks = dict(marks)
 
     def save(self) -> None:
-        """Put it on disk; the file is the old one or the new one, never half of one."""
-        if self._path is None:
-            return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(f".{os.getpid()}.new")
-        fresh.write_bytes(msgspec.json.encode(self._marks))
-        fresh.replace(self._path)
+        """Put it on disk."""
+        if self._path is not None:
+            write_whole(self._path, msgspec.json.encode(self._marks))
 
     def _read(self) -> dict[str, _Mark]:
         try:

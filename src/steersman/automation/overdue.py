@@ -6,7 +6,6 @@ looked is told at the next look, once, with how late it is.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -29,6 +28,7 @@ from steersman.kernel.clock import Clock, iso, on_the_wall
 from steersman.kernel.errors import Conflict, Unavailable
 from steersman.kernel.ids import stable_uuid
 from steersman.kernel.plurals import counted
+from steersman.kernel.whole_file import write_whole
 from steersman.ledger import Ledger, NewEvent, new_event
 
 _AWAY_NS: Final = 120_000_000_000
@@ -247,10 +247,7 @@ class Overdue:
             return
         self._before = _Marks(seen=now, marks=dict(self._marks))
         self._saved_at = now
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(f".{os.getpid()}.new")
-        fresh.write_bytes(msgspec.json.encode(self._before))
-        fresh.replace(self._path)
+        write_whole(self._path, msgspec.json.encode(self._before))
 
 
 def overdue(manifest: Manifest, ledger: Ledger) -> dict[str, RunOverdue]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from steersman.automation.model.manifest import Automation
+from steersman.kernel.whole_file import write_whole
 
 
 class _Mark(msgspec.Struct, frozen=True):
@@ -36,18 +36,13 @@ class Positions:
         return mark.pos if mark is not None and mark.on == _written(automation) else None
 
     def save(self, positions: Mapping[str, int], automations: Mapping[str, Automation]) -> None:
-        """Put them on disk and forget all others; the file is the old one or the new one, never half of one."""
+        """Put them on disk and forget all others."""
         marks = {name: _Mark(_written(automations[name]), pos) for name, pos in positions.items()}
         if marks == self._marks:
             return
         self._marks = marks
-        if self._path is None:
-            return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        # By pid: two desks of a workspace keep the same positions in the same file.
-        fresh = self._path.with_suffix(f".{os.getpid()}.new")
-        fresh.write_bytes(msgspec.json.encode(marks))
-        fresh.replace(self._path)
+        if self._path is not None:
+            write_whole(self._path, msgspec.json.encode(marks))
 
     def _read(self) -> dict[str, _Mark]:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +10,7 @@ import msgspec
 from steersman.automation.events import RUN_CANCEL_REQUESTED, CancelRequested
 from steersman.automation.runner.folders import Folders
 from steersman.kernel.ids import stable_uuid
+from steersman.kernel.whole_file import write_whole
 from steersman.ledger import Ledger, new_event
 
 
@@ -61,10 +61,7 @@ def ask(folders: Folders, automation: str, run_id: str, wish: Wish) -> None:
     found = asked(file)
     if found is not None and found.by:
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f"{file.name}.{os.getpid()}.new")
-    fresh.write_bytes(msgspec.json.encode(wish))
-    fresh.replace(file)
+    write_whole(file, msgspec.json.encode(wish))
 
 
 def record(ledger: Ledger, automation: str, run_id: str, wish: Wish, *, correlation: UUID | None = None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 
 from steersman.automation.model.manifest import Manifest
 from steersman.automation.model.outcome import Cause
+from steersman.kernel.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 _KEPT = 1000
@@ -94,11 +94,7 @@ class Starts:
                 self._save()
 
     def _save(self) -> None:
-        # By pid: two desks of a workspace keep the same starts in the same file.
-        fresh = self._path.with_suffix(f".{os.getpid()}.new")
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh.write_bytes(msgspec.json.encode(list(self._kept)))
-            fresh.replace(self._path)
+            write_whole(self._path, msgspec.json.encode(list(self._kept)))
         except OSError as exc:
             _log.warning("starts are kept in memory only: %s: %s", self._path, exc.strerror)
