@@ -7,6 +7,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,6 +17,8 @@ from tests.builders_pulls import CSV, Answer, Logins, Rig, a_site, bars, gzipped
 from steersman.kernel.clock import SystemClock
 from steersman.kernel.errors import Misconfigured, Rejected, SteersmanError, Unavailable
 from steersman.services.events import DATA_PULLED, DATA_REFUSED, DATA_SERVED, PULL_FAILED
+from steersman.services.pulls import flight
+from steersman.services.pulls.checking import check_apart
 
 
 def test_data_is_asked_for_once_and_served_as_an_arrow_file(tmp_path: Path) -> None:
@@ -44,6 +47,40 @@ def test_the_receipt_stands_in_the_ledger_without_query_or_body(tmp_path: Path) 
     assert told["content_hash"] == given.receipt.content_hash
     assert "planted" not in everything
     assert "planted" not in "".join(p.read_text("latin-1") for p in rig.state.rglob("*.json"))
+
+
+def test_data_ages_while_it_is_checked_and_while_the_machine_sleeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_site() as site, Rig(tmp_path, bars(site)) as rig:
+
+        def slept(*given: Any) -> Any:
+            rig.advance(600)
+            return check_apart(*given)
+
+        monkeypatch.setattr(flight, "check_apart", slept)
+        assert rig.pull().age_s == 600
+        assert (rig.pull().age_s, site.calls) == (0, 2), "what is older than its ttl is not fresh"
+
+
+def test_an_unchanged_that_a_machine_finds_after_it_slept_makes_nothing_fresh(tmp_path: Path) -> None:
+    gate = threading.Event()
+    tagged = {"ETag": '"v1"'}
+    late = Answer(status=304, headers=tagged, gate=gate)
+    with a_site(Answer(headers=tagged), late) as site, Rig(tmp_path, bars(site)) as rig:
+
+        def sleep() -> None:
+            wait_for(lambda: site.calls == 2)
+            rig.advance(600)
+            gate.set()
+
+        rig.pull()
+        rig.advance(61)
+        asleep = threading.Thread(target=sleep)
+        asleep.start()
+        with pytest.raises(Unavailable, match="no answer within 5 s"):
+            rig.pull()
+        asleep.join()
 
 
 def test_an_expired_pull_asks_whether_it_changed(tmp_path: Path) -> None:

@@ -116,6 +116,28 @@ def test_clocks_that_differ_change_no_age(tmp_path: Path, skew_s: float) -> None
         assert (both.left.pull().state, both.left.pull().age_s, site.calls) == ("fresh", 0, 2)
 
 
+class Slow(MemoryCommons):
+    """Commons whose clock takes four seconds to answer."""
+
+    clock: FakeClock
+
+    def now_ns(self) -> int:
+        found = super().now_ns()
+        self.clock.advance(4)
+        return found
+
+
+def test_commons_that_are_slow_make_data_older_never_younger(tmp_path: Path) -> None:
+    with a_site() as site, two_machines(tmp_path, kept(site)) as both:
+        both.left.pull()
+        both.clock.advance(50)
+        slow = Slow(both.server)
+        slow.clock = both.clock
+        (tmp_path / "slow").mkdir()
+        with Rig(tmp_path / "slow", kept(site), clock=both.clock, commons=slow) as rig:
+            assert (rig.pull().age_s, site.calls) == (54, 1)
+
+
 def test_data_that_did_not_change_is_not_carried_again(tmp_path: Path) -> None:
     tagged = Answer(headers={"ETag": '"1"'})
     with a_site(tagged, Answer(status=304)) as site, two_machines(tmp_path, kept(site)) as both:

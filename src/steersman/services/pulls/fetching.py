@@ -25,9 +25,15 @@ _LONGEST_PAUSE_S: Final = 10.0
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
-    """What came, and what it took: `calls` requests and `received` bytes, retries included."""
+    """What came, and what it took: `calls` requests and `received` bytes, retries included.
+
+    Attributes:
+        answered_at: when the answer was there, ns since 1970 UTC: its age counts from here, however long checking it
+            takes, and whether or not the machine sleeps meanwhile.
+    """
 
     reply: Reply
+    answered_at: int
     calls: int
     received: int
 
@@ -83,7 +89,8 @@ class Fetching:
                 said = Failed(exc.message, again=False)
                 raise NotFetched(said, calls=attempt.calls, received=attempt.received, rejected=exc) from exc
             else:
-                return Fetched(reply=reply, calls=attempt.calls, received=attempt.received + reply.received)
+                received = attempt.received + reply.received
+                return Fetched(reply=reply, answered_at=self._clock.now_ns(), calls=attempt.calls, received=received)
         raise AssertionError  # pragma: no cover - the last round returns or raises
 
     def close(self) -> None:

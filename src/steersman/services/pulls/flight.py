@@ -206,8 +206,10 @@ class Flights:
             ),
             who=trip.reason.who,
         )
-        http = http_rules.terms(headers, received_ns=now) if trip.asked.pull.http_cache else None
-        return msgspec.structs.replace(flown, receipt=receipt, headers=headers, http=http, checked_at=now, trouble=None)
+        http = http_rules.terms(headers, received_ns=fetched.answered_at) if trip.asked.pull.http_cache else None
+        return msgspec.structs.replace(
+            flown, receipt=receipt, headers=headers, http=http, checked_at=fetched.answered_at, trouble=None
+        )
 
     def _counted(self, trip: _Trip) -> Record:
         """Return the record with everybody who has queued up by now."""

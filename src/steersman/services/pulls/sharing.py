@@ -146,14 +146,15 @@ class _Shared:
             self._before = shared = self._read()
             if shared is None or (shared.flight == record.shared and record.path):
                 return record
-            ahead_ns = self._ahead_ns()
-            after = after_flight(shared, record, ahead_ns=ahead_ns)
-            if not is_newer(shared, record, ahead_ns=ahead_ns):
+            least_ns, most_ns = self._ahead_ns()
+            # What the answer took makes data look older, and a pause that was asked for longer: never the other way.
+            after = after_flight(shared, record, ahead_ns=most_ns)
+            if not is_newer(shared, record, ahead_ns=least_ns):
                 return after
-            path = self._path(shared, record, who=who, run_id=run_id, ahead_ns=ahead_ns)
+            path = self._path(shared, record, who=who, run_id=run_id, ahead_ns=least_ns)
             if path is None:
                 return after
-            known = after_data(shared, after, ahead_ns=ahead_ns)
+            known = after_data(shared, after, ahead_ns=least_ns)
             return msgspec.structs.replace(known, path=str(path), stamp=stamp(path))
         except Unavailable as exc:
             self._machines.without(self._doing, exc)
@@ -205,10 +206,11 @@ class _Shared:
     def _name(self) -> str:
         return f"pull/{self._asked.key}"
 
-    def _ahead_ns(self) -> int:
-        """Return how far our clock is ahead of the commons'."""
+    def _ahead_ns(self) -> tuple[int, int]:
+        """Return how far our clock is at least, and at most, ahead of the commons'."""
+        before = self._clock.now_ns()
         theirs = self._commons.now_ns()
-        return self._clock.now_ns() - theirs
+        return before - theirs, self._clock.now_ns() - theirs
 
     def _path(self, shared: SharedRecord, record: Record, *, who: str, run_id: str, ahead_ns: int) -> Path | None:
         """Return the file of the data of `shared`, here already or fetched; None if it is gone or not what it was."""
@@ -278,7 +280,7 @@ class _Shared:
 
     def _told(self, record: Record, flight: str, terms: Terms) -> None:
         """Write data first, then the record that names it: whoever dies in between leaves the older one standing."""
-        before, ahead_ns = self._before, self._ahead_ns()
+        before, (_, ahead_ns) = self._before, self._ahead_ns()
         shared = told(record, flight, self._machines.name, ahead_ns=ahead_ns)
         least_s = kept_s(terms.ttl_s, max(terms.stale_while_revalidate_s, terms.stale_if_error_s))
         if is_shareable(record, self._asked.pull, self._machines.settings.largest_bytes):

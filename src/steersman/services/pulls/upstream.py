@@ -131,6 +131,8 @@ class Upstream:
             if response.status_code in _REDIRECTS:
                 return _next(url, found.get("location", ""), question)
             if response.status_code == 304:
+                if self._clock.elapsed_ns() > until:  # a machine that slept meanwhile finds it there, hours old
+                    raise Failed(f"no answer within {question.timeout_s:g} s", again=True)
                 return Reply(status=304, headers=found, received=0, size_bytes=0, content_hash="")
             if response.status_code != 200:
                 raise self._refused(response.status_code, found)
