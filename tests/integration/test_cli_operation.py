@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from steersman.bootstrap.in_force import keep
 from steersman.bootstrap.sample import make_empty
+from steersman.bootstrap.workspace import load_workspace
 from steersman.cli.main import run
 
 NO_WORKSPACE = "no steersman.toml in"
@@ -43,6 +45,32 @@ def test_a_halt_is_durable_without_a_core_and_lifted_by_a_person(
     assert (code, resumed["halted"]) == (0, {})
     assert run("resume", ["--yes", *where]) == 1
     assert "nothing is halted" in capsys.readouterr().err
+
+
+def test_a_typing_error_in_the_file_keeps_nobody_from_halting_nor_from_looking(
+    desk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--dir", str(desk))
+    with (desk / "steersman.toml").open("a", encoding="utf-8") as file:
+        file.write("oops = \n")
+    assert run("halt", where) == 2, "no desk ever ran by another file"
+    capsys.readouterr()
+    (desk / "steersman.toml").write_text(
+        (desk / "steersman.toml").read_text(encoding="utf-8").removesuffix("oops = \n"), encoding="utf-8"
+    )
+    keep(load_workspace(desk))
+    with (desk / "steersman.toml").open("a", encoding="utf-8") as file:
+        file.write("oops = \n")
+    assert run("halt", ["--reason", "odd fills", *where]) == 0
+    assert "is refused, so this goes by what was last in force: steersman.toml: not valid TOML" in (
+        capsys.readouterr().err
+    )
+    assert answer(capsys, "status", *where)[1]["halted"] == {"all": "odd fills"}
+    code, found = answer(capsys, "doctor", *where)
+    assert code == 1
+    levels = {d["name"]: d["level"] for d in found}
+    assert (levels["workspace"], levels["halts"]) == ("fail", "warn")
+    assert run("auto", ["run", "x", *where]) == 2, "what would start by it is refused"
 
 
 def test_a_scope_that_is_none_is_wrong_usage(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,8 +90,10 @@ class Desk:
         self.ledger.close()
 
 
-def open_desk(directory: Path, *, clock: Clock | None = None, through_core: bool = False) -> Desk:
-    """Open the workspace at or above `directory`.
+def open_desk(
+    directory: Path, *, clock: Clock | None = None, through_core: bool = False, workspace: Workspace | None = None
+) -> Desk:
+    """Open the workspace at or above `directory`; `workspace` is what it was read as, if it was.
 
     With `through_core`, appends only ever go through the core: a long-lived process must not become the writer in the
     moment in which the core restarts.
@@ -100,7 +102,7 @@ def open_desk(directory: Path, *, clock: Clock | None = None, through_core: bool
         Misconfigured: there is none, or its steersman.toml is wrong.
     """
     clock = clock or SystemClock()
-    workspace = load_workspace(directory)
+    workspace = workspace or load_workspace(directory)
     ledger: Ledger = (
         factory("ledgers", "socket")(workspace.socket, workspace.ledger)
         if through_core

@@ -18,8 +18,9 @@ from steersman.bootstrap.diagnosis import Diagnosis
 from steersman.bootstrap.doctor_content import examine_publishing
 from steersman.bootstrap.doctor_services import examine_services
 from steersman.bootstrap.engines import engine_trouble, missing_script
+from steersman.bootstrap.in_force import load_in_force
 from steersman.bootstrap.notice_status import examine_notices
-from steersman.bootstrap.workspace import CATALOGUE, LOOPBACK, Workspace, load_workspace
+from steersman.bootstrap.workspace import CATALOGUE, LOOPBACK, Workspace
 from steersman.kernel.errors import SteersmanError
 from steersman.ledger.anchor import check_anchors
 
@@ -33,13 +34,17 @@ def examine(directory: Path) -> list[Diagnosis]:
     """Look at the machine, then at the workspace at or above `directory`; never raises for what it finds."""
     found = [*_machine()]
     try:
-        workspace = load_workspace(directory)
+        workspace, refusal = load_in_force(directory)
     except SteersmanError as exc:
         return [*found, Diagnosis(name="workspace", level="fail", found=exc.message, fix=exc.fix)]
-    found.append(Diagnosis(name="workspace", level="ok", found=f"{workspace.root}: steersman.toml is well"))
+    if refusal is not None:
+        said = f"{refusal.message}; what was last in force stays, and is looked at below"
+        found.append(Diagnosis(name="workspace", level="fail", found=said, fix=refusal.fix))
+    else:
+        found.append(Diagnosis(name="workspace", level="ok", found=f"{workspace.root}: steersman.toml is well"))
     found += [*_files(workspace)]
     try:
-        desk = open_desk(directory)
+        desk = open_desk(directory, workspace=workspace)
     except SteersmanError as exc:
         return [*found, Diagnosis(name="ledger", level="fail", found=exc.message, fix=exc.fix)]
     try:

@@ -13,6 +13,7 @@ import msgspec
 
 from steersman.automation import Manifest, calendars
 from steersman.automation import settings as automation
+from steersman.bootstrap import in_force
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import KeptEngine, manifest_of, missing_script
 from steersman.bootstrap.policy_file import digest_of, refuse_edit
@@ -61,6 +62,7 @@ class ManifestFile:
 
     def start(self) -> None:
         """Look until `close`, in a thread of its own."""
+        in_force.keep(self._began)
         self._thread.start()
 
     def close(self) -> None:
@@ -103,6 +105,7 @@ class ManifestFile:
         )
         before, manifest = manifest_of(old), manifest_of(fresh)
         self._engine.renew(fresh, manifest)
+        in_force.keep(fresh)
         said = differences(before, manifest, old, fresh)
         if said:
             self._say(f"in force from {FILE}: {said}")

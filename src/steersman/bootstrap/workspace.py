@@ -230,8 +230,8 @@ def _root_above(path: Path) -> Path | None:
         return None
 
 
-def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) -> Workspace:
-    """Read and check the workspace at or above `directory`.
+def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ, text: str | None = None) -> Workspace:
+    """Read and check the workspace at or above `directory`; `text` stands for what its file says now.
 
     `STEERSMAN_DESK_<FIELD>` and `STEERSMAN_CONSOLE_<FIELD>` in `environ` win over the file.
 
@@ -239,14 +239,7 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         Misconfigured: none there, or something in it is wrong; names file, line, field, found, allowed and the fix.
     """
     root = find_root(directory)
-    path = root / FILE
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise Misconfigured(f"{FILE}: byte {exc.start} is not UTF-8", fix=f"save {path} as UTF-8") from exc
-    except OSError as exc:
-        raise Misconfigured(f"{path} cannot be read: {exc.strerror}", fix="check its permissions") from exc
-    file = TomlFile(text, name=FILE)
+    file = TomlFile(_written(root / FILE) if text is None else text, name=FILE)
     _refuse_unknown_sections(file)
     desk = _desk(file, environ)
     traded = trading.read(file, root, partial(setting_type, "venue"))
@@ -278,6 +271,15 @@ def load_workspace(directory: Path, *, environ: Mapping[str, str] = os.environ) 
         shared=commons.read(file, root, partial(setting_type, "commons")),
         policy=read_policy(file, CATALOGUE, known=known),
     )
+
+
+def _written(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise Misconfigured(f"{FILE}: byte {exc.start} is not UTF-8", fix=f"save {path} as UTF-8") from exc
+    except OSError as exc:
+        raise Misconfigured(f"{path} cannot be read: {exc.strerror}", fix="check its permissions") from exc
 
 
 def _notice_rules() -> tuple[str, ...]:

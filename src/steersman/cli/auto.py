@@ -32,7 +32,7 @@ def list_(directory: Dir = HERE, as_json: AsJson = False) -> None:
     from steersman.bootstrap.engines import manifest_of, missing_script
     from steersman.bootstrap.operating import held
 
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         missing, manifest = missing_script(desk.workspace), manifest_of(desk.workspace)
         late, still, tz = overdue_now(desk), held(desk, manifest), desk.workspace.desk.tz
         rows = [

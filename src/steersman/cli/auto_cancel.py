@@ -24,7 +24,7 @@ def cancel(
     """End a run with all its processes, or one that waits; it is not tried again, and what needs it is skipped."""
     from steersman.bootstrap.operating import WAIT_S, Operator  # `--help` needs no domain
 
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         operator = Operator(desk, by="person:cli")
         targets = operator.targets(what)
         if not as_json:

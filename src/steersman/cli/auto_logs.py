@@ -28,7 +28,7 @@ def logs(
     """Print the output of a run as it was captured, also while it runs."""
     from steersman.automation.queries import attempts  # `--help` needs no domain
 
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         found = _find(desk, what)
         chosen = _choose(attempts(desk.db, found.run_id), attempt)
         root = desk.workspace.root

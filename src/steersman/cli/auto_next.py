@@ -29,7 +29,7 @@ def next_(
     from steersman.bootstrap.engines import manifest_of
     from steersman.bootstrap.operating import held
 
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         manifest, now, tz = manifest_of(desk.workspace), desk.clock.now_ns(), desk.workspace.desk.tz
         paused = held(desk, manifest)
         coming = forecast(manifest, paused, now, limit)

@@ -35,7 +35,7 @@ def pause(
     from steersman.bootstrap.operating import Operator  # `--help` needs no domain
 
     wanted = _wanted(names, everything)
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         tz = desk.workspace.desk.tz
         end = _end(desk, until, span)
         operator = Operator(desk, by="person:cli")
@@ -63,7 +63,7 @@ def resume(
     from steersman.bootstrap.operating import Operator  # `--help` needs no domain
 
     wanted = _wanted(names, everything)
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         operator = Operator(desk, by="person:cli")
         ended = operator.resume(wanted, reason=reason)
         manifest, still, tz = operator.manifest, operator.held(), desk.workspace.desk.tz

@@ -37,7 +37,7 @@ def show(
     from steersman.bootstrap.engines import manifest_of
     from steersman.bootstrap.operating import held, register
 
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         manifest, tz = manifest_of(desk.workspace), desk.workspace.desk.tz
         under_way = register(desk).living()
         if what in manifest:

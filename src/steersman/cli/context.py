@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from steersman.bootstrap.desk import Desk
+    from steersman.bootstrap.workspace import Workspace
 
 Dir = Annotated[
     Path,
@@ -58,11 +60,15 @@ def single(summary: str) -> typer.Typer:
 
 
 @contextmanager
-def opened(directory: Path = HERE, paths: Sequence[Path] | None = ()) -> Iterator[Desk]:
+def opened(
+    directory: Path = HERE, paths: Sequence[Path] | None = (), *, by_what_is_in_force: bool = False
+) -> Iterator[Desk]:
     """Open the workspace at or above `directory`; close it after.
 
     Args:
         paths: files the command is about; without --dir, and without a workspace here, theirs is opened.
+        by_what_is_in_force: of commands that look or stop: a file that is refused holds them up no more than it holds
+            up the desk that runs; standard error says so.
 
     Raises:
         Misconfigured: no steersman.toml there, or it is wrong (names file, line and field).
@@ -70,8 +76,18 @@ def opened(directory: Path = HERE, paths: Sequence[Path] | None = ()) -> Iterato
     from steersman.bootstrap.desk import open_desk  # start-up time: only commands that read need it
     from steersman.bootstrap.workspace import root_for
 
-    desk = open_desk(root_for(paths or ()) if directory == HERE else directory)
+    root = root_for(paths or ()) if directory == HERE else directory
+    desk = open_desk(root, workspace=_in_force(root) if by_what_is_in_force else None)
     try:
         yield desk
     finally:
         desk.close()
+
+
+def _in_force(directory: Path) -> Workspace:
+    from steersman.bootstrap.in_force import in_words, load_in_force  # start-up time, as above
+
+    workspace, refusal = load_in_force(directory)
+    if refusal is not None:
+        print(f"steersman: {in_words(refusal)}", file=sys.stderr)
+    return workspace

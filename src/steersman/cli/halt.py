@@ -24,7 +24,7 @@ def halt(
     from steersman.bootstrap.scopes import unknown_scope  # `--help` needs no domain
     from steersman.policy.store import halt_event  # as above
 
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         unknown = unknown_scope(desk.workspace, scope)
         if unknown is not None:
             raise Rejected(unknown[0], fix=unknown[1])

@@ -35,7 +35,7 @@ def list_(
     """List decisions that wait, newest first, with when they expire."""
     from steersman.trading import queries  # `--help` needs no domain
 
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         # Holds expire on the feed's clock, which in a replay is not today's.
         now = desk.time_ns()
         rows = queries.holds(desk.db, now_ns=now, open_only=not all_, limit=limit)
@@ -105,7 +105,7 @@ def _answer(approval_id: str, reason: str, wait_s: float, directory: Dir, *, gra
     if approval_id.startswith(f"{approvals.REVIEW}/"):
         _answer_review(approval_id, reason, directory, grant=grant, as_json=as_json)
         return
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         event = approvals.answer(
             desk.ledger, approval_id, grant=grant, by="person:cli", reason=reason, now_ns=desk.clock.now_ns()
         )
@@ -119,7 +119,7 @@ def _answer_review(approval_id: str, reason: str, directory: Path, *, grant: boo
     from steersman.bootstrap.content import answer_review  # as above
     from steersman.cli.content_review import show_decision
 
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         done = answer_review(desk, approval_id, grant=grant, reason=reason, by="person:cli")
     emit(as_json, done, lambda: show_decision(done))
 

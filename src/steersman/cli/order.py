@@ -52,7 +52,7 @@ def list_(
 
     if status is not None and status not in _STATUSES:
         raise typer.BadParameter(f"allowed: {', '.join(_STATUSES)}", param_hint="--status")
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         rows = queries.orders(desk.db, limit=limit, status=status, strategy=strategy)
         empty = (
             "no order matches"
@@ -88,7 +88,7 @@ def show(
     """Show one order with its executions."""
     from steersman.trading import queries  # as above
 
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         found = queries.order(desk.db, order_id)
     if found is None:
         raise Rejected(f"there is no order {order_id!r}", fix="`steersman order list` names them")
@@ -111,7 +111,7 @@ def cancel(
     from steersman.cli.outcome import of_cancel  # only what changes something needs it
     from steersman.trading.handlers import commands  # as above
 
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         _must_be_open(desk, order_id)
         pos = desk.ledger.head().pos
         commands.cancel(desk.ledger, order_id, by="person:cli", reason=reason, now_ns=desk.clock.now_ns())
@@ -141,7 +141,7 @@ def replace(
     changes = {name: _number(name, text) for name, text in (("quantity", quantity), ("limit", limit), ("stop", stop))}
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Cancel {order_id}, then send what is left with the new numbers?", abort=True)
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         _must_be_open(desk, order_id)
         pos = desk.ledger.head().pos
         commands.replace(

@@ -25,7 +25,7 @@ def resume(
     """Lift the halt on SCOPE (all: every halt)."""
     from steersman.policy.store import resume_event  # `--help` needs no ledger
 
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         halted = desk.halts.reasons
         if scope != "all" and scope not in halted:
             raise Rejected(f"{scope} is not halted", fix=f"halted now: {', '.join(halted) or 'nothing'}")

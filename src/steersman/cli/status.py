@@ -18,7 +18,7 @@ def status(directory: Dir = HERE, as_json: AsJson = False) -> None:
     """Show the desk at a glance."""
     from steersman.bootstrap.status import look  # `--help` needs no domain
 
-    with opened(directory) as desk:
+    with opened(directory, by_what_is_in_force=True) as desk:
         found = look(desk)
     emit(as_json, found, lambda: _render(found))
 

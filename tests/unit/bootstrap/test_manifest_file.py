@@ -13,6 +13,7 @@ from tests.builders_console import a_desk
 from steersman.automation.events import MANIFEST_LOADED, ManifestLoaded
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import KeptEngine
+from steersman.bootstrap.in_force import load_in_force
 from steersman.bootstrap.manifest_file import ManifestFile
 from steersman.bootstrap.policy_file import PolicyFile, edit_trouble
 from steersman.bootstrap.status import look
@@ -136,6 +137,18 @@ def test_nonsense_is_refused_once_with_its_line_and_said_until_it_is_mended(life
     assert life.loaded()[-1].digest != digest
     life.edit('"policy.halt.set"', '"policy.halt.sett"')
     assert "policy.halt.sett" in edit_trouble(life.root, life.desk.ledger)
+
+
+def test_while_an_edit_is_refused_whoever_looks_or_stops_goes_by_what_is_in_force(life: Life) -> None:
+    life.edit("sleep 600", "sleep 500")
+    life.edit("sleep 500", "sleep 400\n")
+    workspace, refusal = load_in_force(life.root)
+    assert workspace.automations["kept"].run == "sleep 500"
+    assert refusal is not None
+    life.edit("sleep 400\n", "sleep 400")
+    workspace, refusal = load_in_force(life.root)
+    assert (workspace.automations["kept"].run, refusal) == ("sleep 400", None)
+    assert (life.root / ".steersman/in-force.toml").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_core_and_the_desk_record_one_refusal_between_them(life: Life) -> None:
