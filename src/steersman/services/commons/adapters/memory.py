@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from steersman.kernel.clock import Clock, SystemClock
 from steersman.kernel.errors import Conflict, Unavailable
+from steersman.services.commons.keeping import TakenLock
 from steersman.services.commons.names import check_size, checked
 from steersman.services.commons.ports import CommonsStanding, Lock
 from steersman.services.commons.settings import SharedSettings
@@ -143,7 +143,7 @@ class MemoryCommons:
             )
 
 
-class _Lock:
+class _Lock(TakenLock):
     def __init__(self, commons: MemoryCommons, name: str) -> None:
         self._commons, self.name = commons, name
 
@@ -153,14 +153,6 @@ class _Lock:
 
     def release(self) -> None:
         self._commons.forget(self)
-
-    def __enter__(self) -> _Lock:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
 
 
 def create(settings: SharedSettings, *, root: Path, clock: Clock) -> MemoryCommons:

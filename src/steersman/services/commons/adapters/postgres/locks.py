@@ -6,17 +6,16 @@ A session that ends for whatever reason ends its lock, and what is written in th
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from types import TracebackType
 from typing import Any, Final
 
 import psycopg
 
 from steersman.kernel.errors import Conflict, OutcomeUnknown, Unavailable
 from steersman.services.commons.adapters.postgres.sessions import WRITE_S, Sessions
+from steersman.services.commons.keeping import Keeping, TakenLock
 
 _TAKE: Final = (
     "SELECT CASE WHEN pg_try_advisory_lock(%s) THEN set_config('idle_session_timeout', %s, false) END IS NOT NULL"
@@ -30,7 +29,7 @@ def lock_number(namespace: str, name: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-class PostgresLock:
+class PostgresLock(TakenLock):
     """A lock that was taken, and the session that holds it."""
 
     def __init__(self, keeper: Keeper, number: int, session: psycopg.Connection[Any]) -> None:
@@ -44,28 +43,13 @@ class PostgresLock:
     def release(self) -> None:
         self._keeper.release(self)
 
-    def __enter__(self) -> PostgresLock:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-
-
-class Keeper:
+class Keeper(Keeping[PostgresLock]):
     """Takes locks, and speaks in their sessions every third of the lease, from one thread while any is held."""
 
     def __init__(self, sessions: Sessions, lease_s: float) -> None:
-        self._sessions, self._lease_ms, self._every_s = sessions, str(int(lease_s * 1000)), lease_s / 3
-        self._begin()
-
-    def _begin(self) -> None:
-        self._pid = os.getpid()
-        self._guard = threading.Lock()
-        self._held: set[PostgresLock] = set()
-        self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
+        super().__init__(lease_s)
+        self._sessions, self._lease_ms = sessions, str(int(lease_s * 1000))
 
     def take(self, number: int) -> PostgresLock | None:
         """Return the lock, None if somebody else has it.
@@ -73,8 +57,7 @@ class Keeper:
         Raises:
             Unavailable: the server does not answer.
         """
-        if self._pid != os.getpid():
-            self._begin()  # a fork: what the parent holds is the parent's, and its thread is not here
+        self._notice_fork()
         session = self._session_that_lives()
         try:
             ((taken,),) = self._sessions.rows(session, _TAKE, (number, self._lease_ms))
@@ -85,11 +68,7 @@ class Keeper:
             self._sessions.give(session)
             return None
         lock = PostgresLock(self, number, session)
-        with self._guard:
-            self._held.add(lock)
-            if self._thread is None and not self._closed.is_set():
-                self._thread = threading.Thread(target=self._keep, name="commons-leases", daemon=True)
-                self._thread.start()
+        self._add(lock)
         return lock
 
     def holds(self, lock: PostgresLock) -> bool:
@@ -128,14 +107,6 @@ class Keeper:
             except Unavailable:
                 lock.session.close()
 
-    def close(self) -> None:
-        """Let go of everything and end the thread."""
-        self._closed.set()
-        for lock in list(self._held):
-            self.release(lock)
-        if self._thread is not None and self._pid == os.getpid():
-            self._thread.join()
-
     def _session_that_lives(self) -> psycopg.Connection[Any]:
         """Return a session; one that was kept may have ended since, with the server or with a firewall's patience."""
         while True:
@@ -161,18 +132,11 @@ class Keeper:
             self._held.discard(lock)
         lock.session.close()
 
-    def _keep(self) -> None:
-        while not self._closed.wait(self._every_s):
-            with self._guard:
-                held = list(self._held)
-                if not held:
-                    self._thread = None
-                    return
-            for lock in held:
-                # Who is busy in the session speaks there already.
-                if lock.busy.acquire(blocking=False):
-                    try:
-                        if lock in self._held:
-                            self._speak(lock)
-                    finally:
-                        lock.busy.release()
+    def _renew(self, lock: PostgresLock) -> None:
+        # Who is busy in the session speaks there already.
+        if lock.busy.acquire(blocking=False):
+            try:
+                if lock in self._held:
+                    self._speak(lock)
+            finally:
+                lock.busy.release()

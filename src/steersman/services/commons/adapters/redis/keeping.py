@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import threading
 from contextlib import suppress
-from types import TracebackType
 from typing import Final
 
 from steersman.kernel.errors import SteersmanError
 from steersman.services.commons.adapters.redis.asking import Asking
+from steersman.services.commons.keeping import Keeping, TakenLock
 
 # Only the holder may put off or end a lock: who lost it must not touch what its next holder has.
 _RENEW: Final = "return redis.call('get',KEYS[1])==ARGV[1] and redis.call('pexpire',KEYS[1],ARGV[2]) or 0"
 _RELEASE: Final = "return redis.call('get',KEYS[1])==ARGV[1] and redis.call('del',KEYS[1]) or 0"
 
 
-class RedisLock:
+class RedisLock(TakenLock):
     """A lock that was taken; `token` is its holder's secret."""
 
     def __init__(self, keeper: Keeper, key: str) -> None:
@@ -30,28 +28,13 @@ class RedisLock:
     def release(self) -> None:
         self._keeper.release(self)
 
-    def __enter__(self) -> RedisLock:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-
-
-class Keeper:
+class Keeper(Keeping[RedisLock]):
     """Takes locks and puts their end off, every third of the lease, from one thread while any is held."""
 
     def __init__(self, asking: Asking, lease_s: float) -> None:
-        self._asking, self._lease_ms, self._every_s = asking, int(lease_s * 1000), lease_s / 3
-        self._begin()
-
-    def _begin(self) -> None:
-        self._pid = os.getpid()
-        self._guard = threading.Lock()
-        self._held: set[RedisLock] = set()
-        self._closed = threading.Event()
-        self._thread: threading.Thread | None = None
+        super().__init__(lease_s)
+        self._asking, self._lease_ms = asking, int(lease_s * 1000)
 
     def take(self, key: str) -> RedisLock | None:
         """Return the lock of `key`, None if somebody else has it.
@@ -59,18 +42,13 @@ class Keeper:
         Raises:
             Unavailable: the server does not answer; if it heard us all the same, the lock ends with its lease.
         """
-        if self._pid != os.getpid():
-            self._begin()  # a fork: what the parent holds is the parent's, and its thread is not here
+        self._notice_fork()
         lock = RedisLock(self, key)
         taken = self._asking.ask(lambda server: server.set(key, lock.token, nx=True, px=self._lease_ms))
         # None also when the question was repeated and the first one had been heard.
         if not taken and self._asking.ask(lambda server: server.get(key)) != lock.token.encode():
             return None
-        with self._guard:
-            self._held.add(lock)
-            if self._thread is None and not self._closed.is_set():
-                self._thread = threading.Thread(target=self._keep, name="commons-leases", daemon=True)
-                self._thread.start()
+        self._add(lock)
         return lock
 
     def holds(self, lock: RedisLock) -> bool:
@@ -90,29 +68,11 @@ class Keeper:
         with suppress(SteersmanError):  # the lease ends by itself
             self._asking.ask(lambda server: server.eval(_RELEASE, 1, lock.key, lock.token))
 
-    def close(self) -> None:
-        """Let go of everything and end the thread."""
-        self._closed.set()
-        for lock in list(self._held):
-            self.release(lock)
-        if self._thread is not None and self._pid == os.getpid():
-            self._thread.join()
-
-    def _keep(self) -> None:
-        while not self._closed.wait(self._every_s):
-            with self._guard:
-                held = list(self._held)
-                if not held:
-                    self._thread = None
-                    return
-            for lock in held:
-                # A server that is away for a moment is asked again the next time: two more fit into the lease.
-                with suppress(SteersmanError):
-                    self._renew(lock)
-
     def _renew(self, lock: RedisLock) -> None:
-        renewed = self._asking.ask(lambda server: server.eval(_RENEW, 1, lock.key, lock.token, str(self._lease_ms)))
-        if not renewed:
-            # Never taken again behind its holder's back: another one may have had it meanwhile, and have written.
-            with self._guard:
-                self._held.discard(lock)
+        # A server that is away for a moment is asked again the next time: two more fit into the lease.
+        with suppress(SteersmanError):
+            ends = str(self._lease_ms)
+            if not self._asking.ask(lambda server: server.eval(_RENEW, 1, lock.key, lock.token, ends)):
+                # Never taken again behind its holder's back: another one may have had it meanwhile, and have written.
+                with self._guard:
+                    self._held.discard(lock)
