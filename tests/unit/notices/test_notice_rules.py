@@ -15,7 +15,7 @@ from steersman.ledger import Event
 from steersman.ledger.adapters.memory import MemoryLedger
 from steersman.services.notices import Reader
 from steersman.services.notices.rules import Rule, Wanted
-from steersman.services.notices.wording import clean, filled
+from steersman.services.notices.wording import calm, clean, filled
 
 
 @pytest.fixture
@@ -93,6 +93,30 @@ def test_what_is_shown_is_one_line_without_tricks() -> None:
         == "a bc ✓ \U0001f600 \u05e9\u05dc\u05d5\u05dd"
     )
     assert len(clean("x" * 10_000)) == 240
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "@everyone",
+        "hi @HERE!",
+        "<!channel>",
+        "<@U123>",
+        "<@&99>",
+        "[log in](https://evil.example)",
+        "@**all**",
+        "@room",
+    ],
+)
+def test_what_an_event_says_calls_nobody_in_a_chat_and_hides_no_link(said: str) -> None:
+    shown = calm(said)
+    assert shown.replace("\u200b", "") == said
+    assert not any(trick in shown.lower() for trick in ("@everyone", "@here", "<!", "<@", "](", "@**", "@room"))
+
+
+@pytest.mark.parametrize("said", ["me@example.com", "a < b", "list[0] (of 3)", "@allowance", "steersman auto logs a-1"])
+def test_what_calls_nobody_is_left_as_it_is(said: str) -> None:
+    assert calm(said) == said
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,17 @@ def test_the_limit_holds_and_what_is_over_it_comes_together() -> None:
     assert storm.sends(after=HOUR) == ["late0 failed", "late1 failed", "late2 failed"]
 
 
+def test_what_is_left_out_is_counted_once_however_often_it_was_put_together() -> None:
+    storm = Tried(quiet=parse_quiet("00:00-23:59"))
+    for part in range(3):
+        storm.sends(*(a_telling(f"job{n}", rule=f"rule{n}") for n in range(part * 300, part * 300 + 300)))
+    storm.now = NOON + 12 * HOUR - MINUTE
+    message = storm.storm.next(storm.now)
+    assert message is not None
+    assert message.first.startswith("900 more since")
+    assert (len(message.lines), message.lines[-1]) == (21, "and 880 more: steersman status, or the console")
+
+
 def test_what_is_critical_has_room_of_its_own_and_is_always_named() -> None:
     storm = Tried(per_hour=8)
     storm.sends(*(a_telling(f"job{n}", rule=f"rule{n}") for n in range(30)))

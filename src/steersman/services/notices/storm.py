@@ -26,6 +26,7 @@ _GATHER_CRITICAL: Final = 50
 _LINES: Final = 20
 _MANY: Final = 3
 _CROWD: Final = 200
+_MOST_IDS: Final = 50_000
 _FORGET_NS: Final = 7 * 24 * HOUR_NS
 _NEVER: Final = 2**62
 
@@ -75,6 +76,8 @@ class Storm:
     def __init__(self, state: State, limits: Limits) -> None:
         self.state = state
         self._limits = limits
+        # Every id that waits, and some that did: a new one, as nearly all are, needs no search among ten thousand.
+        self._put_once = {m.id for m in state.waiting}
 
     # -- what happens --------------------------------------------------------------------------------------------
 
@@ -300,7 +303,12 @@ class Storm:
         return str(stable_uuid("notice", self._limits.target, kind, *keys, str(what)))
 
     def _put(self, message: Message) -> None:
-        self.state.waiting = [m for m in self.state.waiting if m.id != message.id] + [message]
+        if message.id in self._put_once:
+            self.state.waiting = [m for m in self.state.waiting if m.id != message.id]
+        elif len(self._put_once) > _MOST_IDS:
+            self._put_once = {m.id for m in self.state.waiting}
+        self._put_once.add(message.id)
+        self.state.waiting.append(message)
 
     def _unsent(self, key: str) -> Message | None:
         """Return the message about `key` alone that waits and was never tried."""
@@ -322,11 +330,12 @@ class Storm:
         lines = [line for m, own in zip(several, said, strict=True) for line in (m.lines or (own,))]
         severity = max((m.severity for m in several), key=RANK.__getitem__)
         room = len(lines) if severity == "critical" else _LINES
-        if len(lines) > room:
-            lines = [*lines[:room], f"and {len(lines) - room} more: steersman status, or the console"]
         since = moment(min(m.at for m in several), limits.tz)
         # An end stands for nothing that happened since, and is a thing to read all the same.
         n = sum(max(m.covers, 1) for m in several)
+        if len(lines) > room:
+            # Not by the lines that are left out: one of them may say itself how many more there were.
+            lines = [*lines[:room], f"and {max(n, len(lines)) - room} more: steersman status, or the console"]
         heads = {
             "quiet": f"{counted(n, 'thing')} happened while it was quiet, since {since}",
             "critical": f"{counted(n, 'critical thing')} since {since}: {several[0].first}",

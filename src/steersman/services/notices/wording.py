@@ -13,6 +13,10 @@ from steersman.kernel.clock import utc
 from steersman.kernel.durations import spoken
 
 _PLACE: Final = re.compile(r"\{([a-z_]+(?:\.[a-z_]+)*)\}")
+_CALLS: Final = re.compile(
+    r"@(?=(?:everyone|here|channel|all|room)\b|_?\*\*)|<(?=[@!#]|users/)|\](?=\()", re.IGNORECASE
+)
+_NOTHING: Final = "\u200b"
 _LONGEST: Final = 240
 _MOST: Final = 3
 _NEVER: Final = 2**62
@@ -47,6 +51,15 @@ def clean(value: object) -> str:
     line = " ".join(str(value).split())
     shown = "".join(c for c in line if c.isprintable())
     return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+
+
+def calm(text: str) -> str:
+    """Return `text` for a chat: it calls nobody and hides no link, and looks the same.
+
+    What an event says may come from anywhere (the title of a draft, the last words of a script), and most chats take
+    `@everyone`, `<!channel>` and `[words](address)` also in plain text.
+    """
+    return _CALLS.sub(lambda found: found.group() + _NOTHING, text)
 
 
 def moment(at_ns: int, tz: str) -> str:

@@ -15,7 +15,7 @@ from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, OutcomeUnknown, Rejected, Unavailable
 from steersman.services.notices.adapters.apprise.settings import AppriseSettings
 from steersman.services.notices.model import Message, text
-from steersman.services.notices.wording import clean
+from steersman.services.notices.wording import calm, clean
 
 if TYPE_CHECKING:
     import apprise
@@ -43,10 +43,10 @@ class AppriseNotifier:
         address = self._secret(self._settings.url)
         service = self._service(module, address)
         told: list[str] = []
-        line = f"[{self._desk}] {message.first}"
+        line = calm(f"[{clean(self._desk)}] {message.first}")
         with _one_at_a_time:
             result = service.notify(
-                body=text(message) or message.first,
+                body=calm(text(message) or message.first),
                 title=line,
                 notify_type=module.NotifyType(_KINDS[message.severity]),
                 body_format=module.NotifyFormat.TEXT,

@@ -36,7 +36,7 @@ class CommandNotifier:
             process.communicate(wire(message, desk=self._desk) + b"\n", timeout=self._settings.timeout_s)
         except subprocess.TimeoutExpired:
             raise OutcomeUnknown(
-                f"{words[-1 if words[0] == sys.executable else 0]} did not end within {self._settings.timeout}",
+                f"{self._settings.run} did not end within {self._settings.timeout}",
                 fix="write a longer timeout, or see what it waits for",
             ) from None
         finally:
