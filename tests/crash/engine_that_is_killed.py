@@ -20,7 +20,7 @@ from dbos import DBOS
 from dbos._dbos import _get_or_create_dbos_registry
 from tests.builders_automation import an_automation, an_engine, wait_for
 
-from steersman.automation import Manifest, attempts, conductor, moment, outcomes
+from steersman.automation import Manifest, conductor, moment, outcomes, places
 from steersman.automation.engine import BaseEngine
 from steersman.ledger import Ledger
 from steersman.ledger.adapters.sqlite import create as sqlite_ledger
@@ -104,7 +104,7 @@ def forked(root: Path, wanted: int) -> int:
 
 
 def main() -> None:
-    moment._ANSWER_POLL_S = conductor._POLL_S = outcomes._LOST_LOOK_S = attempts._POLL_S = 0.01
+    moment._ANSWER_POLL_S = conductor._POLL_S = outcomes._LOST_LOOK_S = places._POLL_S = 0.01
     # DBOS puts what it resumes into a queue of its own, which it looks into once a second.
     _get_or_create_dbos_registry().get_internal_queue()._polling_interval_sec = 0.02
     for line in sys.stdin:

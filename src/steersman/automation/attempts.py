@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import errno
 import signal
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -20,11 +18,12 @@ from steersman.automation.event_file import told
 from steersman.automation.events import RunFinished, RunStarted
 from steersman.automation.model.cycle import due_at
 from steersman.automation.model.manifest import Automation, Manifest
-from steersman.automation.model.outcome import Progress, RunOutcome, RunRequest, State, Status
+from steersman.automation.model.outcome import RunOutcome, RunRequest, Status
 from steersman.automation.model.params import SCHEDULED_AT, filled, start_words, variables
 from steersman.automation.model.retry import delay_s
 from steersman.automation.model.schedule import jitter_ns
 from steersman.automation.model.times import closed_reason
+from steersman.automation.places import OnProgress, Places, Turn
 from steersman.automation.recorder import Recorder, outcome_of
 from steersman.automation.records import end_of, end_without_process, orphaned, start_of
 from steersman.automation.runner.command import arguments, environment, folder
@@ -34,10 +33,7 @@ from steersman.automation.runner.process import ProcessResult, ProcessSpec, run_
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Misconfigured, SteersmanError, Unavailable
 
-OnProgress = Callable[[Progress], None]
 _SAME_SIGNAL_S = 0.5
-_POLL_S = 0.1
-_SLOT_POLL_S = 0.25
 _PASSING = frozenset(
     {
         errno.EAGAIN,
@@ -68,28 +64,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     grace_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """One attempt that is about to happen, or happens. `params` are the values of all declared parameters."""
-
-    automation: Automation
-    request: RunRequest
-    number: int
-    params: dict[str, str]
-    tell: OnProgress
-    wait: Wait
-    may_start: Callable[[], None]
-
-    @property
-    def may_retry(self) -> bool:
-        return self.number <= self.automation.retries
-
-    def say(self, state: State, note: str = "") -> None:
-        """Tell whoever watches the run."""
-        name, run_id = self.automation.name, self.request.run_id
-        self.tell(Progress(run_id=run_id, automation=name, state=state, attempt=self.number, note=note))
-
-
 class Attempts:
     """Carries out the attempts of admitted runs, several runs at once."""
 
@@ -110,9 +84,9 @@ class Attempts:
         self._clock = clock
         self._closing = closing
         self._limits = limits
-        self._slots = threading.BoundedSemaphore(limits.processes)
         self._inflight = Inflight(state / "runs" / ".inflight")
         self.tokens = Tokens(state / "runs")
+        self._places = Places(self.tokens, limits.processes, closing, clock)
 
     def reconcile(self, automation: str | None = None) -> list[str]:
         """End what killed engines left running (of `automation`, if given), record it, and return the run ids.
@@ -208,7 +182,7 @@ class Attempts:
                 return self._end(turn, "cancelled", error=f"not tried again: {closed}")
         try:
             spec = self._spec(turn)
-            with self._held(manifest, turn), self._slot(turn):
+            with self._places.held(manifest, turn):
                 turn.wait.look()
                 if turn.number == 1:
                     turn.may_start()
@@ -291,47 +265,6 @@ class Attempts:
             artifacts=artifacts,
             artifact_limit_bytes=automation.artifact_limit_bytes,
         )
-
-    @contextmanager
-    def _held(self, manifest: Manifest, turn: Turn) -> Iterator[None]:
-        """Hold the tokens of an attempt; between attempts others may have them."""
-        automation, run_id = turn.automation, turn.request.run_id
-        if not automation.resources:
-            yield
-            return
-        told = ""
-        try:
-            while blocked := self.tokens.take(
-                run_id,
-                automation.name,
-                automation.resources,
-                manifest.resources,
-                self._clock.now_ns(),
-                across=manifest.across,
-                over_machines=manifest.over_machines,
-            ):
-                if blocked != told:
-                    turn.say("waiting", told := blocked)
-                turn.wait.pause(_POLL_S)
-            yield
-        finally:
-            self.tokens.drop(run_id)
-
-    @contextmanager
-    def _slot(self, turn: Turn) -> Iterator[None]:
-        """Hold one of the places for processes of this engine."""
-        told = False
-        while not self._slots.acquire(timeout=_SLOT_POLL_S):
-            if not told:
-                turn.say("waiting", f"for one of the {self._limits.processes} processes that run at once")
-                told = True
-            turn.wait.pause(0.0)
-        try:
-            if self._closing.is_set:
-                raise Interrupted
-            yield
-        finally:
-            self._slots.release()
 
     def _supervise(self, turn: Turn, spec: ProcessSpec) -> RunFinished:
         """Start the process, record its start, and its end when it comes."""
