@@ -121,6 +121,10 @@ def _facts(a: Automation) -> list[tuple[str, str]]:
     found += [("limits", "; ".join(limits))] if (limits := graph.limits(a)) else []
     tries = f"; {a.retries} more attempts" if a.retries > 1 else "; one more attempt" if a.retries else "; not repeated"
     found.append(("ends after", spoken_span(a.timeout_s) + tries))
+    if a.deadline_s is not None:
+        found.append(("deadline", f"{spoken_span(a.deadline_s)} after it was due; then it is told as overdue"))
+    found += [("jitter", f"up to {spoken_span(a.jitter_s)} later")] if a.jitter_s else []
+    found += [("runs in", a.cwd)] if a.cwd else []
     if a.schedule is not None:
         found.append(
             (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import socket
 import threading
 import warnings
@@ -16,6 +17,7 @@ from tests.builders_trading_ledger import a_verdict
 from steersman.console.gatekeeper import POLICY
 from steersman.console.server import serve
 from steersman.kernel.errors import Misconfigured
+from steersman.policy.store import halt_event
 from steersman.trading import events as e
 
 
@@ -160,7 +162,7 @@ def test_static_files_are_kept_forever_and_compressed_on_request(desk: Served) -
 def test_a_new_desk_teaches_the_next_step(tmp_path: Path) -> None:
     with served(a_desk(tmp_path / "new")) as here:
         _, _, text = here.ask("GET", "/", cookie=here.cookie())
-    for expected in ("Nothing has run yet", "steersman up", "steersman auto run NAME", "steersman content check"):
+    for expected in ("Nothing has run yet", "steersman doctor", "steersman auto run NAME", "steersman content check"):
         assert expected in text, expected
 
 
@@ -223,3 +225,12 @@ def test_a_connection_that_comes_while_the_server_ends_is_let_go(tmp_path: Path)
         gc.collect()
     assert knocks
     assert [str(warning.message) for warning in told] == []
+
+
+def test_everything_that_is_wrong_can_be_read_without_a_mouse_to_rest_on_it(tmp_path: Path) -> None:
+    with served(a_desk(tmp_path / "halted")) as here:
+        now = here.desk.clock.now_ns()
+        events = [halt_event(f"venue:{name}", reason=name, actor="person:t", now_ns=now) for name in ("abc", "xyz")]
+        here.desk.ledger.append(events)
+        _, _, text = here.ask("GET", "/", cookie=here.cookie())
+    assert re.search(r"<summary[^>]*>venue:abc halted: abc · 1 more</summary><ul><li>venue:xyz halted: xyz</li>", text)
