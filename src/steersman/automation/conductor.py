@@ -197,7 +197,9 @@ class Conductor:
         """Carry the run out; what ends it before its process starts is recorded as what it is."""
         with self.underway.entered(request, self._clock.now_ns()):
             try:
-                return self._execute(request, on_progress)
+                while True:
+                    with suppress(_Edited):
+                        return self._execute(request, on_progress)
             except _Paused as exc:
                 return self._hold(request, exc.held)
             except CancelAsked as wish:
@@ -250,7 +252,7 @@ class Conductor:
                 params,
                 on_progress,
                 wait=wait,
-                may_start=partial(self._look_for_a_pause, request),
+                may_start=partial(self._look_again, automation, request),
             )
         finally:
             try:
@@ -266,6 +268,20 @@ class Conductor:
             or self._moment.missed(automation, request)
             or login_required(self._ledger, automation.credentials)
         )
+
+    def _look_again(self, automation: Automation, request: RunRequest) -> None:
+        """Return if the first process may start, after however long it waited.
+
+        Raises:
+            _Edited: it is declared otherwise by now, or not at all.
+            _Paused: somebody holds it back.
+        """
+        now = self.manifest.get(automation.name)
+        # What a person was asked to approve is what they were shown.
+        is_as_approved = automation.approve and now is not None and now.enabled
+        if now != automation and not is_as_approved:
+            raise _Edited
+        self._look_for_a_pause(request)
 
     # -- pauses --------------------------------------------------------------------------------------------------
 
@@ -318,6 +334,10 @@ class Conductor:
     def _kept(self, automation: Automation) -> int:
         """Return how many folders of runs stay: as declared, and those of all runs that are under way."""
         return max(automation.keep_runs, 1 + self.underway.count(automation.name))
+
+
+class _Edited(Exception):
+    """What a run was about to start is declared otherwise now."""
 
 
 class _Paused(Exception):

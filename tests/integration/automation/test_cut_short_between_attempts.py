@@ -11,7 +11,7 @@ from tests.builders_automation import a_request, an_automation, events, wait_for
 
 from steersman.automation import Automation, Manifest
 from steersman.automation.conductor import Conductor, Interrupted, Limits
-from steersman.automation.model.outcome import RunOutcome
+from steersman.automation.model.outcome import Progress, RunOutcome
 from steersman.automation.model.window import parse_window
 from steersman.automation.runner.lock import FileLock
 from steersman.kernel.clock import FakeClock
@@ -85,3 +85,32 @@ def test_it_waits_for_who_runs_meanwhile_and_is_tried_again(tmp_path: Path) -> N
     other.release()
     thread.join(10)
     assert [(o.status, o.attempts) for o in found] == [("succeeded", 2)]
+
+
+@pytest.mark.parametrize(
+    ("edit", "ended"),
+    [
+        ((), ("skipped", "it is no longer declared")),
+        (changed(enabled=False), ("skipped", "it is disabled")),
+        (changed(run="false", retries=0), ("failed", "ended with exit code 1")),
+        (changed(window=parse_window("09:00-11:00")), ("skipped", "outside its window 09:00-11:00 UTC")),
+    ],
+    ids=["gone", "disabled", "another command", "another window"],
+)
+def test_what_waits_for_its_window_when_it_is_edited_starts_as_it_is_declared_then(
+    edit: tuple[Automation, ...], ended: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steersman.automation.moment._LONGEST_NAP_S", 0.05)
+    ledger, clock = memory_ledger(), FakeClock(MONDAY_NOON)
+    conductor = a_conductor(
+        tmp_path, ledger, clock, *changed(run="true", window=parse_window("13:00-14:00"), outside="wait")
+    )
+
+    def told(step: Progress) -> None:
+        if step.state == "waiting" and "window 13:00" in step.note:
+            conductor.manifest = Manifest(edit)
+            clock.advance(3600)
+
+    outcome = conductor.execute(REQUEST, told)
+    assert (outcome.status, outcome.reason) == ended
+    assert len([kind for kind, _ in events(ledger) if kind == "started"]) == (ended[0] == "failed")
