@@ -200,6 +200,38 @@ def test_retry_after_holds_for_every_pull_of_that_host_on_every_machine(tmp_path
             assert site.calls == 1
 
 
+def test_retry_after_that_came_while_the_commons_were_away_is_kept_and_told_when_they_are_back(tmp_path: Path) -> None:
+    with a_site(Answer(status=429, headers={"Retry-After": "30"}), Answer()) as site:
+        toml = kept(site) + f'[pull.other]\nurl = "{site.url}/other.csv"\nretries = 0\ntimeout = "5s"\n'
+        with two_machines(tmp_path, toml) as both:
+            both.server.stop()
+            with pytest.raises(Unavailable):
+                both.left.pull()
+            both.server.start()
+            both.clock.advance(6)
+            for rig in (both.left, both.right):
+                with pytest.raises(Unavailable, match="its turn comes in 24 s"):
+                    rig.pull("other")
+            assert site.calls == 1
+
+
+@pytest.mark.parametrize("left_there", [b"", b"[]", b"\xff"])
+def test_commons_that_forgot_a_rate_are_told_it_by_who_remembers(tmp_path: Path, left_there: bytes) -> None:
+    with a_site() as site:
+        toml = kept(site, 'params = { page = 0 }\nrate = "2/min"\ntimeout = "1s"')
+        with two_machines(tmp_path, toml) as both:
+            both.left.pull(params={"page": "1"})
+            both.right.pull(params={"page": "2"})
+            for name in list(both.server.records):
+                both.server.records.pop(name)
+                if left_there:
+                    both.server.records[name] = (left_there, None)
+            for rig in (both.right, both.left):
+                with pytest.raises(Unavailable, match="its turn comes in 60 s"):
+                    rig.pull(params={"page": "9"})
+            assert site.calls == 2
+
+
 def test_older_data_of_another_machine_stands_in_when_upstream_fails(tmp_path: Path) -> None:
     with a_site(Answer(), Answer(status=500)) as site, two_machines(tmp_path, kept(site, STALE)) as both:
         both.left.pull()

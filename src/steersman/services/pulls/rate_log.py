@@ -41,7 +41,7 @@ def reserve(log: Log, rate: Rate | None, now_ns: int, *, patience_ns: int, slack
     period_ns = rate.period_s * 1_000_000_000 + slack_ns if rate else 0
     # Times far ahead come from a clock that has been set back since: nobody made those calls.
     calls = [at for at in log.calls if now_ns - period_ns < at <= now_ns + period_ns + _LONGEST_NS]
-    silent = log.silent_until if log.silent_until <= now_ns + _LONGEST_NS else 0
+    silent = silence(log.silent_until, now_ns)
     at = max(now_ns, silent)
     if rate is not None and len(calls) >= rate.calls:
         at = max(at, calls[-rate.calls] + period_ns)
@@ -49,6 +49,11 @@ def reserve(log: Log, rate: Rate | None, now_ns: int, *, patience_ns: int, slack
         return Log(calls=tuple(calls), silent_until=silent, unshared=log.unshared), at
     kept = sorted([*calls, at]) if rate is not None else []
     return Log(calls=tuple(kept[-MOST_CALLS:]), silent_until=silent, unshared=log.unshared), at
+
+
+def silence(until_ns: int, now_ns: int) -> int:
+    """Return until when the other side wants to be left alone; 0 for what only a clock that was set back can mean."""
+    return until_ns if until_ns <= now_ns + _LONGEST_NS else 0
 
 
 def moved(log: Log, by_ns: int) -> Log:

@@ -12,7 +12,7 @@ from steersman.kernel.errors import Conflict, Unavailable
 from steersman.services.commons import Commons, Lock
 from steersman.services.pulls.machines import CommonsAway, Machines
 from steersman.services.pulls.model import MOST_CALLS, Rate
-from steersman.services.pulls.rate_log import Log, digest, moved, reserve
+from steersman.services.pulls.rate_log import Log, digest, moved, reserve, silence
 
 # Between its turn and its arrival a call may be held up, and the one that follows a period later may not.
 _SLACK_NS: Final = 100_000_000
@@ -44,10 +44,11 @@ class SharedRates:
             # Asked in this order, what is not known of the way errs on the slow side.
             ahead_ns = self._machines.clock.now_ns() - theirs
             if rate is None:
-                # Only what the other side told us counts: nothing to write, so nothing to lock.
-                log = _log(commons.read(_key(name)))
-                _, at = reserve(log, None, theirs, patience_ns=patience_ns)
-                return moved(log, ahead_ns), at + ahead_ns
+                # Only what the other side told us counts: nothing to write or to lock, unless it told us alone.
+                log = _log(commons.read(_key(name))) or Log()
+                if silence(mine.silent_until - ahead_ns, theirs) <= max(log.silent_until, theirs):
+                    _, at = reserve(log, None, theirs, patience_ns=patience_ns)
+                    return moved(log, ahead_ns), at + ahead_ns
             return self._reserved(commons, name, rate, mine, ahead_ns, patience_ns)
 
         return self._asked(name, ask)
@@ -57,7 +58,7 @@ class SharedRates:
 
         def ask(commons: Commons) -> None:
             with self._lock(commons, name) as lock:
-                log = _log(commons.read(_key(name)))
+                log = _log(commons.read(_key(name))) or Log()
                 ahead_ns = self._machines.clock.now_ns() - commons.now_ns()
                 until = max(log.silent_until, until_ns - ahead_ns)
                 self._write(commons, name, msgspec.structs.replace(log, silent_until=until), lock)
@@ -66,15 +67,18 @@ class SharedRates:
             self._asked(name, ask)
 
     def _reserved(
-        self, commons: Commons, name: str, rate: Rate, mine: Log, ahead_ns: int, patience_ns: int
+        self, commons: Commons, name: str, rate: Rate | None, mine: Log, ahead_ns: int, patience_ns: int
     ) -> tuple[Log, int]:
         with self._lock(commons, name) as lock:
             log = _log(commons.read(_key(name)))
-            alone = [at - ahead_ns for at in mine.unshared]
+            # Commons that forgot are told what this machine knows of everybody's calls, not of its own alone.
+            alone = [at - ahead_ns for at in (mine.calls if log is None else mine.unshared)]
+            log = log or Log()
             calls = tuple(sorted([*log.calls, *alone])[-MOST_CALLS:])
-            silent = max(log.silent_until, mine.silent_until - ahead_ns if mine.silent_until else 0)
+            theirs = commons.now_ns()
+            silent = max(log.silent_until, silence(mine.silent_until - ahead_ns, theirs) if mine.silent_until else 0)
             before = Log(calls=calls, silent_until=silent)
-            after, at = reserve(before, rate, commons.now_ns(), patience_ns=patience_ns, slack_ns=_SLACK_NS)
+            after, at = reserve(before, rate, theirs, patience_ns=patience_ns, slack_ns=_SLACK_NS)
             self._write(commons, name, after, lock)
         return moved(after, ahead_ns), at + ahead_ns
 
@@ -113,8 +117,9 @@ def _key(name: str) -> str:
     return f"rate/{digest(name)}"
 
 
-def _log(data: bytes | None) -> Log:
+def _log(data: bytes | None) -> Log | None:
+    """Return what lies there; None if nothing does, or nothing that this version understands."""
     with suppress(msgspec.DecodeError, UnicodeDecodeError):
         if data is not None:
             return msgspec.json.decode(data, type=Log)
-    return Log()
+    return None
