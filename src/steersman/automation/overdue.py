@@ -33,7 +33,7 @@ from steersman.ledger import Ledger, NewEvent, new_event
 
 _AWAY_NS: Final = 120_000_000_000
 _SAVE_EVERY_NS: Final = 60_000_000_000
-_FAR_NS: Final = 86_400_000_000_000
+_FAR_NS: Final = 600_000_000_000
 
 
 class _Mark(msgspec.Struct, frozen=True):

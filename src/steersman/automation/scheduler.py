@@ -25,15 +25,16 @@ _LOOK_AGAIN_S = 5.0
 PUNCTUAL_NS: Final = 120_000_000_000
 """As late as a busy machine may make a start that nobody missed."""
 _COUNTED: Final = 5000
-_FAR_NS = 86_400_000_000_000
+_FAR_NS = 600_000_000_000
 
 
 class Scheduler:
     """Calls `on_due` at each start of the manifest's schedules, names of the same instant together.
 
     Starts that came while nothing watched (the desk was down, the machine slept, the clock was set forward) are made up
-    for as `catchup` says; the rest go to `on_missed`. A clock set back does not repeat what was started, unless it goes
-    back by more than a day: then what was started in that future does not count.
+    for as `catchup` says; the rest go to `on_missed`. A clock set back asks again for nothing that was started, unless
+    it goes back by more than ten minutes (a machine that began in the wrong time zone): then that future does not
+    count, and what was missed in it starts when its time comes. One start is one run all the same.
     """
 
     def __init__(

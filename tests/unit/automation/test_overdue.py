@@ -252,3 +252,11 @@ def test_a_position_is_found_by_time() -> None:
     for n in range(20):
         assert position_before(ledger, SIX + n * MINUTE) == n
     assert position_before(ledger, SIX + HOUR) == 20
+
+
+def test_a_clock_that_was_hours_ahead_for_a_while_keeps_no_deadline_from_being_watched(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, hourly())
+    desk.at(SIX - MINUTE)
+    assert desk.at(SIX + 540 * MINUTE) == ["prices overdue: nothing started it"]
+    desk.at(SIX - MINUTE)
+    assert desk.at(SIX + 31 * MINUTE) == ["prices overdue: nothing started it"]
