@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from steersman.automation.control import backfill, pauses, when
 from steersman.automation.control.forecast import forecast
 from steersman.automation.control.holding import HeldBack
 from steersman.automation.control.pauses import EVERYTHING, Pauses, State
+from steersman.automation.control.underway import Register, Underway
 from steersman.automation.events import RunSkipped
 from steersman.automation.handled import Handled
 from steersman.automation.missed import Missed
+from steersman.automation.model.outcome import RunRequest
 from steersman.automation.scheduler import Scheduler
 from steersman.kernel.clock import FakeClock, iso, to_ns, utc
 from steersman.kernel.errors import Misconfigured, Rejected
@@ -285,3 +288,26 @@ def test_a_day_has_each_start_of_a_fixed_time_once_also_when_the_clock_changes(d
 
 def test_a_state_without_events_holds_nobody() -> None:
     assert State().held(Manifest([an_automation("a")]), T) == {}
+
+
+# -- what is in hand -------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_in_hand_also_while_its_note_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    register = Register(tmp_path)
+    request = RunRequest(run_id="a-1", automation="a", cycle="b/1", cause="backfill", scheduled_at=T)
+    seen: list[Underway | None] = []
+    write = os.write
+
+    def slow(fd: int, data: bytes) -> int:
+        seen.append(register.find("a-1"))
+        return write(fd, data)
+
+    with register.entered(request, T):
+        monkeypatch.setattr(os, "write", slow)
+        register.note(request, "", T + 1, began=True)
+        assert [noted is not None and noted.cause for noted in seen] == ["backfill"]
+        found = register.find("a-1")
+        assert found is not None
+        assert found.began
+    assert list(tmp_path.iterdir()) == []

@@ -88,7 +88,7 @@ class Register:
             try:
                 noted = msgspec.json.decode(path.read_bytes(), type=Underway)
             except (FileNotFoundError, msgspec.DecodeError):
-                continue  # just gone, or just being written
+                continue  # just gone, or another version of us wrote it
             if not noted.lives():
                 path.unlink(missing_ok=True)
             elif automation in (None, noted.automation):
@@ -108,10 +108,13 @@ class Register:
 
 
 def _write(folder: Path, path: Path, raw: bytes) -> None:
-    # In place, unlike what must survive a crash: whoever reads half of it takes it for nothing.
+    # Whole: while a note cannot be read, nobody has the run in hand, and a backfill would be ended as if it were none.
+    # By system calls: a run has several, and pathlib takes longer than the disk.
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    fresh = f"{path}.{os.getpid()}.new"
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.write(fd, raw)
     finally:
         os.close(fd)
+    os.replace(fresh, path)  # noqa: PTH105 - as above
