@@ -375,6 +375,18 @@ def test_one_rate_counts_the_calls_of_all_machines(tmp_path: Path) -> None:
             assert site.calls == 4
 
 
+def test_a_rate_of_one_pull_holds_up_no_other_pull_of_that_host(tmp_path: Path) -> None:
+    with a_site() as site:
+        other = f'[pull.other]\nurl = "{site.url}/other.csv"\nformat = "bytes"\ntimeout = "5s"\n'
+        toml = kept(site, 'params = { page = 0 }\nrate = "1/min"\ntimeout = "1s"') + other
+        with two_machines(tmp_path, toml) as both:
+            both.left.pull(params={"page": "1"})
+            with pytest.raises(Unavailable, match="its turn comes in 60 s"):
+                both.left.pull(params={"page": "2"})
+            assert both.left.pull("other").state == "pulled"
+            assert both.right.pull("other").state == "fresh"
+
+
 def test_alone_a_machine_keeps_to_its_share_and_tells_the_others_afterwards(tmp_path: Path) -> None:
     with a_site() as site:
         toml = kept(site, 'params = { page = 0 }\nrate = "4/min"\ntimeout = "1s"')

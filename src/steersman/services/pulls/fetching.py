@@ -78,7 +78,8 @@ class Fetching:
                 reply = self._once(asked, into, conditions, attempt)
             except Failed as failed:
                 attempt.received += failed.received
-                if failed.retry_after_s is not None:
+                # Without a status nobody over there said so: it is a rate of this pull's own, no matter of others.
+                if failed.retry_after_s is not None and failed.status is not None:
                     with contextlib.suppress(OSError):  # of a full disk; this key remembers it all the same
                         self._remember(asked, failed.retry_after_s)
                 wait_s = self._wait_s(failed, number)
