@@ -157,12 +157,26 @@ def test_a_start_that_could_not_be_queued_stays_and_outlives_the_process(tmp_pat
     assert len(begun) == 2
 
 
-def test_starts_that_nobody_takes_are_bounded(tmp_path: Path) -> None:
+def test_starts_that_another_queues_are_bounded(tmp_path: Path) -> None:
     starts, begun = Starts(tmp_path / "starts.json"), list[Start]()
     for number in range(1200):
-        starts.add(a_start(number, "every"))
+        starts.add(a_start(number, "every"), another_leads=True)
     starts.hand_to(begun.append, a_manifest(), 1)
     assert [begun[0].at, begun[-1].at, len(begun)] == [200, 1199, 1000]
+
+
+def test_a_start_that_finds_no_room_is_refused_and_drops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steersman.automation.adapters.dbos.starts._KEPT", 20)
+    starts, begun = Starts(tmp_path / "starts.json"), list[Start]()
+    for number in range(20):
+        starts.add(a_start(number, "now", cause="event", key=f"e-{number}"))
+    with pytest.raises(Unavailable, match="20 starts wait already"):
+        starts.add(a_start(20, "now", cause="event", key="e-20"))
+    starts.add(a_start(19, "now", cause="event", key="e-19"))
+    starts.hand_to(begun.append, a_manifest(), 1)
+    assert [start.at for start in begun] == list(range(20))
 
 
 def test_a_file_of_starts_that_is_damaged_is_passed_over(tmp_path: Path) -> None:

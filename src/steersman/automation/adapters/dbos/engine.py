@@ -104,7 +104,10 @@ class DbosEngine(BaseEngine):
         if self._lead is None:
             super().begin(cause, roots, at, key)
         else:
-            self._starts.add(Start(cause=cause, roots=tuple(roots), at=at, key=key))
+            # Whoever waits for room does so while the starts before are queued.
+            self._wake.set()
+            start = Start(cause=cause, roots=tuple(roots), at=at, key=key)
+            self._starts.add(start, another_leads=self._lead.is_anothers)
             self._wake.set()
 
     # -- what BaseEngine asks of an adapter ----------------------------------------------------------------------------

@@ -22,15 +22,21 @@ class Lead:
         self._name = name
         self._connection: psycopg.Connection | None = None
         self.held = False
+        self.is_anothers = False
 
     def claim(self) -> bool:
-        """Take the lead if it is free, see that it is still ours if we have it, and say whether we lead now."""
+        """Take the lead if it is free, see that it is still ours if we have it, and say whether we lead now.
+
+        `is_anothers` says afterwards whether another has it; not if the server could not be asked.
+        """
+        self.is_anothers = False
         try:
             if self._connection is None:
                 self._connection = connect(self._where, name=self._name)
             query = "SELECT true" if self.held else "SELECT pg_try_advisory_lock(%s)"
             row = self._connection.execute(query, None if self.held else [self._key]).fetchone()
             self.held = bool(row and row[0])
+            self.is_anothers = not self.held
         except (Unavailable, psycopg.Error):
             self.release()
         return self.held

@@ -11,6 +11,7 @@ import msgspec
 
 from steersman.automation.model.manifest import Manifest
 from steersman.automation.model.outcome import Cause
+from steersman.kernel.errors import Unavailable
 from steersman.kernel.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def scheduled(start: Start) -> bool:
 
 
 class Starts:
-    """Starts in the order they came, at most 1000; the oldest go first. May be called from any thread.
+    """Starts in the order they came, at most 1000. May be called from any thread.
 
     A desk that does not lead keeps them too: when it comes to lead it queues them once more. Where the leader before
     has queued them that changes nothing (a start has one id); where it died before it could, nothing is lost.
@@ -73,12 +74,24 @@ class Starts:
         with self._lock:
             self._kept = dict.fromkeys([*found, *self._kept])
 
-    def add(self, start: Start) -> None:
-        """Keep a start; it is on disk when this returns, unless the disk refuses, which is logged."""
+    def add(self, start: Start, *, another_leads: bool = False) -> None:
+        """Keep a start; it is on disk when this returns, unless the disk refuses, which is logged.
+
+        Where `another_leads`, who queues them all, the oldest make room.
+
+        Raises:
+            Unavailable: so many wait that this one finds no room; whoever asked for it asks again, or says that it is
+                not made.
+        """
         with self._lock:
-            self._kept[start] = None
-            while len(self._kept) > _KEPT:
+            if len(self._kept) >= _KEPT and start not in self._kept:
+                if not another_leads:
+                    raise Unavailable(
+                        f"{_KEPT:,} starts wait already to be queued in the engine's database",
+                        fix="see that the database answers: steersman auto engine status",
+                    )
                 del self._kept[next(iter(self._kept))]
+            self._kept[start] = None
             self._save()
 
     def hand_to(self, begin: Callable[[Start], None], manifest: Manifest, now: int) -> None:
