@@ -13,6 +13,7 @@ from steersman.automation.missed import Missed
 from steersman.automation.model.manifest import Automation, Manifest
 from steersman.automation.model.schedule import latest, starts
 from steersman.kernel.clock import Clock
+from steersman.kernel.errors import Unavailable
 
 _log = logging.getLogger(__name__)
 OnDue = Callable[[list[str], int], None]
@@ -126,7 +127,10 @@ class Scheduler:
         while not self._stop.wait(span_s):
             try:
                 span_s = self.tick()
-            except Exception:  # noqa: BLE001 - schedules must outlive a full disk, a core that is away, and a bug
+            except Unavailable as exc:
+                _log.warning("what is due could not be started; it is tried again: %s", exc.message)
+                span_s = _LOOK_AGAIN_S
+            except Exception:  # noqa: BLE001 - schedules must outlive a full disk and a bug
                 _log.exception("what is due could not be started; it is tried again")
                 span_s = _LOOK_AGAIN_S
 
