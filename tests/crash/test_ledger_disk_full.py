@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from steersman.bootstrap.notices import takes_events
 from steersman.kernel.clock import FakeClock
 from steersman.kernel.errors import Unavailable
 from steersman.ledger import Ledger, NewEvent, new_event
@@ -157,6 +159,19 @@ def test_a_halt_is_refused_honestly_when_even_the_reserve_is_used_up(tmp_path: P
         assert ledger.append([halt]).repeated == 0
     finally:
         ledger.close()
+
+
+def test_a_ledger_that_refuses_is_not_well_although_halts_still_get_through(tmp_path: Path, disk: SmallDisk) -> None:
+    with closing(a_ledger(tmp_path / "ledger.db", disk)) as ledger:
+        ledger.append([an_event(1, "kernel.core.started"), an_event(2)])
+        assert takes_events(ledger)
+        disk.room = 0
+        with pytest.raises(Unavailable):
+            ledger.append([an_event(3)])
+        ledger.append([an_event(4, "policy.halt.set")])
+        assert not takes_events(ledger)
+        disk.room = 10_000
+        assert takes_events(ledger)
 
 
 def test_the_ballast_is_taken_back_once_there_is_room(tmp_path: Path, disk: SmallDisk) -> None:

@@ -20,6 +20,7 @@ from steersman.trading.events import desk, orders, venues
 
 CORE_AWAY: Final = "core_away"
 """The one rule that no event raises: without the core there are none."""
+STORAGE_FAILED: Final = "storage_failed"
 _OFTEN: Final = Repeated(times=4, within_s=600.0)
 
 
@@ -272,7 +273,7 @@ _CONTENT: Final = (
 )
 _MACHINE: Final = (
     Rule(
-        name="storage_failed",
+        name=STORAGE_FAILED,
         about="the ledger cannot be written: nothing is sent or started",
         on=_on("ledger.storage.failed"),
         severity="critical",

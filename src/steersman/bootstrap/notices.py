@@ -14,7 +14,7 @@ from typing import Final
 from steersman.automation.successes import position_before
 from steersman.bootstrap.access import core_answers
 from steersman.bootstrap.desk import Desk
-from steersman.bootstrap.notice_rules import CORE_AWAY, RULES
+from steersman.bootstrap.notice_rules import CORE_AWAY, RULES, STORAGE_FAILED
 from steersman.bootstrap.plugins import factory
 from steersman.bootstrap.workspace import Workspace
 from steersman.kernel.clock import Clock
@@ -33,6 +33,8 @@ _LOOK_S: Final = 1.0
 _AWAY_S: Final = 60.0
 _ASK_S: Final = 5.0
 _ANSWER_S: Final = 3.0
+_FIRST: Final = 100
+_ON_RESERVE: Final = ("kernel.", "ledger.", "policy.halt.")
 _END_S: Final = 40.0
 """Longer than an attempt may take: a target must not be begun anew beside its old self."""
 _RULE: Final = next(rule for rule in RULES if rule.name == CORE_AWAY)
@@ -148,14 +150,19 @@ def core_is_well(desk: Desk) -> bool:
 
     A process that is stopped, or whose disk hangs, still lets others connect.
     """
-    if not core_answers(desk.workspace.socket):
-        return False
-    known = next(iter(desk.ledger.read(limit=1)), None)
+    return core_answers(desk.workspace.socket) and takes_events(desk.ledger)
+
+
+def takes_events(ledger: Ledger) -> bool:
+    """Say whether a ledger takes an event that it has: one of those that a full disk refuses, if there is any."""
+    first = list(ledger.read(limit=_FIRST))
+    # Halts and what the core says of itself are taken on the reserve, while orders and runs stand still.
+    known = next((event for event in first if not event.type.startswith(_ON_RESERVE)), first[0] if first else None)
     if known is None:
         return True
     fields = {name: getattr(known, name) for name in NewEvent.__struct_fields__}
     try:
-        desk.ledger.append_soon([NewEvent(**fields)]).result(_ANSWER_S)
+        ledger.append_soon([NewEvent(**fields)]).result(_ANSWER_S)
     except (SteersmanError, TimeoutError):
         return False
     return True
@@ -200,6 +207,7 @@ class CoreAway:
             at=now,
             ends=ends,
             can_end=True,
+            hushed_by=(f"{STORAGE_FAILED}/ledger",),
         )
 
 
@@ -212,7 +220,7 @@ def heartbeat(desk: Desk, name: str, settings: HeartbeatSettings, *, say: Say) -
         http.send(url, None, headers={}, timeout_s=settings.timeout_s, named=settings.url)
 
     def trouble() -> str:
-        return "" if core_is_well(desk) else "the core does not answer"
+        return "" if core_is_well(desk) else "the core does not answer, or takes no events"
 
     return Heartbeat(
         target=name,
