@@ -241,7 +241,7 @@ def test_when_the_core_is_away_every_page_says_so_and_nothing_is_recorded(
         page.goto(made.served.url)
         expect(page.locator("#live-word")).to_have_text("live")
         expect(page.get_by_role("alert")).to_contain_text("The core does not answer")
-        expect(page.locator("[data-fragment=signs]")).to_contain_text("the core does not answer")
+        expect(page.locator("[data-fragment=signs]")).to_contain_text("the core does not run")
         page.goto(f"{made.served.url}/inbox")
         page.get_by_text("Approve …").click()
         with page.expect_response(lambda r: r.request.method == "POST") as answer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from steersman.bootstrap.in_force import keep
 from steersman.bootstrap.sample import make_empty
 from steersman.bootstrap.workspace import load_workspace
 from steersman.cli.main import run
+from steersman.ledger.adapters.socket.path import listen
 
 NO_WORKSPACE = "no steersman.toml in"
 
@@ -45,6 +48,19 @@ def test_a_halt_is_durable_without_a_core_and_lifted_by_a_person(
     assert (code, resumed["halted"]) == (0, {})
     assert run("resume", ["--yes", *where]) == 1
     assert "nothing is halted" in capsys.readouterr().err
+
+
+def test_a_core_that_is_stopped_is_not_said_to_run(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where, workspace = ("--dir", str(desk)), load_workspace(desk)
+    assert answer(capsys, "status", *where)[1]["core_trouble"] == {"found": "does not run", "fix": "steersman up"}
+    # It listens, as the kernel goes on to do for a process that is stopped, and nobody answers.
+    with closing(listen(workspace.socket)):
+        code, found = answer(capsys, "status", *where)
+        assert (code, found["core"]) == (0, False)
+        assert found["core_trouble"]["fix"] == f"kill -9 {os.getpid()}"
+        by_name = {d["name"]: d for d in answer(capsys, "doctor", *where)[1]}
+        assert by_name["core"]["level"] == "fail"
+        assert f"process {os.getpid()} is stopped" in by_name["core"]["found"]
 
 
 def test_a_typing_error_in_the_file_keeps_nobody_from_halting_nor_from_looking(

@@ -52,6 +52,26 @@ def patiently(opening: Callable[[], Any], *, patience_s: float = TAKE_OVER_S) ->
         threading.Event().wait(_PAUSE_S)
 
 
+class CoreTrouble(msgspec.Struct, frozen=True):
+    """Why no core takes events, and what to type."""
+
+    found: str
+    fix: str
+
+
+def core_trouble(socket: Path) -> CoreTrouble | None:
+    """Say why the core at `socket` takes no events, None if it does: it is asked, and has a second to answer."""
+    from steersman.ledger.adapters.socket import probe  # as below
+
+    found = probe(socket) if socket.exists() else None
+    if found is None:
+        return CoreTrouble("does not run", "steersman up")
+    if not found.responds:
+        said = f"does not answer: process {found.pid} is stopped or stands"
+        return CoreTrouble(f"{said}; once it is ended, `steersman up` starts another", f"kill -9 {found.pid}")
+    return None
+
+
 def core_answers(socket: Path) -> bool:
     """Say whether a core process listens at `socket`."""
     from steersman.ledger.adapters.socket import answers  # the client is only needed once a core may be there

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from steersman.bootstrap import presence
-from steersman.bootstrap.access import core_answers
+from steersman.bootstrap.access import core_trouble
 from steersman.bootstrap.desk import Desk, open_desk
 from steersman.bootstrap.diagnosis import Diagnosis
 from steersman.bootstrap.doctor_content import examine_publishing
@@ -171,13 +171,13 @@ def _halts(desk: Desk) -> Iterator[Diagnosis]:
 
 
 def _processes(desk: Desk) -> Iterator[Diagnosis]:
-    runs = core_answers(desk.workspace.socket)
-    yield Diagnosis(
-        name="core",
-        level="ok" if runs else "warn",
-        found="runs" if runs else "does not run",
-        fix="" if runs else "steersman up",
-    )
+    trouble = core_trouble(desk.workspace.socket)
+    if trouble is None:
+        yield Diagnosis(name="core", level="ok", found="runs")
+    else:
+        # One that is not there may be so on purpose; one that stands holds everybody up.
+        is_away = trouble.fix == "steersman up"
+        yield Diagnosis(name="core", level="warn" if is_away else "fail", found=trouble.found, fix=trouble.fix)
     served = presence.find(desk.workspace.presence)
     if served is not None:
         yield Diagnosis(name="console", level="ok", found=served.url)

@@ -8,7 +8,7 @@ from steersman.automation import queries as automation
 from steersman.automation.control.pauses import Pauses
 from steersman.bootstrap import notice_status as notices
 from steersman.bootstrap import presence
-from steersman.bootstrap.access import core_answers
+from steersman.bootstrap.access import CoreTrouble, core_trouble
 from steersman.bootstrap.deadlines import overdue_now
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import engine_trouble, manifest_of
@@ -23,6 +23,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What `steersman status` shows.
 
     Attributes:
+        core: whether it answers; `core_trouble` says why not.
         console: URL, None when nobody serves it.
         policy_differs: steersman.toml says something else than what is in force; a running core takes it in a second.
         feeds: name -> in words how far it is.
@@ -40,6 +41,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     core: bool
+    core_trouble: CoreTrouble | None
     console: str | None
     halted: dict[str, str]
     policy_version: int
@@ -71,13 +73,14 @@ def look(desk: Desk) -> Status:
     from steersman.policy.store import history  # only this compares the file with what is in force
 
     db, workspace = desk.db, desk.workspace
-    served = presence.find(workspace.presence)
+    served, trouble = presence.find(workspace.presence), core_trouble(workspace.socket)
     versions = history(desk.ledger)
     account = trading.account(db)
     counted = content.counts(db)
     return Status(
         name=workspace.desk.name,
-        core=core_answers(workspace.socket),
+        core=trouble is None,
+        core_trouble=trouble,
         console=served.url if served else None,
         halted=dict(desk.halts.reasons),
         policy_version=desk.policy.version,
@@ -89,7 +92,7 @@ def look(desk: Desk) -> Status:
         verdicts=trading.verdict_counts(db),
         waiting=len(trading.holds(db, now_ns=desk.time_ns(), open_only=True)),
         runs=automation.counts(db),
-        engine=workspace.engine.kind + (f": {trouble}" if (trouble := engine_trouble(desk.ledger)) else ""),
+        engine=workspace.engine.kind + (f": {stands}" if (stands := engine_trouble(desk.ledger)) else ""),
         refused=edit_trouble(workspace.root, desk.ledger),
         paused=Pauses(desk.ledger, tz=workspace.desk.tz).now().standing(desk.clock.now_ns()),
         logins=wanting_a_person(desk.ledger, among=desk.workspace.providers),

@@ -28,7 +28,7 @@ def _render(found: Status) -> None:
     runs = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.runs.items()) or "none"
     differs = "; steersman.toml differs: a running core takes it in a second" if found.policy_differs else ""
     rows = [
-        ["core", "runs" if found.core else "does not run (steersman up)"],
+        ["core", "runs" if found.core_trouble is None else f"{found.core_trouble.found} ({found.core_trouble.fix})"],
         ["console", found.console or "does not run (steersman up)"],
         ["halted", "; ".join(f"{scope}: {why}" for scope, why in found.halted.items()) or "nothing"],
         *_wrong(found),

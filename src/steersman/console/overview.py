@@ -10,7 +10,7 @@ import msgspec
 
 from steersman.automation import queries as automation
 from steersman.automation.queries import Run
-from steersman.bootstrap.access import core_answers
+from steersman.bootstrap.access import core_trouble
 from steersman.bootstrap.deadlines import overdue_now
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import engine_trouble, manifest_of
@@ -123,8 +123,8 @@ def _stage(piece: Piece) -> str:
 
 
 def _troubles(desk: Desk) -> Iterator[str]:
-    if desk.through_core and not core_answers(desk.workspace.socket):
-        yield "the core does not answer: nothing is sent"
+    if desk.through_core and (away := core_trouble(desk.workspace.socket)) is not None:
+        yield f"the core {away.found}: nothing is sent"
     if trouble := engine_trouble(desk.ledger):
         yield trouble
     if trouble := edit_trouble(desk.workspace.root, desk.ledger):

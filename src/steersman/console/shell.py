@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from steersman.bootstrap.access import core_answers
+from steersman.bootstrap.access import core_trouble
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.venues import Arming
 from steersman.trading import queries as trading
@@ -78,7 +78,7 @@ class Shells:
                 "instrument": tuple(declared.instruments),
             },
             events=events,
-            core_down=desk.through_core and not core_answers(workspace.socket),
+            core_down=desk.through_core and core_trouble(workspace.socket) is not None,
         )
 
     def _modes(self, *, told: bool) -> tuple[VenueMode, ...]:

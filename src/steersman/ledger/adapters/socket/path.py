@@ -71,5 +71,14 @@ def listen(path: Path) -> socket.socket:
 
 def peer_uid(link: socket.socket) -> int:
     """Return the user the kernel says is on the other side."""
-    _, uid, _ = _CREDENTIALS.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-    return int(uid)
+    return _peer(link)[1]
+
+
+def peer_pid(link: socket.socket) -> int:
+    """Return the process the kernel says is on the other side; of a listener, the one that began to listen."""
+    return _peer(link)[0]
+
+
+def _peer(link: socket.socket) -> tuple[int, int]:
+    pid, uid, _ = _CREDENTIALS.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    return int(pid), int(uid)
