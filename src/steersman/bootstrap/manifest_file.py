@@ -16,7 +16,7 @@ from steersman.automation import settings as automation
 from steersman.bootstrap import in_force
 from steersman.bootstrap.desk import Desk
 from steersman.bootstrap.engines import KeptEngine, manifest_of, missing_script
-from steersman.bootstrap.policy_file import digest_of, refuse_edit
+from steersman.bootstrap.policy_file import digest_now, digest_of, refuse_edit
 from steersman.bootstrap.workspace import FILE, Workspace, load_workspace
 from steersman.kernel.errors import Misconfigured, Unavailable
 from steersman.services.credentials import settings as credentials
@@ -73,7 +73,7 @@ class ManifestFile:
 
     def look(self) -> None:
         """Take in what changed since the last look, once it stands still."""
-        digest = self._now()
+        digest = digest_now(self._desk.workspace.root)
         stands, self._seen = digest == self._seen, digest
         if digest == self._judged or not digest or not stands:
             return
@@ -121,12 +121,6 @@ class ManifestFile:
         if changed and changed != self._restart:
             self._say(f"changed in {FILE} too, in force when `steersman up` starts anew: {', '.join(changed)}")
         self._restart = changed
-
-    def _now(self) -> str:
-        try:
-            return digest_of((self._desk.workspace.root / FILE).read_bytes())
-        except OSError:
-            return ""  # it is being written, or gone for a moment
 
     def _follow(self) -> None:
         while not self._stop.wait(_AGAIN_S if self._waits else _LOOK_S):

@@ -66,10 +66,16 @@ class PolicyFile:
         return f"{FILE} is refused, what was in force stays: {exc}"
 
     def _digest(self) -> str:
-        try:
-            return digest_of((self._root / FILE).read_bytes())
-        except OSError:
-            return ""  # it is being written, or gone for a moment
+        return digest_now(self._root)
+
+
+def digest_now(root: Path) -> str:
+    """Return `digest_of` the file in `root`; empty if it is being written, gone for a moment, or no plain file."""
+    try:
+        # Whoever opens a pipe waits, for ever, for somebody to write into it.
+        return digest_of((root / FILE).read_bytes()) if (root / FILE).is_file() else ""
+    except OSError:
+        return ""
 
 
 def digest_of(raw: bytes) -> str:
@@ -94,9 +100,8 @@ def refuse_edit(ledger: Ledger, digest: str, exc: Misconfigured, *, actor: str, 
 
 def edit_trouble(root: Path, ledger: Ledger) -> str:
     """Return why the file as it stands now is not in force; empty if it is, or was not judged yet."""
-    try:
-        digest = digest_of((root / FILE).read_bytes())
-    except OSError:
+    digest = digest_now(root)
+    if not digest:
         return ""
     refused = [msgspec.json.decode(event.data, type=EditRefused) for event in ledger.read(stream=_EDITS)]
     said = next((one for one in reversed(refused) if one.digest == digest), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,6 +169,14 @@ def test_a_file_that_is_being_written_is_judged_when_it_stands_still(life: Life)
     life.file.look()
     life.file.look()
     assert (life.refused(), life.said) == (0, [])
+
+
+def test_a_pipe_in_place_of_the_file_holds_nobody_up(life: Life) -> None:
+    (life.root / FILE).unlink()
+    os.mkfifo(life.root / FILE)
+    life.file.look()
+    life.file.look()
+    assert (edit_trouble(life.root, life.desk.ledger), life.said) == ("", [])
 
 
 def test_sections_that_are_read_at_a_start_are_named(life: Life) -> None:
