@@ -370,7 +370,8 @@ def test_schedules_fire_and_those_due_together_are_one_cycle(
 
     wait_for(lambda: ends(desk, "follower"), timeout_s=150)
     wait_for(slowly(lambda: "last fired" in fact(engine, "canary").found), timeout_s=75)
-    starts = {s["automation"]: s for s in told(desk, "started")}
+    # The first of each: on a busy machine the next minute has begun meanwhile.
+    starts = {s["automation"]: s for s in reversed(told(desk, "started"))}
     assert [starts[n]["cause"] for n in ("every_minute", "also", "shared", "follower")] == [
         "schedule",
         "schedule",
