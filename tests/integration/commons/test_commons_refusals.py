@@ -67,6 +67,7 @@ def test_a_server_whose_memory_is_full_says_no_and_nothing_was_written(server: R
         try:
             with pytest.raises(Unavailable, match="its memory is full") as caught:
                 commons.write("full", bytes(2_000_000), under=lock)
+            assert any("its memory is full" in said.problem for said in commons.standing().concerns)
         finally:
             admin.config_set("maxmemory", "0")
         assert not isinstance(caught.value, OutcomeUnknown)

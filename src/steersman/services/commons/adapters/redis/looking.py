@@ -12,18 +12,20 @@ from steersman.services.commons import address
 from steersman.services.commons.adapters.redis.settings import Durable
 from steersman.services.commons.ports import Concern
 
-_NAMES: Final = ("appendonly", "appendfsync", "maxmemory", "maxmemory-policy")
+_NAMES: Final = ("appendonly", "appendfsync")
+_FULL: Final = 0.95
 _AOF: Final = "set appendonly yes and appendfsync always in its redis.conf"
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What it said of its configuration; empty texts where it does not say."""
+    """What it said of its configuration; empty texts where it does not say. `used`: bytes of memory."""
 
     server: str
     appendonly: str = ""
     appendfsync: str = ""
     maxmemory: str = ""
     policy: str = ""
+    used: int = 0
 
 
 def facts(server: redis.Redis) -> Facts:
@@ -35,13 +37,15 @@ def facts(server: redis.Redis) -> Facts:
         found: Mapping[str, str] = server.config_get(*_NAMES)  # type: ignore[assignment]  # typed for asyncio as well
     except redis.ResponseError:
         found = {}
+    memory: Mapping[str, Any] = server.info("memory")
     said = {_text(key): _text(value) for key, value in found.items()}
     return Facts(
         server=f"{name} {version}".strip(),
         appendonly=said.get("appendonly", ""),
         appendfsync=said.get("appendfsync", ""),
-        maxmemory=said.get("maxmemory", ""),
-        policy=said.get("maxmemory-policy", ""),
+        maxmemory=_text(memory.get("maxmemory", "")),
+        policy=_text(memory.get("maxmemory_policy", "")),
+        used=int(memory.get("used_memory", 0)),
     )
 
 
@@ -75,6 +79,14 @@ def concerns(found: Facts, accepted: Durable, url: str) -> tuple[Concern, ...]:
         )
     if (evicts := _evicts(found)) and evicts != reason:
         said.append(evicts)
+    if found.maxmemory.isdecimal() and 0 < int(found.maxmemory) * _FULL <= found.used:
+        said.append(
+            Concern(
+                problem=f"its memory is full: {found.used / 1e6:,.1f} MB of {int(found.maxmemory) / 1e6:,.1f} MB are "
+                "used, so that it takes no more",
+                fix="raise its maxmemory",
+            )
+        )
     if address.is_elsewhere(url) and not url.startswith("rediss"):
         said.append(
             Concern(
