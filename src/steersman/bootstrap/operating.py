@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -133,9 +134,7 @@ class Operator:
             )
         if what in self._desk.workspace.automations:
             raise Rejected(f"nothing of {what} is under way or waits", fix=f"steersman auto show {what} shows its runs")
-        raise Misconfigured(
-            f"there is no automation or run {what!r}", fix="`steersman auto list` names the automations"
-        )
+        raise no_such(self.manifest.order, what)
 
     def _targets(self, what: str) -> list[Target]:
         found = {
@@ -263,6 +262,13 @@ class Operator:
             yield engine
         finally:
             engine.close()
+
+
+def no_such(names: Iterable[str], what: str) -> Misconfigured:
+    """Return the refusal of what is neither an automation nor a run, with the name that is meant perhaps."""
+    near = difflib.get_close_matches(what, list(names), n=1)
+    fix = f"did you mean {near[0]}?" if near else "`steersman auto list` names the automations"
+    return Misconfigured(f"there is no automation or run {what!r}", fix=f"{fix}; `steersman auto show NAME` its runs")
 
 
 def by_hand(desk: Desk, *, by: str) -> BaseEngine:

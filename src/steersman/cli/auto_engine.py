@@ -108,10 +108,10 @@ def _engine(kind: str | None, directory: Path) -> Iterator[tuple[Desk, Engine]]:
 
 
 def _cannot(name: str, verb: str, why: str) -> Misconfigured:
-    able = _those_that(verb)
+    able, where = _those_that(verb), " FOLDER" if verb == "export" else ""
     return Misconfigured(
         f"the {name} engine {why}: there is nothing to {verb}",
-        fix=f"{' and '.join(able)} can: steersman auto engine {verb} --engine {able[0]}"
+        fix=f"{' and '.join(able)} can: steersman auto engine {verb}{where} --engine {able[0]}"
         if able
         else "no installed engine can",
     )

@@ -65,13 +65,14 @@ def _follow(desk: Desk, chosen: Attempt) -> None:
 
 def _find(desk: Desk, what: str) -> Run:
     from steersman.automation.queries import find_run, recent_runs  # as above
+    from steersman.bootstrap.operating import no_such
 
     found = find_run(desk.db, what) or next(iter(recent_runs(desk.db, limit=1, automation=what)), None)
     if found is not None:
         return found
     if what in desk.workspace.automations:
         raise Misconfigured(f"{what} has not run yet", fix=f"steersman auto run {what}")
-    raise Misconfigured(f"there is no automation or run {what!r}", fix="`steersman auto list` names them")
+    raise no_such(desk.workspace.automations, what)
 
 
 def _choose(all_attempts: list[Attempt], wanted: int | None) -> Attempt:

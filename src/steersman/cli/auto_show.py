@@ -11,7 +11,6 @@ from steersman.cli.auto_words import local, span, word
 from steersman.cli.context import HERE, AsJson, Dir, opened
 from steersman.cli.output import emit
 from steersman.cli.terminal import list_facts, list_rows, plain, say
-from steersman.kernel.errors import Misconfigured
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -35,7 +34,7 @@ def show(
     from steersman.automation.control import details  # `--help` needs no domain
     from steersman.automation.standing import standing
     from steersman.bootstrap.engines import manifest_of
-    from steersman.bootstrap.operating import held, register
+    from steersman.bootstrap.operating import held, no_such, register
 
     with opened(directory, by_what_is_in_force=True) as desk:
         manifest, tz = manifest_of(desk.workspace), desk.workspace.desk.tz
@@ -55,10 +54,7 @@ def show(
             return
         run = details.of_run(desk.db, manifest, what, root=desk.workspace.root, under_way=under_way)
     if run is None:
-        raise Misconfigured(
-            f"there is no automation or run {what!r}",
-            fix="`steersman auto list` names the automations, `auto show NAME` the latest runs of each",
-        )
+        raise no_such(manifest.order, what)
     emit(as_json, run, lambda: _show_run(run, tz))
 
 

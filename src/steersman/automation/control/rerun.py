@@ -48,7 +48,10 @@ def plan(
     """
     run = find(db, wanted)
     if run is None:
-        raise Misconfigured(f"there is no run {wanted!r}", fix="`steersman auto show NAME` names the latest of each")
+        which = wanted if wanted in manifest else "NAME"
+        raise Misconfigured(
+            f"there is no run {wanted!r}", fix=f"name one by its id: `steersman auto show {which}` lists the latest"
+        )
     if run.automation not in manifest:
         raise Misconfigured(
             f"{run.automation} is no longer declared", fix=f"add [automation.{run.automation}] to steersman.toml"
