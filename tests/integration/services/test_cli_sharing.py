@@ -106,7 +106,8 @@ def test_a_preview_fits_a_terminal_and_says_what_was_checked(sharing: Sharing) -
 @pytest.mark.parametrize("kind", ["csv", "json", "arrow"])
 def test_data_is_written_whole_in_the_format_of_the_file(sharing: Sharing, tmp_path: Path, kind: str) -> None:
     out = tmp_path / f"bars.{kind}"
-    assert sharing.command("pull", "bars", "--out", str(out)).returncode == 0
+    done = sharing.command("pull", "bars", "--out", str(out))
+    assert done.returncode == 0, done.stderr
     read: dict[str, Callable[[Path], pl.DataFrame]] = {
         "csv": pl.read_csv,
         "json": pl.read_json,
