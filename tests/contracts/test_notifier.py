@@ -155,7 +155,16 @@ def test_nobody_there_is_no_doubt_for_a_webhook(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    [f"http://example.com/{SECRET}", f"ftp://{SECRET}", SECRET, f"https://u:{SECRET}@example.com/", "https://"],
+    [
+        f"http://example.com/{SECRET}",
+        f"ftp://{SECRET}",
+        SECRET,
+        f"https://u:{SECRET}@example.com/",
+        "https://",
+        f"https://{'a' * 70}.example/{SECRET}",
+        f"https://.../{SECRET}",
+        pytest.param(f"http://127.0.0.1:9/{SECRET * 10_000}", id="huge"),
+    ],
 )
 def test_a_webhook_sends_nothing_where_others_could_read_it(address: str, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured) as error:

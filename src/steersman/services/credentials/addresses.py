@@ -36,6 +36,9 @@ def _split(url: str) -> SplitResult | None:
     try:
         found = urlsplit(url)
         _ = found.port  # a port that is no number is found out here
+        host = found.hostname or ""
+        if host.isascii():
+            host.encode("idna")  # and so is a name that no name server could be asked for
     except ValueError:
         return None
     return found

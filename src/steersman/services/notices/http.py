@@ -66,7 +66,9 @@ def send(url: str, body: bytes | None, *, headers: Mapping[str, str], timeout_s:
         raise Unavailable(
             f"{named} cannot be reached ({type(exc).__name__})", fix=f"see that what {named} names is up"
         ) from None
-    except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
+    except httpx2.InvalidURL:
+        raise Misconfigured(f"{named}: found no address that can be asked", fix=f"correct what {named} holds") from None
+    except httpx2.HTTPError as exc:
         raise OutcomeUnknown(
             f"{named} gave no answer ({type(exc).__name__}); it may have arrived", fix=f"see what {named} names"
         ) from None
@@ -83,7 +85,8 @@ def _judged(status: int, retry_after: str, named: str) -> int:
         return status
     said = f"{named} answered {status}"
     if status >= 500 or status in _LATER:
-        wait_s = float(retry_after) if retry_after.strip().isdecimal() and len(retry_after) < 8 else None
+        asked = retry_after.strip()
+        wait_s = float(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 20 else None
         raise Unavailable(said, fix="it is tried again by itself", retry_after_s=wait_s)
     if status < 400 or status in _NOT_LET_IN:
         raise Misconfigured(said, fix=f"correct the address or the token in {named}")
