@@ -43,12 +43,18 @@ def in_thread(work: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
 
 
 def cancelled(
-    engine: BaseEngine, name: str, waits: str, work: Callable[[], dict[str, RunOutcome]]
+    engine: BaseEngine,
+    name: str,
+    waits: str,
+    work: Callable[[], dict[str, RunOutcome]],
+    *,
+    once: Callable[[], bool] = lambda: True,
 ) -> dict[str, RunOutcome]:
     """Start `work`, end the run of `name` once it waits for `waits` (empty: runs), and return the outcomes."""
     thread, found = in_thread(work)
     register = engine.conductor.underway
     wait_for(lambda: any(u.waits == "" if not waits else waits in u.waits for u in register.living(name)))
+    wait_for(once)
     cancelling.ask(engine.conductor.folders, name, register.living(name)[0].run_id, ME)
     thread.join(15)
     assert found, "it never ended"
@@ -158,15 +164,22 @@ def test_a_cancelled_run_ends_with_all_its_processes_and_is_not_tried_again(kind
     )
     manifest = (an_automation(run=script, retries=3, backoff="none"), an_automation("after", needs=("job",)))
     with running(kind, tmp_path, *manifest, ledger=ledger) as engine:
-        outcomes = cancelled(engine, "job", "", lambda: engine.run_cycle(["job", "after"]))
+        pids = [tmp_path / "main", tmp_path / "detached"]
+        outcomes = cancelled(
+            engine,
+            "job",
+            "",
+            lambda: engine.run_cycle(["job", "after"]),
+            once=lambda: all(pid.is_file() and pid.stat().st_size for pid in pids),
+        )
     job, after = outcomes["job"], outcomes["after"]
     assert (job.status, job.attempts, job.reason) == ("cancelled", 1, "cancelled by person:me: enough of it")
     assert (after.status, after.reason) == (
         "skipped",
         "needs job, which was cancelled: cancelled by person:me: enough of it",
     )
-    for name in ("main", "detached"):
-        assert start_ticks(int((tmp_path / name).read_text())) is None, f"{name} was left running"
+    for pid in pids:
+        assert start_ticks(int(pid.read_text())) is None, f"{pid.name} was left running"
 
 
 WAITING: dict[str, tuple[str, dict[str, dict[str, Any]]]] = {
