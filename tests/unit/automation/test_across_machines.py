@@ -124,6 +124,23 @@ def test_after_the_server_was_away_everybody_gets_a_lease_to_speak_again(
     assert cellar.take("b-1", api=1) == "waits for api: held by a-1 on attic"
 
 
+def test_commons_that_forgot_the_line_serve_nobody_before_whoever_holds_something_could_say_so(
+    attic: Machine, cellar: Machine, server: MemoryServer, clock: FakeClock
+) -> None:
+    attic.take("a-1", api=1)
+    cellar.take("b-1", api=1)
+    server.records.clear()
+    assert cellar.take("b-1", api=1) == (
+        "waits for api: the commons at the memory of this process forgot who holds what; they have 10 s to say so again"
+    )
+    clock.advance(4)
+    attic.take("c-1", api=1)  # whatever a machine says, it speaks for all it holds
+    clock.advance(8)
+    assert cellar.take("b-1", api=1) == "waits for api: held by a-1 on attic"
+    attic.tokens.drop("a-1")
+    assert cellar.take("b-1", api=1) == ""
+
+
 def test_without_the_commons_a_run_that_needs_them_waits_and_others_go_on(
     attic: Machine, server: MemoryServer, clock: FakeClock
 ) -> None:

@@ -2,7 +2,8 @@
 
 Who dies on this machine is seen at once. A machine that says nothing for `LEASE_S` seconds, dead or cut off, holds
 nothing any more; what it runs is not ended, since nobody reaches it. When all were silent, the server itself was away:
-then everybody gets that time to speak again before anybody loses anything.
+then everybody gets that time to speak again before anybody loses anything. A server that forgot the line serves nobody
+until whoever holds something has had the time to say so.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _SPEAK_S: Final = 5.0
 _LOOK_S: Final = 0.4
 _LOCK_S: Final = 2.0
 _AWAY_S: Final = 2.0
+_SAY_AGAIN_S: Final = 2 * _SPEAK_S
 _NAME: Final = "tokens"
 _FORM: Final = 1
 _log = logging.getLogger(__name__)
@@ -53,8 +55,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Book(msgspec.Struct, frozen=True, kw_only=True):
+    """The line. Nobody is served before `serves_at` (commons)."""
+
     places: tuple[Place, ...] = ()
     form: int = _FORM
+    serves_at: int = 0
 
 
 def living(places: Sequence[Place], now: int, is_gone: Callable[[Place], bool]) -> list[Place]:
@@ -123,7 +128,7 @@ class AcrossMachines:
             self._asked_for.discard(run_id)
             self._late.add(run_id)
         try:
-            self._change(lambda places, now: places)
+            self._change(lambda places, now, serves_at: places)
         except SteersmanError as exc:
             # The thread that speaks for us goes on trying; if we end first, our silence frees them.
             _log.warning("tokens of %s are given back later: %s", run_id, exc.message)
@@ -133,7 +138,8 @@ class AcrossMachines:
         if self._is_away():
             raise Unavailable(f"the commons at {self._commons.place} do not answer", fix="see `steersman doctor`")
         try:
-            places = living(self._read(), self._commons.now_ns(), self._is_gone)
+            book = self._read() or _Book()
+            places = living(book.places, self._commons.now_ns(), self._is_gone)
         except Unavailable:
             self._note_away()
             raise
@@ -166,7 +172,7 @@ class AcrossMachines:
             # Before anything is written: whatever comes of it, `drop` must take it back.
             self._asked_for.add(run_id)
 
-        def change(places: list[Place], now: int) -> list[Place]:
+        def change(places: list[Place], now: int, serves_at: int) -> list[Place]:
             nonlocal said, mine
             mine = self._place(run_id, automation, wanted, now)
             found = next((n for n, place in enumerate(places) if place.is_of(mine)), None)
@@ -174,6 +180,8 @@ class AcrossMachines:
                 places.append(mine)
                 found = len(places) - 1
             said = in_the_way(mine, places, there) if may_hold else "waits for its turn on this machine"
+            if not said and now < serves_at:
+                said = f"waits for {', '.join(wanted)}: {self._forgot((serves_at - now) / 1e9)}"
             places[found] = mine = msgspec.structs.replace(mine, held=not said)
             return places
 
@@ -199,7 +207,10 @@ class AcrossMachines:
             seen=now,
         )
 
-    def _change(self, change: Callable[[list[Place], int], list[Place]]) -> None:
+    def _forgot(self, left_s: float) -> str:
+        return f"the commons at {self._commons.place} forgot who holds what; they have {left_s:.0f} s to say so again"
+
+    def _change(self, change: Callable[[list[Place], int, int], list[Place]]) -> None:
         """Change the book under its lock; those that are gone are struck out, and what is late is given back.
 
         Raises:
@@ -210,29 +221,39 @@ class AcrossMachines:
         if lock is None:
             raise Unavailable(f"the line at {self._commons.place} is busy", fix="it is asked again by itself")
         with lock:
-            before, now = self._read(), self._commons.now_ns()
+            book, now = self._read(), self._commons.now_ns()
+            if book is None:
+                book = _Book(serves_at=now + int(_SAY_AGAIN_S * 1e9) if self._was_there.exists() else 0)
             with self._mutex:
                 late, ours = self._late.copy(), dict(self._ours)
             me = machine_id(self._folder)
             places = [
                 msgspec.structs.replace(place, seen=now) if place.machine_id == me and place.run_id in ours else place
-                for place in living(before, now, self._is_gone)
+                for place in living(book.places, now, self._is_gone)
                 if not (place.machine_id == me and place.run_id in late)
             ]
             # Struck out while we were cut off, and running all the same: it is counted, whatever that makes the sum.
             known = {place.run_id for place in places if place.machine_id == me}
             places += [msgspec.structs.replace(p, seen=now) for p in ours.values() if p.held and p.run_id not in known]
-            after = tuple(change(places, now))
-            if after != tuple(before):
-                self._commons.write(_NAME, msgspec.json.encode(_Book(places=after)), under=lock)
+            after = tuple(change(places, now, book.serves_at))
+            if after != book.places:
+                # Before the line: what was written and forgotten must be known to have been there.
+                with suppress(OSError):  # a full disk must not keep a token from being given back
+                    self._was_there.touch()
+                self._commons.write(_NAME, msgspec.json.encode(msgspec.structs.replace(book, places=after)), under=lock)
         with self._mutex:
             self._late -= late
             self._away_until = None
 
-    def _read(self) -> list[Place]:
+    @property
+    def _was_there(self) -> Path:
+        """The mark that this machine has ever seen a line; without it, none is a new one."""
+        return self._folder / "tokens-shared"
+
+    def _read(self) -> _Book | None:
         raw = self._commons.read(_NAME)
         if raw is None:
-            return []
+            return None
         try:
             book = msgspec.json.decode(raw, type=_Book)
         except msgspec.DecodeError as exc:
@@ -246,7 +267,7 @@ class AcrossMachines:
                 f"the line at {self._commons.place} is of another version",
                 fix="run the same version of Steersman on all machines",
             )
-        return list(book.places)
+        return book
 
     def _is_gone(self, place: Place) -> bool:
         """Say whether a place is of a process of this machine that ended; of others only their silence is known."""
@@ -280,4 +301,4 @@ class AcrossMachines:
                     self._speaker = None
                     return
             with suppress(SteersmanError):  # in time for the lease, or the silence says it
-                self._change(lambda places, now: places)
+                self._change(lambda places, now, serves_at: places)
