@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.builders_automation import an_automation
+from tests.builders_automation import a_request, an_automation, events
 
 from steersman.automation import Manifest
 from steersman.automation.adapters.dbos.database import address, application, lock_key
+from steersman.automation.adapters.dbos.engine import DbosEngine
 from steersman.automation.adapters.dbos.settings import DbosSettings, place
 from steersman.automation.adapters.dbos.starts import Start, Starts, still_wanted
 from steersman.automation.adapters.embedded.worker import Register, Worker, named, this_process
+from steersman.automation.model.cycle import scheduled_cycle
+from steersman.automation.model.outcome import run_id
 from steersman.bootstrap.workspace import engine_settings
+from steersman.kernel.clock import SystemClock
 from steersman.kernel.errors import Misconfigured, Unavailable
 from steersman.kernel.toml_file import TomlFile
+from steersman.ledger.adapters.memory import create as memory_ledger
 
 
 def settings(*lines: str) -> DbosSettings:
@@ -155,6 +161,38 @@ def test_a_start_that_could_not_be_queued_stays_and_outlives_the_process(tmp_pat
     again.load()
     again.hand_to(begun.append, a_manifest(), 1)
     assert len(begun) == 2
+
+
+def test_starts_that_waited_and_are_not_made_up_for_are_named(tmp_path: Path) -> None:
+    starts, begun, dropped = Starts(tmp_path / "starts.json"), list[Start](), list[dict[str, list[int]]]()
+    for start in (a_start(HOUR, "job", "every"), a_start(2 * HOUR, "job"), a_start(1, "now", cause="event", key="e")):
+        starts.add(start)
+    starts.hand_to(begun.append, a_manifest(), 2 * HOUR, drop=dropped.append)
+    assert ([s.roots for s in begun], dropped) == ([("every",), ("job",), ("now",)], [{"job": [HOUR]}])
+
+
+class Queued:
+    """The queue of a leader that was before, with some runs still in it."""
+
+    def __init__(self, *run_ids: str) -> None:
+        self.run_ids = run_ids
+
+    def unfinished(self, run_ids: Iterable[str]) -> set[str]:
+        return set(run_ids) & set(self.run_ids)
+
+
+def test_what_waited_for_the_server_in_vain_is_recorded_as_missed_unless_somebody_queued_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = memory_ledger()
+    engine = DbosEngine(root=tmp_path, ledger=ledger, clock=SystemClock(), settings=DbosSettings(database="env:DB"))
+    ids = [run_id("job", n * HOUR, scheduled_cycle(n * HOUR)) for n in range(4)]
+    monkeypatch.setattr(engine, "_queues", Queued(ids[3]))
+    engine.conductor.recorder.skipped(a_request(run_id=ids[0]), "overlap")
+    engine._say_missed({"job": [n * HOUR for n in range(4)]})
+    (missed,) = [data for kind, data in events(ledger) if data["starts"] == 2]
+    assert missed["reason"].startswith("missed 2 starts from ")
+    assert missed["reason"].endswith(": the engine's database was away then")
 
 
 def test_starts_that_another_queues_are_bounded(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from steersman.automation.adapters.embedded import process
 from steersman.automation.adapters.embedded.worker import Register, this_process
 from steersman.automation.conductor import Interrupted
 from steersman.automation.engine import BaseEngine
+from steersman.automation.missed import Missed
+from steersman.automation.model.cycle import scheduled_cycle
 from steersman.automation.model.manifest import Automation, Manifest
-from steersman.automation.model.outcome import Cause, Progress, RunOutcome, RunRequest
+from steersman.automation.model.outcome import Cause, Progress, RunOutcome, RunRequest, run_id
 from steersman.automation.ports import Fact
 from steersman.automation.runner.lock import FileLock
 from steersman.automation.runner.process import GRACE_S
@@ -294,11 +296,23 @@ class DbosEngine(BaseEngine):
 
     def _look(self, takeover: TakeOver) -> None:
         if self._lead is not None and self._lead.claim():
-            self._starts.hand_to(self._begin, self.conductor.manifest, self._clock.now_ns())
+            now = self._clock.now_ns()
+            self._starts.hand_to(self._begin, self.conductor.manifest, now, drop=self._say_missed)
         takeover.look()
 
     def _begin(self, start: Start) -> None:
         super().begin(start.cause, list(start.roots), start.at, start.key)
+
+    def _say_missed(self, dropped: Mapping[str, Sequence[int]]) -> None:
+        """Record starts that waited for the server in vain, unless a leader before queued them."""
+        for name, starts in dropped.items():
+            ids = {run_id(name, at, scheduled_cycle(at)): at for at in starts}
+            open_ids = [each for each in ids if self.conductor.outcome(each) is None]
+            queued = self._put.unfinished(open_ids) if open_ids else ()
+            lost = [ids[each] for each in open_ids if each not in queued]
+            if lost:
+                missed = Missed(automation=name, count=len(lost), first=min(lost), last=max(lost))
+                self.conductor.recorder.missed(missed, "the engine's database was away then")
 
     def _follow_up(self, progress: Progress) -> None:
         """Tell whoever listens what the ledger says of a run."""

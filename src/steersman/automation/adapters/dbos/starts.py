@@ -94,12 +94,30 @@ class Starts:
             self._kept[start] = None
             self._save()
 
-    def hand_to(self, begin: Callable[[Start], None], manifest: Manifest, now: int) -> None:
-        """Call `begin` with each that is still wanted and forget them all; if it raises, all of them stay."""
+    def hand_to(
+        self,
+        begin: Callable[[Start], None],
+        manifest: Manifest,
+        now: int,
+        *,
+        drop: Callable[[dict[str, list[int]]], None] = lambda _: None,
+    ) -> None:
+        """Call `begin` with each that is still wanted and forget them all; if it raises, all of them stay.
+
+        `drop` is told which starts (ns) of each schedule are not made up for; another leader may have queued them.
+        """
         with self._lock:
             kept = list(self._kept)
-        for start in still_wanted(kept, manifest, now):
+        wanted = still_wanted(kept, manifest, now)
+        for start in wanted:
             begin(start)
+        begun = {(name, start.at) for start in wanted for name in start.roots}
+        dropped: dict[str, list[int]] = {}
+        asked = {(name, start.at) for start in kept if scheduled(start) for name in start.roots if name in manifest}
+        for name, at in sorted(asked - begun):
+            dropped.setdefault(name, []).append(at)
+        if dropped:
+            drop(dropped)
         if kept:
             with self._lock:
                 for start in kept:
