@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -32,13 +34,20 @@ class Machine:
         settings = SharedSettings(kind="memory", namespace="desk", machine=folder.name)
         self.across = AcrossMachines(MemoryCommons(server), settings, folder / "services", clock)
         self.tokens = Tokens(folder / "runs")
+        self._asked_for: set[str] = set()
 
     def take(self, run_id: str, **wanted: int) -> str:
+        self._asked_for.add(run_id)
         self.clock.advance(1)  # longer than an answer is kept for
         name = run_id.partition("-")[0]
         return self.tokens.take(
             run_id, name, wanted, THERE, self.clock.now_ns(), across=self.across, over_machines=COMMON
         )
+
+    def close(self) -> None:
+        """Have nobody speak for it any more."""
+        for run_id in self._asked_for:
+            self.across.drop(run_id)
 
 
 @pytest.fixture
@@ -52,13 +61,15 @@ def server(clock: FakeClock) -> MemoryServer:
 
 
 @pytest.fixture
-def attic(tmp_path: Path, server: MemoryServer, clock: FakeClock) -> Machine:
-    return Machine(tmp_path / "attic", server, clock)
+def attic(tmp_path: Path, server: MemoryServer, clock: FakeClock) -> Iterator[Machine]:
+    with closing(Machine(tmp_path / "attic", server, clock)) as machine:
+        yield machine
 
 
 @pytest.fixture
-def cellar(tmp_path: Path, server: MemoryServer, clock: FakeClock) -> Machine:
-    return Machine(tmp_path / "cellar", server, clock)
+def cellar(tmp_path: Path, server: MemoryServer, clock: FakeClock) -> Iterator[Machine]:
+    with closing(Machine(tmp_path / "cellar", server, clock)) as machine:
+        yield machine
 
 
 def test_what_one_machine_holds_no_other_has_even_for_a_run_of_the_same_name(attic: Machine, cellar: Machine) -> None:

@@ -10,6 +10,8 @@ from typing import Final, TypeVar
 from steersman.kernel.clock import Clock, SystemClock
 
 _PAUSES_S: Final = (0.002, 0.005, 0.01, 0.02, 0.05)
+# Of our own: a script that gave `random` a seed goes on as it would without us.
+_CHANCE: Final = random.SystemRandom()
 T = TypeVar("T")
 
 
@@ -27,6 +29,6 @@ def until_taken(attempt: Callable[[], T | None], *, wait_s: float, clock: Clock 
         if left_s <= 0:
             return None
         longest = _PAUSES_S[min(tries, len(_PAUSES_S) - 1)]
-        pause(min(left_s, longest * (0.5 + random.random() / 2)))
+        pause(min(left_s, longest * (0.5 + _CHANCE.random() / 2)))
         tries += 1
     return found
