@@ -166,8 +166,13 @@ def _wrong(view: Overview) -> Sign:
     halted = [f"{scope} halted: {reason}" if reason else f"{scope} halted" for scope, reason in view.halts.items()]
     disabled = [f"strategy {s.strategy} is off: {s.reason}" for s in view.strategies if s.disabled]
     breached = [f"{kpi.title} beyond its guardrail" for kpi in view.kpis if kpi.status == "breached"]
-    failed = [f"{name} {run.status.replace('_', ' ')}" for name, run in view.failing.items()]
-    found = [*halted, *view.troubles, *disabled, *breached, *failed]
+    said = [*view.troubles]
+    failed = [
+        f"{name} {run.status.replace('_', ' ')}"
+        for name, run in view.failing.items()
+        if f"{name} is overdue" not in said
+    ]
+    found = [*halted, *said, *disabled, *breached, *failed]
     if found:
         return Sign(
             question="Is anything wrong?", state="bad", answer=counted(len(found), "problem"), reasons=tuple(found)
