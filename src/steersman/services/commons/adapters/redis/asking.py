@@ -15,6 +15,7 @@ from redis.connection import AbstractConnection, Connection, parse_url
 from redis.retry import Retry
 
 from steersman.kernel.errors import Unavailable
+from steersman.services.commons.cutting import Cutter
 
 CONNECT_S: Final = 3.0
 ANSWER_S: Final = 5.0
@@ -113,7 +114,8 @@ class Asking:
 class _Bound:
     """The end of one question. `connection` is the one that it goes through."""
 
-    def __init__(self) -> None:
+    def __init__(self, until_ns: int) -> None:
+        self.until_ns = until_ns
         self._guard, self._is_over = threading.Lock(), False
         self.connection: Any = None
         self.is_cut = False
@@ -138,18 +140,17 @@ class _Here(threading.local):
 
 
 _here: Final = _Here()
+_cutter: Final = Cutter()
 
 
 @contextmanager
 def _bounded(whole_s: float) -> Iterator[_Bound]:
-    bound = _here.bound = _Bound()
-    timer = threading.Timer(whole_s, bound.cut)
-    timer.daemon = True
-    timer.start()
+    bound = _here.bound = _Bound(_cutter.after(whole_s))
+    _cutter.add(bound)
     try:
         yield bound
     finally:
-        timer.cancel()
+        _cutter.discard(bound)
         bound.end()
         _here.bound = None
 
