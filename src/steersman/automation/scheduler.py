@@ -11,7 +11,7 @@ from typing import Final
 from steersman.automation.handled import Handled
 from steersman.automation.missed import Missed
 from steersman.automation.model.manifest import Automation, Manifest
-from steersman.automation.model.schedule import latest, starts
+from steersman.automation.model.schedule import PUNCTUAL_NS, latest, starts
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Unavailable
 
@@ -23,8 +23,6 @@ OnDue = Callable[[list[str], int], None]
 MAX_CAUGHT_UP: Final = 100
 """Starts that `catchup = "all"` makes up for at most; older ones are recorded as missed."""
 _LOOK_AGAIN_S = 5.0
-PUNCTUAL_NS: Final = 120_000_000_000
-"""As late as a busy machine may make a start that nobody missed."""
 _COUNTED: Final = 5000
 _FAR_NS = 600_000_000_000
 

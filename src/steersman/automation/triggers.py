@@ -12,8 +12,9 @@ from typing import Final
 from steersman.automation.bursts import Burst, burst_of
 from steersman.automation.missed import Missed
 from steersman.automation.model.manifest import Automation, Manifest
+from steersman.automation.model.schedule import PUNCTUAL_NS
 from steersman.automation.positions import Positions
-from steersman.automation.scheduler import MAX_CAUGHT_UP, PUNCTUAL_NS
+from steersman.automation.scheduler import MAX_CAUGHT_UP
 from steersman.kernel.clock import Clock
 from steersman.kernel.errors import Unavailable
 from steersman.ledger import Event, Ledger, Subscription

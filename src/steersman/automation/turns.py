@@ -9,6 +9,7 @@ from steersman.automation.control.underway import Register
 from steersman.automation.model.cycle import began_at, event_of
 from steersman.automation.model.manifest import Automation, Manifest, made_up_for
 from steersman.automation.model.outcome import RunRequest
+from steersman.automation.model.schedule import PUNCTUAL_NS
 from steersman.automation.recorder import Recorder
 from steersman.automation.runner.folders import Folders
 from steersman.automation.runner.lock import FileLock
@@ -17,8 +18,6 @@ from steersman.kernel.clock import Clock
 _POLL_S: Final = 0.1
 _LETTING_GO_S: Final = 5.0
 _LETTING_GO_POLL_S: Final = 0.005
-# As late as a busy machine may make a start that nobody missed.
-_PUNCTUAL_NS: Final = 120_000_000_000
 _LONGEST_LINE: Final = 250
 """Missed starts of one automation that stand in line at most: each is a thread."""
 _Place = tuple[int, int, str]
@@ -79,7 +78,7 @@ class Turns:
         if due is None or not made_up_for(manifest, request.automation):
             return False
         # An engine that was not told (a worker, another orchestrator) goes by how late it is.
-        return due <= self._unwatched_until or self._clock.now_ns() - due > _PUNCTUAL_NS
+        return due <= self._unwatched_until or self._clock.now_ns() - due > PUNCTUAL_NS
 
     def _take_in_turn(self, line: set[_Place], request: RunRequest, lock: FileLock, wait: Wait) -> None:
         """Wait for the lock, however many starts that are made up for wait too; the earliest goes first."""

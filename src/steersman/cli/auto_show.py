@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from steersman.automation.queries import Attempt
 
 _NOT_DONE: Final = ("skipped", "failed", "timed_out", "orphaned", "cancelled")
-_PUNCTUAL_NS: Final = 120_000_000_000
 _SAME: Final = frozenset({"name", "run", "needs"})
 
 
@@ -178,8 +177,10 @@ def _show_run(found: RunDetails, tz: str) -> None:
 
 def _stands_for(run: Member) -> int | None:
     """Return the start that a run stands for, if that is not just when it began."""
+    from steersman.automation.model.schedule import PUNCTUAL_NS  # as above
+
     due = run.stands_for if run.scheduled_at is None else run.scheduled_at
-    is_other = run.scheduled_at is not None or (due is not None and run.started_at - due > _PUNCTUAL_NS)
+    is_other = run.scheduled_at is not None or (due is not None and run.started_at - due > PUNCTUAL_NS)
     return due if is_other else None
 
 

@@ -64,7 +64,7 @@ def test_a_storm_that_is_older_than_minutes_by_its_turn_does_not_pile_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("steersman.automation.turns._LONGEST_LINE", 3)
-    monkeypatch.setattr("steersman.automation.turns._PUNCTUAL_NS", 0)
+    monkeypatch.setattr("steersman.automation.turns.PUNCTUAL_NS", 0)
     ledger = memory_ledger()
     job = an_automation(run=a_script(tmp_path, "job.sh", f"{RUN}    sleep 0.5\n"), catchup="all", on=(KIND,))
     with running("memory", tmp_path, job, ledger=ledger, schedules=True):

@@ -20,6 +20,8 @@ from steersman.automation.model.manifest import Automation
 from steersman.kernel.clock import to_ns, utc
 from steersman.kernel.durations import seconds, spoken
 
+PUNCTUAL_NS: Final = 120_000_000_000
+"""As late as a busy machine may make a start that nobody missed."""
 BETWEEN: Final = "; "
 EVERY: Final = "every "
 _DAY_S: Final = 86_400

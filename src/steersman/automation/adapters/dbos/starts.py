@@ -11,13 +11,12 @@ import msgspec
 
 from steersman.automation.model.manifest import Manifest
 from steersman.automation.model.outcome import Cause
+from steersman.automation.model.schedule import PUNCTUAL_NS
 from steersman.kernel.errors import Unavailable
 from steersman.kernel.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 _KEPT = 1000
-# As late as a busy machine may make a start that nobody missed.
-_PUNCTUAL_NS = 120_000_000_000
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +40,7 @@ def still_wanted(kept: Sequence[Start], manifest: Manifest, now: int) -> list[St
         automation = manifest.get(name)
         if automation is None or not scheduled(start) or automation.catchup == "all":
             return automation is not None
-        punctual = now - start.at <= _PUNCTUAL_NS
+        punctual = now - start.at <= PUNCTUAL_NS
         return start.at == last[name] and (automation.catchup == "latest" or punctual)
 
     reduced = [msgspec.structs.replace(s, roots=tuple(n for n in s.roots if wants(n, s))) for s in kept]
