@@ -66,7 +66,7 @@ PURE_PACKAGES = {
 }
 
 # The one place below the parts that reads anything: secrets are named in settings of every part, and stand in files.
-EDGES = {"kernel/references.py": {"pathlib", "stat"}}
+EDGES = {"kernel/references.py": {"pathlib", "stat"}, "kernel/whole_file.py": {"pathlib"}}
 
 
 def imported_roots(path: Path) -> set[str]:
