@@ -9,7 +9,7 @@ Transactions on Systems, Man, and Cybernetics 11 (1981), 109-125; the barycentre
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -34,13 +34,12 @@ def layout(manifest: Manifest, *, across: int) -> Layout:
     places: dict[str, tuple[int, float]] = {}
     ways: dict[tuple[str, str], list[tuple[int, float]]] = {}
     top = 0.0
-    alone = []
+    alone, depth = [], depths(manifest)
     for group in groups(manifest):
         if len(group) == 1:
             alone += group
             continue
-        heights = _heights(manifest, group)
-        depth = depths(manifest)
+        heights = _heights(depth, manifest, group)
         for slot, y in heights.items():
             if isinstance(slot, str):
                 places[slot] = (depth[slot], top + y)
@@ -90,8 +89,8 @@ def groups(manifest: Manifest) -> list[list[str]]:
     return sorted(found.values(), key=lambda group: place[group[0]])
 
 
-def _heights(manifest: Manifest, group: list[str]) -> dict[Slot, float]:
-    layers, before = _layers(manifest, group)
+def _heights(depth: Mapping[str, int], manifest: Manifest, group: list[str]) -> dict[Slot, float]:
+    layers, before = _layers(depth, manifest, group)
     after: dict[Slot, list[Slot]] = {}
     for slot, sources in before.items():
         for source in sources:
@@ -104,9 +103,10 @@ def _heights(manifest: Manifest, group: list[str]) -> dict[Slot, float]:
     return _spread(layers, before, after)
 
 
-def _layers(manifest: Manifest, group: list[str]) -> tuple[list[list[Slot]], dict[Slot, list[Slot]]]:
+def _layers(
+    depth: Mapping[str, int], manifest: Manifest, group: list[str]
+) -> tuple[list[list[Slot]], dict[Slot, list[Slot]]]:
     """Return the layers, places for passing edges among them, and from where each slot is reached."""
-    depth = depths(manifest)
     layers: list[list[Slot]] = [[] for _ in range(max(depth[name] for name in group) + 1)]
     before: dict[Slot, list[Slot]] = {}
     for name in group:
