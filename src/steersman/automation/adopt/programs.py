@@ -15,7 +15,7 @@ import msgspec
 
 from steersman.automation.adopt.commands import Command
 from steersman.automation.adopt.machine import Machine
-from steersman.automation.adopt.wrappers import programs_in
+from steersman.automation.adopt.wrappers import programs_in, started_in
 
 CRON_PATH: Final = "/usr/bin:/bin"
 _PYTHON: Final = re.compile(r"python[\d.]*|pypy[\d.]*|uv")
@@ -54,7 +54,13 @@ def resolve(command: Command, machine: Machine, *, path: str = CRON_PATH, start:
     folder = start / command.cwd if command.cwd else start
     if command.why_shell:
         shell = machine.which(command.shell, path) or command.shell
-        return Program(words=(*command.prefix, shell, "-c", command.text), label=label_of_text(command.text))
+        # Only a note: a shell may well ask first whether what it names is there.
+        gone = [name for name in started_in(command.text) if name.startswith("/") and not machine.is_file(Path(name))]
+        return Program(
+            words=(*command.prefix, shell, "-c", command.text),
+            label=label_of_text(command.text),
+            notes=tuple(f"there is no {name} on this machine" for name in dict.fromkeys(gone)),
+        )
     if command.venv is not None:
         path = f"{venv_folder(command.venv, folder)}/bin:{path}"
     program, *rest = command.words

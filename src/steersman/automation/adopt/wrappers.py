@@ -187,6 +187,11 @@ _STEPS: Final[dict[str, Callable[[Stripped], Stripped | None]]] = {
 
 
 def programs_in(text: str, known: Mapping[str, str] | None = None) -> list[str]:
+    """Return the names of the programs that shell `text` starts, as `started_in`, without their folders."""
+    return [word.rpartition("/")[2] for word in started_in(text, known)]
+
+
+def started_in(text: str, known: Mapping[str, str] | None = None) -> list[str]:
     """Return the programs that shell `text` starts, behind their wrappers, in the order they stand; "" for unknown.
 
     Args:
@@ -201,7 +206,7 @@ def programs_in(text: str, known: Mapping[str, str] | None = None) -> list[str]:
             parts = [c for c in node.named_children if c.type not in ("variable_assignment", "file_redirect")]
             stripped = strip(tuple(literal(part, known or {}) or "" for part in parts))
             if stripped.script is not None:
-                found += [(node.start_byte, name) for name in programs_in(stripped.script, known)]
+                found += [(node.start_byte, name) for name in started_in(stripped.script, known)]
             elif stripped.words:
-                found.append((node.start_byte, stripped.words[0].rpartition("/")[2]))
+                found.append((node.start_byte, stripped.words[0]))
     return [name for _, name in sorted(found)]

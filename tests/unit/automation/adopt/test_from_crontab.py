@@ -81,6 +81,12 @@ def test_a_folder_that_is_not_there_is_named_and_its_entry_stays_where_it_is(roo
     assert only(root, "0 6 * * * cd /no/where && /bin/echo x").left == "there is no folder /no/where on this machine"
 
 
+def test_a_program_that_shell_text_names_and_is_not_there_is_noted(root: Path) -> None:
+    found = only(root, "@reboot sleep 30 && flock /run/l /no/where/watch.sh | /bin/cat; /no/where/watch.sh")
+    assert not found.left
+    assert [note for note in found.notes if "/no/where" in note] == ["there is no /no/where/watch.sh on this machine"]
+
+
 def test_times_zone_and_limits_are_written(root: Path) -> None:
     found = only(root, "30 17 * * mon-fri flock /run/l timeout 5m ROOT/s/run.sh >> /var/log/run.log 2>&1")
     assert (found.schedule, found.tz, found.timeout_s, found.overlap) == (
