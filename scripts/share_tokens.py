@@ -30,6 +30,7 @@ from tests.redis_server import a_redis
 
 from steersman.bootstrap.served import served
 from steersman.kernel.clock import SystemClock
+from steersman.ledger import Ledger
 from steersman.ledger.adapters.socket import create as socket_ledger
 from steersman.services.commons import Commons, SharedSettings
 from steersman.services.commons.adapters.postgres import create as postgres_commons
@@ -156,8 +157,8 @@ class Machine:
             failed = events(ledger, "services.token.failed")
             self.lost_answers = sum("was never stored" in data["problem"] for _, data in failed)
 
-    def _disturb(self, opens: partial[object]) -> None:
-        self.kills = proof.disturb(self.task, opens)  # type: ignore[arg-type]  # opens a ledger
+    def _disturb(self, opens: Callable[[], Ledger]) -> None:
+        self.kills = proof.disturb(self.task, opens)
 
 
 def over_machines(root: Path, seconds: float, count: int, reach: Reach | None) -> dict[str, object]:

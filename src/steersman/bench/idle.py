@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import psutil
 
-from steersman.bench.row import Row
+from steersman.bench.row import Row, measured
 from steersman.bench.start import COMMAND, serving
 from steersman.kernel.clock import SystemClock
 from steersman.kernel.errors import Unavailable
@@ -23,6 +23,7 @@ _WINDOW_S: Final = 60.0
 _WINDOWS: Final = 3
 _CPU_RATIO: Final = 0.01
 _RESIDENT_MB: Final = 250.0
+_row: Final = partial(measured, "idle", digits=4)
 
 
 def run() -> list[Row]:
@@ -51,9 +52,9 @@ def _watched(process: psutil.Process, wait: Callable[[float], object]) -> list[R
         private.append(sum(p.memory_full_info().pss for p in family) / 1e6)
     note = f"supervisor, core and desk; {_WINDOW_S:.0f} s each, {_SETTLES_S:.0f} s after the start"
     return [
-        _row("processor time, of one core", shares, "ratio", _CPU_RATIO, note),
-        _row("resident in all", resident, "MB", _RESIDENT_MB, "shared pages count in each process"),
-        _row("resident in all, shared pages once", private, "MB", None, ""),
+        _row("processor time, of one core", shares, "ratio", _CPU_RATIO, note=note),
+        _row("resident in all", resident, "MB", _RESIDENT_MB, note="shared pages count in each process"),
+        _row("resident in all, shared pages once", private, "MB", None),
     ]
 
 
@@ -65,20 +66,3 @@ def _cpu_s(process: psutil.Process) -> float:
     """Return the processor seconds of all of them, those of children that ended included."""
     times = [p.cpu_times() for p in _family(process)]
     return sum(t.user + t.system + t.children_user + t.children_system for t in times)
-
-
-def _row(metric: str, values: list[float], unit: str, target: float | None, note: str) -> Row:
-    value = statistics.median(values)
-    return Row(
-        bench="idle",
-        metric=metric,
-        value=round(value, 4),
-        unit=unit,
-        target=target,
-        met=None if target is None else value <= target,
-        compared_with="",
-        runs=len(values),
-        low=round(min(values), 4),
-        high=round(max(values), 4),
-        note=note,
-    )

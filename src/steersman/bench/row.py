@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
+
 import msgspec
 
 
@@ -35,3 +38,29 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 def not_measured(bench: str, metric: str, unit: str, target: float | None, reason: str) -> Row:
     """Return the row of a figure that cannot be had here."""
     return Row(bench=bench, metric=metric, value=None, unit=unit, target=target, met=None, runs=0, note=reason)
+
+
+def measured(
+    bench: str,
+    metric: str,
+    values: Sequence[float],
+    unit: str,
+    target: float | None,
+    *,
+    note: str = "",
+    digits: int = 3,
+) -> Row:
+    """Return the row of a figure that should stay at or under `target`: the median of `values`, and their range."""
+    value = statistics.median(values)
+    return Row(
+        bench=bench,
+        metric=metric,
+        value=round(value, digits),
+        unit=unit,
+        target=target,
+        met=None if target is None else value <= target,
+        runs=len(values),
+        low=round(min(values), digits),
+        high=round(max(values), digits),
+        note=note,
+    )

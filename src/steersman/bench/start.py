@@ -5,24 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import psutil
 
-from steersman.bench.row import Row
+from steersman.bench.row import Row, measured
 from steersman.kernel.clock import SystemClock
 from steersman.kernel.errors import Unavailable
 
 _HELP_RUNS: Final = 7
 _UP_RUNS: Final = 3
 COMMAND: Final = (sys.executable, "-m", "steersman.cli")
+_row: Final = partial(measured, "start")
 
 
 def run() -> list[Row]:
@@ -95,20 +96,3 @@ def _demo(scratch: Path) -> list[Row]:
         _row("demo --once", [wall_s], "s", 30.0, note=note),
         _row("demo --once, peak resident", [facts["rss_mb"]], "MB", None, note="this process and its largest child"),
     ]
-
-
-def _row(metric: str, values: list[float], unit: str, target: float | None, *, note: str = "") -> Row:
-    value = statistics.median(values)
-    return Row(
-        bench="start",
-        metric=metric,
-        value=round(value, 3),
-        unit=unit,
-        target=target,
-        met=None if target is None else value <= target,
-        compared_with="",
-        runs=len(values),
-        low=round(min(values), 3),
-        high=round(max(values), 3),
-        note=note,
-    )

@@ -123,8 +123,9 @@ def _advances(module: Module, loop: ast.While) -> bool:
             if isinstance(n, ast.Name)
         }
         # `params = {"cursor": cursor}`: what a call is given may be made of what is carried over.
-        made = [n for n in _own(loop) if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name)]
-        within = [n for a in made if a.targets[0].id in given for n in ast.walk(a.value)]  # type: ignore[attr-defined]
+        assigns = [n for n in _own(loop) if isinstance(n, ast.Assign)]
+        made = [(a.targets[0].id, a.value) for a in assigns if isinstance(a.targets[0], ast.Name)]
+        within = [n for target, value in made if target in given for n in ast.walk(value)]
         given |= {n.id for n in within if isinstance(n, ast.Name)}
         if given & assigned and not name.startswith(
             ("print", "len", "log", "time.", "min", "max", "int", "str", "float")

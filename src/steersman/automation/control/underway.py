@@ -60,7 +60,7 @@ class Register:
             yield
         finally:
             with suppress(OSError):
-                os.unlink(self._path(request.run_id))  # noqa: PTH108 - see `_write`
+                os.unlink(self._path(request.run_id))  # noqa: PTH108 - pathlib takes longer than the disk
 
     def note(self, request: RunRequest, waits: str, now: int, *, began: bool = False) -> None:
         """Write down what a run waits for (empty: nothing, it runs) and whether a process of it was started."""
@@ -117,4 +117,4 @@ def _write(folder: Path, path: Path, raw: bytes) -> None:
         os.write(fd, raw)
     finally:
         os.close(fd)
-    os.replace(fresh, path)  # noqa: PTH105 - as above
+    os.replace(fresh, path)  # noqa: PTH105 - pathlib takes longer than the disk
