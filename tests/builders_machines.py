@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.builders_credentials import a_broker, a_key, events
+import pytest
+from tests.builders_credentials import WHO, a_broker, a_key, a_refresh, events
 from tests.oauth_server import OAuthServer
 
 from steersman.kernel.clock import FakeClock, SystemClock
@@ -115,3 +117,20 @@ class Breaking(MemoryCommons):
         else:
             self._of.lose(under)
             super().write(name, data, under=under, ttl_s=ttl_s)
+
+
+@pytest.fixture
+def operation(tmp_path: Path, server: OAuthServer) -> Operation:
+    return Operation(tmp_path, server, a_refresh)
+
+
+def logged_in(machine: Machine, server: OAuthServer) -> Machine:
+    """Return the machine with a login pasted there."""
+    machine.broker.paste("acme", server.new_login())
+    return machine
+
+
+def lease(machine: Machine, **more: Any) -> str:
+    """Return the secret that a process which has just begun leases."""
+    with contextlib.closing(machine.broker) as broker:
+        return broker.lease("acme", who=WHO, **more).secret
